@@ -1,0 +1,143 @@
+"""What is timed: the cases, their data, their first weights, and the loss by which equal work is seen.
+
+Every peer gets the same float arrays X (rows, n_in), class indices y (rows,) and weights W
+(n_in, n_out). A hidden layer is relu; the last is a sigmoid if it has one unit, else a softmax.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Parameters = list[tuple[Array, Array]]  # W (n_in, n_out), b (n_out,) of each layer
+
+LEARNING_RATE = 1e-3
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, a mini-batch and the rows of its data set, a whole number of mini-batches."""
+
+    name: str
+    sizes: tuple[int, ...]
+    batch_size: int
+    rows: int
+
+    def __post_init__(self) -> None:
+        if self.rows % self.batch_size or self.rows < self.n_classes:
+            raise ValueError(
+                f"[Case] rows: expected a multiple of batch_size {self.batch_size}, "
+                f"at least {self.n_classes} (the classes), got {self.rows}"
+            )
+
+    @property
+    def is_binary(self) -> bool:
+        return self.sizes[-1] == 1
+
+    @property
+    def n_classes(self) -> int:
+        return 2 if self.is_binary else self.sizes[-1]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.rows // self.batch_size
+
+    @property
+    def flops_per_step(self) -> float:
+        """2 n_in n_out per sample and product: forward, dW, and dX except in the first layer."""
+        layers = list(pairwise(self.sizes))
+        products = [3] * len(layers)
+        products[0] = 2
+        per_sample = sum(2 * p * a * b for p, (a, b) in zip(products, layers, strict=True))
+        return float(per_sample * self.batch_size)
+
+    def quick(self) -> Case:
+        """The same with a short epoch: four mini-batches, or as many as the classes need."""
+        batches = max(4, -(-self.n_classes // self.batch_size))
+        return replace(self, rows=min(self.rows, batches * self.batch_size))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {
+            "steps_per_epoch": self.steps_per_epoch,
+            "flops_per_step": self.flops_per_step,
+        }
+
+
+# Rows: enough that an epoch takes some milliseconds, and that X fills the caches where real data do.
+CASES = (
+    Case("30-64-1-b1", (30, 64, 1), 1, 4096),  # X 0.5 MB
+    Case("20-64-64-2-b32", (20, 64, 64, 2), 32, 8192),  # 0.7 MB
+    Case("64-128-10-b64", (64, 128, 10), 64, 8192),  # 2 MB
+    Case("54-256-256-256-7-b256", (54, 256, 256, 256, 7), 256, 32768),  # 7 MB
+    Case("784-512-256-10-b128", (784, 512, 256, 10), 128, 12800),  # 40 MB
+    Case("1024-2048-2048-1000-b512", (1024, 2048, 2048, 1000), 512, 4096),  # 17 MB
+)
+# For tests of the harness; not among the cases of a run that names none.
+TINY = Case("tiny", (8, 16, 2), 16, 256)
+
+
+def find_cases(names: list[str] | None) -> list[Case]:
+    """The cases whose names begin with one of `names`; None is all. ValueError: no such case."""
+    if names is None:
+        return list(CASES)
+    known = (*CASES, TINY)
+    for name in names:
+        if not any(case.name.startswith(name) for case in known):
+            listed = ", ".join(case.name for case in known)
+            raise ValueError(f"[bench] --cases: expected beginnings of {listed}, got {name!r}")
+    return [case for case in known if any(case.name.startswith(name) for name in names)]
+
+
+def make_data(case: Case, dtype: str, seed: int = 0) -> tuple[Array, Array]:
+    """X (rows, n_in) in `dtype` and y (rows,) int64, classes 0, 1, .. in turn.
+
+    Noise of twice the distance of the class centres from 0, so that no network here drives its
+    loss, and with it the gradients, into the denormal numbers while it is timed.
+    """
+    rng = np.random.default_rng([seed, 1])
+    y = np.arange(case.rows, dtype=np.int64) % case.n_classes
+    centres = rng.normal(size=(case.n_classes, case.sizes[0])) / np.sqrt(case.sizes[0])
+    X = rng.normal(size=(case.rows, case.sizes[0]))
+    X += 2.0 * centres[y]
+    wrong = rng.random(case.rows) < 0.1
+    labels = y.copy()
+    labels[wrong] = rng.integers(0, case.n_classes, int(wrong.sum()))
+    labels[: case.n_classes] = y[: case.n_classes]  # every class occurs
+    return np.ascontiguousarray(X, dtype=dtype), labels
+
+
+def initial_parameters(case: Case, dtype: str, seed: int = 0) -> Parameters:
+    """He-normal weights, zero biases: the same for every peer."""
+    rng = np.random.default_rng([seed, 2])
+    return [
+        (
+            (rng.normal(size=(a, b)) * np.sqrt(2 / a)).astype(dtype),
+            np.zeros(b, dtype=dtype),
+        )
+        for a, b in pairwise(case.sizes)
+    ]
+
+
+def shuffled_rows(case: Case, seed: int, epoch: int) -> Array:
+    """The order of one epoch (rows,), for peers that do not shuffle themselves."""
+    return np.random.default_rng([seed, 3, epoch]).permutation(case.rows)
+
+
+def mean_loss(parameters: Parameters, X: Array, y: Array, rows: int = 1024) -> float:
+    """Mean cross-entropy of the first `rows` rows, in float64; a single output is a logit."""
+    A = X[:rows].astype(np.float64)
+    for W, b in parameters[:-1]:
+        A = np.maximum(A @ W.astype(np.float64) + b, 0)
+    W, b = parameters[-1]
+    Z = A @ W.astype(np.float64) + b
+    if Z.shape[1] == 1:
+        Z = np.hstack([np.zeros_like(Z), Z])
+    Z -= Z.max(axis=1, keepdims=True)
+    chosen = Z[np.arange(len(Z)), y[: len(Z)]]
+    return float(np.mean(np.log(np.exp(Z).sum(axis=1)) - chosen))

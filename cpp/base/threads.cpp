@@ -1,0 +1,113 @@
+#include "base/threads.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+namespace chainrule {
+
+namespace {
+
+std::atomic<int> requested{0};          // by set_max_threads; 0: not set
+std::atomic<int> openmp_limit_then{0};  // OpenMP's limit when it was set: one lowered since then is obeyed
+std::atomic<bool> team_has_run{false};
+std::atomic<bool> forked{false};
+
+void after_fork_in_child() {
+  if (team_has_run.load()) forked.store(true);
+}
+
+void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+double read_quota() {
+  std::string quota, period;
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period) {
+    return quota == "max" ? 0.0 : std::stod(quota) / std::stod(period);
+  }
+  std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  if (v1_quota >> quota && v1_period >> period && quota[0] != '-') return std::stod(quota) / std::stod(period);
+  return 0.0;
+}
+
+}  // namespace
+
+double cgroup_quota() {
+  static const double quota = [] {
+    try {
+      return read_quota();
+    } catch (const std::exception&) {  // a file of another form than documented: as if there were none
+      return 0.0;
+    }
+  }();
+  return quota;
+}
+
+int max_threads() {
+  if (forked.load(std::memory_order_relaxed)) return 1;
+  const int openmp_limit = omp_get_max_threads();
+  if (const int n = requested.load(std::memory_order_relaxed); n > 0) {
+    return openmp_limit < openmp_limit_then.load(std::memory_order_relaxed) ? std::min(n, openmp_limit) : n;
+  }
+  const double quota = cgroup_quota();
+  return quota > 0 ? std::min(openmp_limit, std::max(1, static_cast<int>(std::ceil(quota)))) : openmp_limit;
+}
+
+int threads_for(double flops) {
+  // A thread that joins costs one or two barriers, about a microsecond: worth it from some 10 us of its own work.
+  constexpr double kFlopsPerThread = 1e6;
+  return std::max(1, static_cast<int>(std::min<double>(max_threads(), flops / kFlopsPerThread)));
+}
+
+void set_max_threads(int n) {
+  openmp_limit_then.store(omp_get_max_threads());
+  requested.store(n);
+}
+
+void Barrier::wait(int members) {
+  // About 20 us: longer than the imbalance of two threads in one phase, short enough when a core is shared.
+  constexpr int kSpins = 1000;
+  const unsigned round = round_.load(std::memory_order_relaxed);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == members - 1) {
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    return;
+  }
+  for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
+    if (spins < kSpins) {
+      pause_cpu();
+    } else {
+      sched_yield();
+    }
+  }
+}
+
+namespace detail {
+
+void run_team(int n_threads, void (*call)(void*, const Team&), void* f) {
+  Barrier barrier;
+  if (n_threads <= 1) {
+    call(f, Team(0, 1, barrier));
+    return;
+  }
+  static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
+  (void)registered;
+  team_has_run.store(true);
+#pragma omp parallel num_threads(n_threads)
+  call(f, Team(omp_get_thread_num(), omp_get_num_threads(), barrier));
+}
+
+}  // namespace detail
+
+}  // namespace chainrule

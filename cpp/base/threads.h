@@ -1,0 +1,65 @@
+// Threads. `run_team` holds the library's only `omp parallel`; all other code sees a Team.
+#pragma once
+
+#include <atomic>
+#include <type_traits>
+
+#include "base/views.h"
+
+namespace chainrule {
+
+// How many threads a call made now may use: set_num_threads, else OpenMP's own limit (OMP_NUM_THREADS, threadpoolctl,
+// joblib, the affinity mask) and the CPU quota of the container. 1 in a child forked after a team has run, because the
+// OpenMP runtime does not survive a fork.
+int max_threads();
+void set_max_threads(int n);  // n >= 1; 0 takes the setting back
+// How many of them a piece of work of so many floating-point operations is worth.
+int threads_for(double flops);
+double cgroup_quota();  // CPUs this container may use; 0 when there is no quota
+
+// All members meet at wait(); spins briefly, then yields its time slice, so that more threads than cores still advance.
+class Barrier {
+ public:
+  void wait(int members);
+
+ private:
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<unsigned> round_{0};
+};
+
+// One member's view of the team it works in.
+class Team {
+ public:
+  Team(int id, int size, Barrier& barrier) : id_(id), size_(size), barrier_(barrier) {}
+  int id() const { return id_; }
+  int size() const { return size_; }
+  void barrier() const {
+    if (size_ > 1) barrier_.wait(size_);
+  }
+  // This member's part of 0 .. n-1, cut at multiples of `grain`.
+  struct Range {
+    index_t begin, end;
+  };
+  Range part(index_t n, index_t grain = 1) const {
+    const index_t pieces = (n + grain - 1) / grain;
+    const index_t begin = pieces * id_ / size_ * grain, end = pieces * (id_ + 1) / size_ * grain;
+    return {begin < n ? begin : n, end < n ? end : n};
+  }
+
+ private:
+  int id_, size_;
+  Barrier& barrier_;
+};
+
+namespace detail {
+void run_team(int n_threads, void (*call)(void*, const Team&), void* f);
+}
+
+// Calls f(team) once on each of at most n_threads threads (the runtime may give fewer). f must not throw.
+template <class F>
+void run_team(int n_threads, F&& f) {
+  detail::run_team(
+      n_threads, [](void* p, const Team& team) { (*static_cast<std::remove_reference_t<F>*>(p))(team); }, &f);
+}
+
+}  // namespace chainrule

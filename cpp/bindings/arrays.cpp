@@ -1,0 +1,297 @@
+#include "bindings/arrays.h"
+
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <sstream>
+
+namespace chainrule {
+
+namespace {
+
+std::string name_of_type(const py::object& object) { return py::str(py::type::of(object).attr("__name__")); }
+
+// Any object as an array of numbers: float, integer or boolean.
+py::array numbers_arg(const std::string& where, const std::string& name, const py::object& object) {
+  py::object numpy = py::module_::import("numpy");
+  if (py::hasattr(object, "mask") && py::isinstance(object, numpy.attr("ma").attr("MaskedArray"))) {
+    throw py::type_error(complaint(where, name, "an array without a mask", "a masked array; fill it first"));
+  }
+  if (py::hasattr(object, "tocsr")) {
+    throw py::type_error(complaint(where, name, "a dense array", "a sparse matrix; use .toarray()"));
+  }
+  py::array array;
+  try {
+    array =
+        py::isinstance<py::array>(object) ? py::reinterpret_borrow<py::array>(object) : numpy.attr("asarray")(object);
+  } catch (py::error_already_set& e) {
+    throw py::value_error(complaint(where, name, "an array of numbers",
+                                    name_of_type(object) + " (" + std::string(py::str(e.value())) + ")"));
+  }
+  const char kind = array.dtype().kind();
+  if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
+    throw py::type_error(complaint(where, name, "numbers (floating-point, integer or boolean)",
+                                   "dtype " + std::string(py::str(array.dtype()))));
+  }
+  return array;
+}
+
+bool readable_in_place(const py::array& array) {
+  constexpr int kAligned = 0x0100;
+  const py::dtype type = array.dtype();
+  return type.kind() == 'f' && (type.itemsize() == 4 || type.itemsize() == 8) && (array.flags() & kAligned) &&
+         bool(py::bool_(type.attr("isnative")));
+}
+
+// The array itself where it can be read in place, else converted to the network's type.
+py::array readable(const py::array& array, bool network_is_double) {
+  if (readable_in_place(array)) return array;
+  if (network_is_double) return py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
+  return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
+}
+
+RowSource source_of(const py::array& array) {
+  return {static_cast<const char*>(array.data()), array.strides(0),
+          array.ndim() > 1 ? array.strides(1) : array.itemsize(), array.itemsize() == 8};
+}
+
+double element(const RowSource& source, index_t i, index_t j) {
+  const char* at = source.data + i * source.row_bytes + j * source.column_bytes;
+  return source.is_double ? *reinterpret_cast<const double*>(at) : *reinterpret_cast<const float*>(at);
+}
+
+template <class S>
+bool row_is_within(const char* row, index_t column_bytes, index_t columns, S limit) {
+  bool within = true;
+  for (index_t j = 0; j < columns; ++j) {
+    const S value = *reinterpret_cast<const S*>(row + j * column_bytes);
+    within &= std::fabs(value) <= limit;  // false for NaN
+  }
+  return within;
+}
+
+// Refuses NaN, infinities, and what becomes infinite in a float32 network.
+void check_finite(const std::string& where, const std::string& name, const RowSource& source, index_t rows,
+                  index_t columns, bool network_is_double, bool is_vector) {
+  const double limit = network_is_double ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+  for (index_t i = 0; i < rows; ++i) {
+    const char* row = source.data + i * source.row_bytes;
+    if (source.is_double ? row_is_within<double>(row, source.column_bytes, columns, limit)
+                         : row_is_within<float>(row, source.column_bytes, columns, std::numeric_limits<float>::max())) {
+      continue;
+    }
+    index_t j = 0;
+    while (std::fabs(element(source, i, j)) <= limit) ++j;
+    const double value = element(source, i, j);
+    std::ostringstream got;
+    got << value << " at " << name << "[" << i;
+    if (!is_vector) got << ", " << j;
+    got << "]";
+    throw py::value_error(
+        complaint(where, name, std::isfinite(value) ? "numbers that float32 can hold" : "finite numbers", got.str()));
+  }
+}
+
+template <class F>
+void check_values(const std::string& where, const RowSource& y, index_t rows, index_t columns,
+                  const std::string& expected, F is_allowed) {
+  for (index_t i = 0; i < rows; ++i) {
+    for (index_t j = 0; j < columns; ++j) {
+      const double value = element(y, i, j);
+      if (is_allowed(value)) continue;
+      std::ostringstream got;
+      got << value << " in row " << i;
+      throw py::value_error(complaint(where, "Y", expected, got.str()));
+    }
+  }
+}
+
+// (rows) whole numbers as class indices.
+py::array class_indices(const std::string& where, const py::array& array, index_t n_outputs) {
+  const py::array_t<double, py::array::c_style | py::array::forcecast> values(array);
+  const index_t rows = values.shape(0);
+  py::array_t<std::int64_t> classes(rows);
+  std::int64_t* out = classes.mutable_data();
+  for (index_t i = 0; i < rows; ++i) {
+    const double value = values.data()[i];
+    if (!(value >= 0 && value < static_cast<double>(n_outputs) && value == std::floor(value))) {
+      std::ostringstream got;
+      got << value << " at Y[" << i << "]";
+      throw py::value_error(
+          complaint(where, "Y", "class indices, whole numbers from 0 to " + std::to_string(n_outputs - 1), got.str()));
+    }
+    out[i] = static_cast<std::int64_t>(value);
+  }
+  return classes;
+}
+
+template <class E, std::size_t N>
+E find_name(const std::string& where, const std::string& what, const char* const (&names)[N], const std::string& name) {
+  std::string known;
+  for (std::size_t i = 0; i < N; ++i) {
+    if (name == names[i]) return static_cast<E>(i);
+    known += (i ? ", " : "") + std::string(names[i]);
+  }
+  throw py::value_error(complaint(where, what, "one of " + known, "'" + name + "'"));
+}
+
+}  // namespace
+
+std::string complaint(const std::string& where, const std::string& name, const std::string& expected,
+                      const std::string& got) {
+  return "[" + where + "] " + name + ": expected " + expected + ", got " + got;
+}
+
+std::string shape_text(const py::array& array) { return py::str(array.attr("shape")); }
+
+Matrix matrix_arg(const std::string& where, const std::string& name, const py::object& object, index_t columns,
+                  bool network_is_double) {
+  const py::array array = numbers_arg(where, name, object);
+  if (array.ndim() != 2 || array.shape(0) == 0 || array.shape(1) == 0 ||
+      (columns != kAny && array.shape(1) != columns)) {
+    const std::string expected = columns == kAny ? "(n, columns)" : "(n, " + std::to_string(columns) + ")";
+    throw py::value_error(complaint(where, name, "shape " + expected + " with at least one row", shape_text(array)));
+  }
+  Matrix m{readable(array, network_is_double), {}, array.shape(0), array.shape(1)};
+  m.source = source_of(m.keep);
+  check_finite(where, name, m.source, m.rows, m.columns, network_is_double, false);
+  return m;
+}
+
+TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, index_t n_outputs, Loss loss,
+                       bool network_is_double) {
+  const py::array array = numbers_arg(where, "Y", object);
+  const bool is_vector = array.ndim() == 1, takes_classes = loss == Loss::kCrossEntropy;
+  const bool fits = is_vector ? takes_classes || n_outputs == 1 : array.ndim() == 2 && array.shape(1) == n_outputs;
+  if (!fits || array.shape(0) != rows) {
+    const std::string n = std::to_string(rows), matrix = "(" + n + ", " + std::to_string(n_outputs) + ")";
+    const std::string expected = takes_classes    ? "class indices of shape (" + n + ",) or labels of shape " + matrix
+                                 : n_outputs == 1 ? "shape (" + n + ",) or " + matrix
+                                                  : "shape " + matrix;
+    throw py::value_error(complaint(where, "Y", expected, "shape " + shape_text(array)));
+  }
+  TargetsArg targets;
+  if (takes_classes && is_vector) {
+    targets.keep = class_indices(where, array, n_outputs);
+    targets.classes = static_cast<const std::int64_t*>(targets.keep.data());
+    return targets;
+  }
+  targets.keep = readable(array, network_is_double);
+  targets.dense = source_of(targets.keep);
+  check_finite(where, "Y", targets.dense, rows, n_outputs, network_is_double, is_vector);
+  if (loss != Loss::kSquaredError) {
+    check_values(where, targets.dense, rows, n_outputs, "labels from 0 to 1",
+                 [](double v) { return v >= 0 && v <= 1; });
+  }
+  if (takes_classes) {
+    for (index_t i = 0; i < rows; ++i) {
+      double sum = 0;
+      for (index_t j = 0; j < n_outputs; ++j) sum += element(targets.dense, i, j);
+      // float32 labels of a thousand classes add up to 1 within 1e-4.
+      if (std::fabs(sum - 1) > 1e-3) {
+        throw py::value_error(complaint(where, "Y", "labels that add up to 1 in every row",
+                                        std::to_string(sum) + " in row " + std::to_string(i)));
+      }
+    }
+  }
+  return targets;
+}
+
+const double* weights_arg(const std::string& where, const py::object& object, index_t rows, py::array& keep) {
+  if (object.is_none()) return nullptr;
+  const std::string name = "sample_weight";
+  const py::array array = numbers_arg(where, name, object);
+  if (array.ndim() != 1 || array.shape(0) != rows) {
+    throw py::value_error(
+        complaint(where, name, "shape (" + std::to_string(rows) + ",)", "shape " + shape_text(array)));
+  }
+  keep = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
+  const auto* weights = static_cast<const double*>(keep.data());
+  check_finite(where, name, source_of(keep), rows, 1, true, true);
+  double total = 0;
+  for (index_t i = 0; i < rows; ++i) {
+    if (weights[i] < 0) {
+      throw py::value_error(complaint(where, name, "weights that are not negative",
+                                      std::to_string(weights[i]) + " at sample_weight[" + std::to_string(i) + "]"));
+    }
+    total += weights[i];
+  }
+  if (!(total > 0)) throw py::value_error(complaint(where, name, "at least one positive weight", "all zero"));
+  return weights;
+}
+
+CheckedSamples::CheckedSamples(const std::string& where, const py::object& x, const py::object& y,
+                               const py::object& weights, index_t n_inputs, index_t n_outputs, Loss loss,
+                               bool network_is_double)
+    : x_(matrix_arg(where, "X", x, n_inputs, network_is_double)) {
+  samples_.rows = x_.rows;
+  samples_.x = x_.source;
+  const TargetsArg targets = targets_arg(where, y, x_.rows, n_outputs, loss, network_is_double);
+  y_ = targets.keep;
+  samples_.y = targets.dense;
+  samples_.classes = targets.classes;
+  samples_.weights = weights_arg(where, weights, x_.rows, weights_);
+}
+
+template <class T>
+T* output_arg(const std::string& where, const std::string& name, const py::object& object, index_t rows,
+              index_t columns) {
+  const std::string type = sizeof(T) == 8 ? "float64" : "float32";
+  const bool is_vector = columns == 0;
+  const std::string shape =
+      is_vector ? "(" + std::to_string(rows) + ",)" : "(" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
+  const std::string expected = "a writable, contiguous " + type + " array of shape " + shape;
+  if (!py::isinstance<py::array>(object)) throw py::type_error(complaint(where, name, expected, name_of_type(object)));
+  auto array = py::reinterpret_borrow<py::array>(object);
+  const bool fits = is_vector ? array.ndim() == 1 && array.shape(0) == rows
+                              : array.ndim() == 2 && array.shape(0) == rows && array.shape(1) == columns;
+  if (!fits || !py::isinstance<py::array_t<T, py::array::c_style>>(array) || !array.writeable()) {
+    throw py::value_error(complaint(where, name, expected,
+                                    std::string(array.writeable() ? "" : "read-only ") +
+                                        std::string(py::str(array.dtype())) + " of shape " + shape_text(array)));
+  }
+  return static_cast<T*>(array.mutable_data());
+}
+
+template <class T>
+py::array_t<T> contiguous_arg(const std::string& where, const std::string& name, const py::object& object, index_t rows,
+                              index_t columns) {
+  const py::array array = numbers_arg(where, name, object);
+  const bool is_vector = columns == 0;
+  const bool fits = is_vector ? array.ndim() == 1 && array.shape(0) == rows
+                              : array.ndim() == 2 && array.shape(0) > 0 && array.shape(1) > 0 &&
+                                    (rows == kAny || array.shape(0) == rows) &&
+                                    (columns == kAny || array.shape(1) == columns);
+  if (!fits) {
+    auto size = [](index_t n, const char* any) { return n == kAny ? std::string(any) : std::to_string(n); };
+    const std::string shape =
+        is_vector ? "(" + std::to_string(rows) + ",)" : "(" + size(rows, "n") + ", " + size(columns, "m") + ")";
+    throw py::value_error(complaint(where, name, "shape " + shape, shape_text(array)));
+  }
+  const py::array in_place = readable(array, sizeof(T) == 8);
+  check_finite(where, name, source_of(in_place), in_place.shape(0), is_vector ? 1 : in_place.shape(1), sizeof(T) == 8,
+               is_vector);
+  return py::array_t<T, py::array::c_style | py::array::forcecast>::ensure(in_place);
+}
+
+#define CHAINRULE_NAME(struct_name, name, ...) name,
+
+Activation activation_arg(const std::string& where, const std::string& name) {
+  return find_name<Activation>(where, "activation", {CHAINRULE_ACTIVATIONS(CHAINRULE_NAME)}, name);
+}
+Loss loss_arg(const std::string& where, const std::string& name) {
+  return find_name<Loss>(where, "loss", {CHAINRULE_LOSSES(CHAINRULE_NAME)}, name);
+}
+Optimizer optimizer_arg(const std::string& where, const std::string& name) {
+  return find_name<Optimizer>(where, "optimizer", {CHAINRULE_OPTIMIZERS(CHAINRULE_NAME)}, name);
+}
+
+#define CHAINRULE_INSTANTIATE(T)                                                                                \
+  template T* output_arg<T>(const std::string&, const std::string&, const py::object&, index_t, index_t);       \
+  template py::array_t<T> contiguous_arg<T>(const std::string&, const std::string&, const py::object&, index_t, \
+                                            index_t);
+CHAINRULE_INSTANTIATE(float)
+CHAINRULE_INSTANTIATE(double)
+#undef CHAINRULE_INSTANTIATE
+
+}  // namespace chainrule

@@ -1,0 +1,277 @@
+// Network, Optimizer and Samples, for float32 and float64. The GIL is released while the core works; a lock per network
+// lets any number of threads predict, or one train.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+
+#include "base/threads.h"
+#include "bindings/arrays.h"
+#include "network/pass.h"
+#include "ops/panels.h"
+
+namespace chainrule {
+
+namespace {
+
+using Lock = std::unique_lock<std::shared_mutex>;
+using SharedLock = std::shared_lock<std::shared_mutex>;
+
+template <class T>
+struct BoundNetwork {
+  Network<T> net;
+  mutable std::shared_mutex mutex;
+
+  explicit BoundNetwork(const NetworkSpec& spec) : net(spec) {}
+
+  // Taken without waiting: a second user is told, never made to wait or to race.
+  template <class AnyLock>
+  AnyLock lock(const std::string& where) const {
+    AnyLock l(mutex, std::try_to_lock);
+    if (!l) throw std::runtime_error("[" + where + "] the network is at work in another thread");
+    return l;
+  }
+};
+
+NetworkSpec spec_arg(index_t n_inputs, const py::list& layers) {
+  NetworkSpec spec{n_inputs, {}};
+  for (const py::handle& layer : layers) {
+    const auto kind = layer["kind"].cast<std::string>();
+    if (kind != "Dense")
+      throw py::value_error(complaint("Network", "layers", "a known kind of layer", "'" + kind + "'"));
+    spec.layers.push_back(DenseSpec{layer["units"].cast<index_t>(),
+                                    activation_arg("Network", layer["activation"].cast<std::string>()),
+                                    layer["slope"].cast<double>()});
+  }
+  return spec;
+}
+
+template <class T>
+py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
+  py::array_t<T> out(p.is_vector ? std::vector<py::ssize_t>{p.columns} : std::vector<py::ssize_t>{p.rows, p.columns});
+  unpack(p.rows, p.columns, flat.data() + p.offset, out.mutable_data());
+  return out;
+}
+
+template <class T>
+void set_public_array(const Parameter& p, const py::object& value, const std::string& where, Buffer<T>& flat) {
+  const py::array_t<T> array = p.is_vector ? contiguous_arg<T>(where, p.name, value, p.columns, 0)
+                                           : contiguous_arg<T>(where, p.name, value, p.rows, p.columns);
+  pack(p.rows, p.columns, array.data(), p.columns, 1, flat.data() + p.offset);
+}
+
+// A copy of the first `rows` rows of a workspace slice.
+template <class T>
+py::array_t<T> rows_array(Rows<T> from, index_t rows, index_t columns) {
+  py::array_t<T> out({rows, columns});
+  for (index_t i = 0; i < rows; ++i) std::copy_n(from.row(i), columns, out.mutable_data(i));
+  return out;
+}
+
+template <class T>
+const Parameter& parameter(const Network<T>& net, std::size_t index) {
+  return net.plan().parameters.at(index);
+}
+
+template <class T>
+void bind_parameters(py::class_<BoundNetwork<T>>& type) {
+  using namespace py::literals;
+  using Net = BoundNetwork<T>;
+  type.def(
+      "parameter_table",
+      [](const Net& self) {
+        py::list table;
+        for (const Parameter& p : self.net.plan().parameters) {
+          const py::tuple shape =
+              p.is_vector ? py::tuple(py::make_tuple(p.columns)) : py::tuple(py::make_tuple(p.rows, p.columns));
+          table.append(py::make_tuple(p.name, shape, p.decays));
+        }
+        return table;
+      },
+      "(name, shape, decays) of each parameter, in the order of the flat buffers.");
+  type.def(
+      "parameter",
+      [](const Net& self, std::size_t index) {
+        const auto lock = self.template lock<SharedLock>("Network.parameters");
+        return public_array(parameter(self.net, index), self.net.parameters());
+      },
+      "index"_a);
+  type.def(
+      "set_parameter",
+      [](Net& self, std::size_t index, const py::object& value) {
+        const auto lock = self.template lock<Lock>("Network.parameters");
+        set_public_array(parameter(self.net, index), value, "Network.parameters", self.net.parameters());
+        self.net.parameters_changed();
+      },
+      "index"_a, "value"_a);
+  type.def(
+      "gradient",
+      [](const Net& self, std::size_t index) {
+        const auto lock = self.template lock<SharedLock>("Network.gradients");
+        return public_array(parameter(self.net, index), self.net.gradients());
+      },
+      "index"_a);
+}
+
+template <class T>
+void bind_passes(py::class_<BoundNetwork<T>>& type) {
+  using namespace py::literals;
+  using Net = BoundNetwork<T>;
+  constexpr bool is_double = sizeof(T) == 8;
+  type.def(
+      "predict",
+      [](const Net& self, const py::object& X, const py::object& out, const std::string& where) {
+        const Plan<T>& plan = self.net.plan();
+        const Matrix x = matrix_arg(where, "X", X, plan.n_inputs, is_double);
+        const py::object result = out.is_none() ? py::object(py::array_t<T>({x.rows, plan.n_outputs})) : out;
+        T* to = output_arg<T>(where, "out", result, x.rows, plan.n_outputs);
+        const auto lock = self.template lock<SharedLock>(where);
+        {
+          const py::gil_scoped_release without_gil;
+          self.net.predict(x.source, x.rows, to);
+        }
+        return result;
+      },
+      "X"_a, "out"_a, "where"_a);
+  type.def(
+      "cost",
+      [](Net& self, const CheckedSamples& samples, const std::string& loss, double l2, double l1,
+         const std::string& where) {
+        const Objective objective{loss_arg(where, loss), l2, l1};
+        const auto lock = self.template lock<Lock>(where);
+        const py::gil_scoped_release without_gil;
+        return cost(self.net, samples.samples(), objective);
+      },
+      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "where"_a);
+  type.def(
+      "backward",
+      [](Net& self, const CheckedSamples& samples, const std::string& loss, double l2, double l1, bool accumulate,
+         const std::string& where) {
+        const Objective objective{loss_arg(where, loss), l2, l1};
+        const auto lock = self.template lock<Lock>(where);
+        const py::gil_scoped_release without_gil;
+        return backward(self.net, samples.samples(), objective, accumulate);
+      },
+      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "where"_a);
+  type.def(
+      "trace",
+      [](Net& self, const CheckedSamples& samples, const std::string& loss, const std::string& where) {
+        const Objective objective{loss_arg(where, loss)};
+        const auto lock = self.template lock<Lock>(where);
+        const Trace<T> trace = chainrule::trace(self.net, samples.samples(), objective);
+        py::list Z, A, dZ;
+        const auto& layers = self.net.plan().layers;
+        for (std::size_t l = 0; l < layers.size(); ++l) {
+          const index_t rows = samples.samples().rows, columns = layers[l]->n_out();
+          Z.append(rows_array(trace.raw.y[l], rows, columns));
+          A.append(rows_array(trace.activated.y[l], rows, columns));
+          dZ.append(rows_array(trace.activated.d[l], rows, columns));
+        }
+        return py::make_tuple(Z, A, dZ);
+      },
+      "samples"_a, "loss"_a, "where"_a, "(Z, A, dZ), a list of arrays (rows, units) each.");
+}
+
+template <class T>
+void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name) {
+  using namespace py::literals;
+  using Net = BoundNetwork<T>;
+  using State = OptimizerState<T>;
+  py::class_<State>(m, optimizer_name, "Hyperparameters and state of an optimizer for one network.")
+      .def(py::init([](const Net& net, const std::string& kind, double momentum, double beta2, double epsilon,
+                       double weight_decay) {
+             return State({optimizer_arg("Trainer", kind), momentum, beta2, epsilon, weight_decay},
+                          net.net.plan().parameters_size);
+           }),
+           "network"_a, "kind"_a, "momentum"_a, "beta2"_a, "epsilon"_a, "weight_decay"_a)
+      .def_readwrite("steps", &State::steps)
+      .def(
+          "state",
+          [](const State& self, const Net& net, std::size_t which, std::size_t index) {
+            return public_array(parameter(net.net, index), self.state[which]);
+          },
+          "network"_a, "which"_a, "index"_a)
+      .def(
+          "set_state",
+          [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
+            set_public_array(parameter(net.net, index), value, "Trainer", self.state[which]);
+          },
+          "network"_a, "which"_a, "index"_a, "value"_a);
+  type.def(
+      "train",
+      [](Net& self, State& optimizer, const CheckedSamples& samples, const std::string& loss, double l2, double l1,
+         const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
+         const py::array_t<double, py::array::c_style>& learning_rates, double seconds, const std::string& where) {
+        const Objective objective{loss_arg(where, loss), l2, l1};
+        const index_t n_rows = order ? order->size() : samples.samples().rows;
+        py::array_t<double> costs(learning_rates.size());
+        const Steps steps{order ? order->data() : nullptr, n_rows,  batch_size,
+                          learning_rates.data(),           seconds, costs.mutable_data()};
+        const auto lock = self.template lock<Lock>(where);
+        index_t done = 0;
+        {
+          const py::gil_scoped_release without_gil;
+          done = train(self.net, optimizer, samples.samples(), objective, steps);
+        }
+        return py::object(costs[py::slice(0, done, 1)]);
+      },
+      "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "order"_a, "batch_size"_a, "learning_rates"_a, "seconds"_a,
+      "where"_a, "Trains on the batches of `order`; returns the costs of the steps done, at least one.");
+  type.def(
+      "apply_gradients",
+      [](Net& self, State& optimizer, double learning_rate) {
+        const auto lock = self.template lock<Lock>("Trainer.apply_gradients");
+        const py::gil_scoped_release without_gil;
+        apply_gradients(self.net, optimizer, learning_rate);
+      },
+      "optimizer"_a, "learning_rate"_a);
+}
+
+template <class T>
+void bind_type(py::module_& m, const char* name, const char* optimizer_name) {
+  using namespace py::literals;
+  py::class_<BoundNetwork<T>> type(m, name);
+  type.def(py::init([](index_t n_inputs, const py::list& layers) {
+             return std::make_unique<BoundNetwork<T>>(spec_arg(n_inputs, layers));
+           }),
+           "n_inputs"_a, "layers"_a);
+  type.def_property_readonly("n_outputs", [](const BoundNetwork<T>& self) { return self.net.plan().n_outputs; });
+  type.def(
+      "sizes",
+      [](const BoundNetwork<T>& self, index_t batch) {
+        const Plan<T>& plan = self.net.plan();
+        py::dict sizes;
+        sizes["flops_per_sample"] = plan.flops_per_sample;
+        sizes["training_flops_per_sample"] = plan.training_flops;
+        sizes["parameter_bytes"] = self.net.parameters().bytes();
+        sizes["mirror_bytes"] = plan.mirror_size * static_cast<index_t>(sizeof(T));
+        sizes["workspace_bytes"] = self.net.workspace_bytes(batch);
+        return sizes;
+      },
+      "batch"_a, "Work per sample and memory, in floating-point operations and bytes.");
+  bind_parameters(type);
+  bind_passes(type);
+  bind_training(type, m, optimizer_name);
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  using namespace py::literals;
+  py::class_<CheckedSamples>(m, "Samples", "Checked samples for networks of one shape and one loss.")
+      .def(py::init([](const std::string& where, const py::object& X, const py::object& Y,
+                       const py::object& sample_weight, index_t n_inputs, index_t n_outputs, const std::string& loss,
+                       bool float64) {
+             return std::make_unique<CheckedSamples>(where, X, Y, sample_weight, n_inputs, n_outputs,
+                                                     loss_arg(where, loss), float64);
+           }),
+           "where"_a, "X"_a, "Y"_a, "sample_weight"_a, "n_inputs"_a, "n_outputs"_a, "loss"_a, "float64"_a)
+      .def_property_readonly("rows", [](const CheckedSamples& self) { return self.samples().rows; });
+  bind_type<float>(m, "Network32", "Optimizer32");
+  bind_type<double>(m, "Network64", "Optimizer64");
+}
+
+}  // namespace chainrule

@@ -1,0 +1,88 @@
+// Threads, instruction sets, the lists, random orders.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "base/rng.h"
+#include "base/threads.h"
+#include "kernels/kernels.h"
+
+namespace py = pybind11;
+
+namespace chainrule {
+
+void bind_runtime(py::module_& m) {
+  using namespace py::literals;
+  m.def("max_threads", &max_threads, "Threads that a call made now may use.");
+  m.def("set_max_threads", &set_max_threads, "n"_a, "At most n threads; 0 takes the setting back.");
+  m.def("cgroup_quota", &cgroup_quota, "CPUs this container may use; 0 when there is no quota.");
+
+  kernels<float>();  // an instruction set that CHAINRULE_ISA names in vain is an error of the import
+  m.def("isa", &current_isa, "The instruction set in use.");
+  m.def(
+      "available_isas",
+      [] {
+        const IsaNames isas = available_isas();
+        py::tuple names(isas.count);
+        for (int i = 0; i < isas.count; ++i) names[static_cast<std::size_t>(i)] = isas.names[i];
+        return names;
+      },
+      "The instruction sets that this CPU runs, best last.");
+  m.def(
+      "use_isa", [](const std::string& name) { use_isa(name.c_str()); }, "name"_a,
+      "Switches all networks to another instruction set; for tests and benchmarks.");
+  m.def("compiler", [] { return "C++ " __VERSION__; });
+
+  m.def(
+      "activations",
+      [] {
+        py::dict list;
+#define CHAINRULE_ROW(struct_name, name, low, high, has_slope) list[name] = py::make_tuple(low, high, has_slope);
+        CHAINRULE_ACTIVATIONS(CHAINRULE_ROW)
+#undef CHAINRULE_ROW
+        return list;
+      },
+      "name -> (lowest value, highest value, has a slope)");
+  m.def(
+      "losses",
+      [] {
+        py::dict list;
+        const char* const activation_names[] = {
+#define CHAINRULE_NAME(struct_name, name, ...) name,
+            CHAINRULE_ACTIVATIONS(CHAINRULE_NAME)
+#undef CHAINRULE_NAME
+        };
+#define CHAINRULE_ROW(struct_name, name, activation) \
+  list[name] = activation_names[static_cast<int>(Activation::k##activation)];
+        CHAINRULE_LOSSES(CHAINRULE_ROW)
+#undef CHAINRULE_ROW
+        return list;
+      },
+      "name -> the activation whose gradient with it is A - Y");
+  m.def(
+      "optimizers",
+      [] {
+        py::dict list;
+#define CHAINRULE_ROW(struct_name, name, states) list[name] = states;
+        CHAINRULE_OPTIMIZERS(CHAINRULE_ROW)
+#undef CHAINRULE_ROW
+        return list;
+      },
+      "name -> number of state arrays");
+
+  m.def(
+      "permutation",
+      [](index_t n, std::uint64_t seed, std::uint32_t epoch) {
+        py::array_t<std::int64_t> order(n);
+        std::int64_t* out = order.mutable_data();
+        py::gil_scoped_release without_gil;
+        permutation(n, seed, epoch, out);
+        return order;
+      },
+      "n"_a, "seed"_a, "epoch"_a, "The order of n rows in one epoch, a function of (seed, epoch) alone.");
+  m.def(
+      "philox", [](const Philox& counter, const std::array<std::uint32_t, 2>& key) { return philox(counter, key); },
+      "counter"_a, "key"_a, "Philox4x32-10, for tests against published values.");
+}
+
+}  // namespace chainrule

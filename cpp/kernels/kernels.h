@@ -1,0 +1,126 @@
+// The door to the kernels: one table of function pointers per instruction set and scalar type.
+//
+// Every kernel is a plain loop over raw pointers: no threads, no allocation, no exceptions. Unless a line says
+// otherwise, row buffers are padded to whole panels (kPanel<T> elements, views.h), strides are in elements, and a
+// kernel may read and write the padding of a row. The padding of activations is arbitrary, that of gradients in
+// z (`dz`) is zero, and so is that of parameters and gradients.
+//
+// The same bits on every instruction set: vector lanes run over the outputs of a product, each sum runs in index order
+// with fused multiply-add, and where a row is summed it is summed in kPanel<T> interleaved parts joined by a fixed
+// tree.
+#pragma once
+
+#include "base/views.h"
+#include "kernels/lists.h"
+
+namespace chainrule {
+
+// C[i, p, j] = start + sum over l in order of A[i, l] * B[l, p, j],   i < m, l < k, p < panels, j < kPanel.
+// With start == nullptr the sums go on from C; otherwise they start from start[p, j] (a bias, or zero).
+template <class T>
+struct Product {
+  index_t m, k, panels;
+  const T* a;  // A[i, l] = a[i * a_row + l * a_k]
+  index_t a_row, a_k;
+  const T* b;  // B[l, p, j] = b[l * b_k + p * b_panel + j]
+  index_t b_k, b_panel;
+  T* c;  // C[i, p, j] = c[i * c_row + p * c_panel + j]
+  index_t c_row, c_panel;
+  const T* start;       // element (p, j) at start[p * start_panel + j]; or nullptr
+  index_t start_panel;  // kPanel, or 0 when all panels start alike
+};
+
+// The losses of `rows` rows of outputs and their gradients, in one pass.
+template <class T>
+struct LossRows {
+  index_t rows, n;  // n outputs
+  const T* y;       // outputs: z for a loss with its canonical activation, else the activation a
+  index_t y_stride;
+  const T* targets;  // (rows, n) or nullptr; the padding of a row may be anything
+  index_t targets_stride;
+  const std::int64_t* classes;  // (rows) class indices when targets == nullptr
+  const T* scale;               // (rows) factor of each row's gradient
+  T* d;                         // gradient: scale * (A - Y) for a canonical pair, else scale * dL/da; or nullptr
+  index_t d_stride;
+  double* loss;  // (rows) unscaled losses
+};
+
+// The numbers of one optimizer step, computed once per step in double.
+template <class T>
+struct UpdateStep {
+  T learning_rate;
+  T decay;     // 1 - learning_rate * weight_decay for weights (AdamW), 1 otherwise
+  T momentum;  // momentum, rho or beta1
+  T one_minus_momentum;
+  T beta2;
+  T one_minus_beta2;
+  T correction1;  // 1 / (1 - beta1^t)
+  T correction2;  // 1 / (1 - beta2^t)
+  T epsilon;
+};
+
+template <class T>
+struct Kernels {
+  void (*multiply)(const Product<T>&);
+
+  // In place on rows of n elements: z becomes a = g(z).
+  void (*activate[kActivations])(index_t rows, index_t n, T* z, index_t stride, T slope);
+  // In place: d, the gradient in a, becomes the gradient in z, d * g'(z). g' is computed from a = g(z).
+  void (*activation_gradient[kActivations])(index_t rows, index_t n, const T* a, index_t a_stride, T* d,
+                                            index_t d_stride, T slope);
+
+  void (*loss[kLosses])(const LossRows<T>&);                // with its canonical activation: from z
+  void (*loss_of_activation[kLosses])(const LossRows<T>&);  // with any other: from a
+
+  // One optimizer step on n elements (a multiple of kPanel). Unused state pointers may be null.
+  void (*update[kOptimizers])(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>&);
+
+  // g += l2 * w + l1 * sign(w); returns l2 / 2 * sum w^2 + l1 * sum |w|.   n a multiple of kPanel
+  double (*add_penalty)(index_t n, const T* w, T* g, T l2, T l1);
+
+  // sums[j] += sum over rows in order of x[i, j]
+  void (*add_column_sums)(index_t rows, index_t n, const T* x, index_t stride, T* sums);
+
+  // A (k, panels of a) -> its transpose in panels: out[q, n, i] = w[p, l, j] with n = p * kPanel + j, l = q * kPanel +
+  // i, for the input rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` becomes zero.
+  void (*transpose_panel)(index_t n_in, index_t n_out, index_t panel, index_t begin, index_t end, const T* w, T* out);
+
+  // out[i, j] = x[order[i], j]: rows of a user's array, element (i, j) at x + i * row_bytes + j * column_bytes.
+  void (*gather_float)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
+                       index_t n, T* out, index_t stride);
+  void (*gather_double)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
+                        index_t n, T* out, index_t stride);
+
+  // Elementwise functions on n elements (a multiple of kPanel), for tests of their accuracy.
+  void (*exp)(index_t n, const T* x, T* out);
+  void (*log)(index_t n, const T* x, T* out);
+  void (*log1p)(index_t n, const T* x, T* out);  // on [0, 1]
+  void (*tanh)(index_t n, const T* x, T* out);
+  void (*sigmoid)(index_t n, const T* x, T* out);
+
+  // Runs `rounds` rounds of independent fused multiply-adds in registers; returns the number of floating-point
+  // operations.
+  double (*fma_peak)(index_t rounds, T* sink);
+};
+
+struct KernelTables {
+  const char* isa;
+  Kernels<float> float32;
+  Kernels<double> float64;
+};
+
+// The table in use. Chosen at first use: the best path this CPU runs, or the one CHAINRULE_ISA names.
+template <class T>
+const Kernels<T>& kernels();
+
+// For tests and benchmarks: the paths this CPU runs, best last; the one in use; and a switch, which must not be thrown
+// while a network is working. Throws std::invalid_argument for a path that is unknown or that this CPU does not run.
+struct IsaNames {
+  const char* names[4];
+  int count;
+};
+IsaNames available_isas();
+const char* current_isa();
+void use_isa(const char* name);
+
+}  // namespace chainrule

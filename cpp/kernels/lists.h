@@ -1,0 +1,43 @@
+// The lists from which everything else is derived: activations, losses, optimizers. Python reads them through
+// `_core.activations()` and its siblings; nothing repeats them.
+//
+// To add one: a line here, and a struct of the same name in activations.inl.h, losses.inl.h or updates.inl.h.
+#pragma once
+
+namespace chainrule {
+
+// X(struct, name, lowest, highest value, has a slope)
+#define CHAINRULE_ACTIVATIONS(X)                                      \
+  X(Identity, "identity", -__builtin_inf(), __builtin_inf(), false)   \
+  X(Sigmoid, "sigmoid", 0.0, 1.0, false)                              \
+  X(Tanh, "tanh", -1.0, 1.0, false)                                   \
+  X(Relu, "relu", 0.0, __builtin_inf(), false)                        \
+  X(LeakyRelu, "leaky_relu", -__builtin_inf(), __builtin_inf(), true) \
+  X(Softmax, "softmax", 0.0, 1.0, false)
+
+// X(struct, name, canonical activation: with it the gradient in z is A - Y and the loss is computed from z)
+#define CHAINRULE_LOSSES(X)                              \
+  X(BinaryCrossEntropy, "binary_cross_entropy", Sigmoid) \
+  X(CrossEntropy, "cross_entropy", Softmax)              \
+  X(SquaredError, "squared_error", Identity)
+
+// X(struct, name, state arrays)
+#define CHAINRULE_OPTIMIZERS(X) \
+  X(Sgd, "sgd", 0)              \
+  X(Momentum, "momentum", 1)    \
+  X(Nesterov, "nesterov", 1)    \
+  X(RmsProp, "rmsprop", 1)      \
+  X(Adam, "adam", 2)
+
+#define CHAINRULE_ENUMERATOR(struct_name, ...) k##struct_name,
+#define CHAINRULE_COUNT(...) +1
+enum class Activation : int { CHAINRULE_ACTIVATIONS(CHAINRULE_ENUMERATOR) };
+enum class Loss : int { CHAINRULE_LOSSES(CHAINRULE_ENUMERATOR) };
+enum class Optimizer : int { CHAINRULE_OPTIMIZERS(CHAINRULE_ENUMERATOR) };
+inline constexpr int kActivations = 0 CHAINRULE_ACTIVATIONS(CHAINRULE_COUNT);
+inline constexpr int kLosses = 0 CHAINRULE_LOSSES(CHAINRULE_COUNT);
+inline constexpr int kOptimizers = 0 CHAINRULE_OPTIMIZERS(CHAINRULE_COUNT);
+#undef CHAINRULE_ENUMERATOR
+#undef CHAINRULE_COUNT
+
+}  // namespace chainrule

@@ -1,0 +1,138 @@
+// exp, log, log1p, tanh and sigmoid on vectors, from IEEE operations and fma only: the same bits on every instruction
+// set with fma. Maximal errors stand above each function and are tested (tests/test_kernels.py).
+
+// Constants of the argument reductions. ln 2 in two parts: the first has trailing zeros, so that n * first is exact.
+template <class T>
+struct Math;
+template <>
+struct Math<float> {
+  static constexpr float kRound = 0x1.8p23f;  // adding it rounds to an integer, which then stands in the low bits
+  static constexpr float kLn2Hi = 0x1.62e4p-1f, kLn2Lo = 0x1.7f7d1cp-20f;
+  static constexpr float kExpLow = -104.0f, kExpHigh = 89.0f;  // beyond: 0 and infinity
+  static constexpr int kExpTerms = 7, kLogTerms = 5;
+  static constexpr float kTanhHigh = 20.0f;  // 2 |x| from which tanh is 1
+};
+template <>
+struct Math<double> {
+  static constexpr double kRound = 0x1.8p52;
+  static constexpr double kLn2Hi = 0x1.62e42fefa38p-1, kLn2Lo = 0x1.ef35793c7673p-45;
+  static constexpr double kExpLow = -746.0, kExpHigh = 710.0;
+  static constexpr int kExpTerms = 13, kLogTerms = 11;
+  static constexpr double kTanhHigh = 42.0;
+};
+
+// x = n ln 2 + r, |r| <= ln 2 / 2.
+template <class T>
+struct Reduced {
+  typename Of<T>::Int n;
+  V<T> r;
+};
+template <class T>
+static inline Reduced<T> reduce(V<T> x) {
+  using M = Math<T>;
+  using Int = typename Of<T>::Int;
+  const V<T> shifted = fma(x, splat(T(1.4426950408889634)), splat(M::kRound));
+  const V<T> n = shifted - splat(M::kRound);
+  V<T> r = fma(n, splat(-M::kLn2Hi), x);
+  r = fma(n, splat(-M::kLn2Lo), r);
+  return {(Int)shifted - (Int)splat(M::kRound), r};
+}
+
+// 2^n for n in the exponent's normal range.
+template <class T>
+static inline V<T> power_of_two(typename Of<T>::Int n) {
+  return (V<T>)((n + Of<T>::kExponentBias) << Of<T>::kMantissaBits);
+}
+
+// (e^r - 1) / r on |r| <= ln 2 / 2: Taylor's series in Horner's form; the first term left out is below 0.1 ULP.
+template <class T>
+static inline V<T> expm1_over_r(V<T> r) {
+  constexpr int terms = Math<T>::kExpTerms;
+  T factorial = 1;
+  for (int k = 2; k <= terms; ++k) factorial *= T(k);
+  V<T> p = splat(T(1) / factorial);
+#pragma GCC unroll 16
+  for (int k = terms - 1; k >= 1; --k) {
+    factorial /= T(k + 1);
+    p = fma(p, r, splat(T(1) / factorial));
+  }
+  return p;
+}
+
+// 1 ULP for normal results; denormal results are rounded twice. NaN stays NaN.
+template <class T>
+static inline V<T> exp(V<T> x) {
+  using M = Math<T>;
+  x = x < splat(M::kExpLow) ? splat(M::kExpLow) : x;
+  x = x > splat(M::kExpHigh) ? splat(M::kExpHigh) : x;
+  const Reduced<T> a = reduce<T>(x);
+  const V<T> p = fma(expm1_over_r<T>(a.r), a.r, splat(T(1)));
+  // 2^n in two factors, so that n may leave the normal range. The shift is logical, hence the offset.
+  using Int = typename Of<T>::Int;
+  using Uint = typename Of<T>::Uint;
+  const Int half = (Int)((Uint)(a.n + 4096) >> 1) - 2048;
+  return p * power_of_two<T>(half) * power_of_two<T>(a.n - half);
+}
+
+// 3 ULP; exact symmetry. tanh(x) = e / (e + 2) with e = e^(2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1).
+template <class T>
+static inline V<T> tanh(V<T> x) {
+  using M = Math<T>;
+  using Int = typename Of<T>::Int;
+  const Int sign = (Int)x & (Int)splat(T(-0.0));
+  V<T> twice = (V<T>)((Int)x ^ sign);
+  twice += twice;
+  twice = twice > splat(M::kTanhHigh) ? splat(M::kTanhHigh) : twice;
+  const Reduced<T> a = reduce<T>(twice);
+  const V<T> scale = power_of_two<T>(a.n);
+  const V<T> e = fma(scale, expm1_over_r<T>(a.r) * a.r, scale - splat(T(1)));
+  return (V<T>)((Int)(e / (e + splat(T(2)))) ^ sign);
+}
+
+// 3 ULP. sigmoid(x) = 1 / (1 + e) or e / (1 + e) with e = e^-|x|, which never overflows.
+template <class T>
+static inline V<T> sigmoid(V<T> x) {
+  using Int = typename Of<T>::Int;
+  const V<T> e = exp<T>((V<T>)((Int)x | (Int)splat(T(-0.0))));
+  const V<T> numerator = x < splat(T(0)) ? e : splat(T(1));
+  return numerator / (splat(T(1)) + e);
+}
+
+// log(1 + f) + n ln 2 for 1 + f in [sqrt(1/2), sqrt(2)], from 2 atanh(s) = 2 (s + s^3/3 + s^5/5 + ..), s = f / (2 + f).
+template <class T>
+static inline V<T> log_of(V<T> f, V<T> n) {
+  constexpr int terms = Math<T>::kLogTerms;
+  const V<T> s = f / (f + splat(T(2)));
+  const V<T> z = s * s;
+  V<T> p = splat(T(2) / T(2 * terms - 1));
+#pragma GCC unroll 16
+  for (int k = terms - 1; k >= 2; --k) p = fma(p, z, splat(T(2) / T(2 * k - 1)));
+  // 2 s = f - s f, so the series is f - s (f - z p): the leading term is exact.
+  const V<T> tail = fma(n, splat(Math<T>::kLn2Lo), -(s * fma(-z, p, f)));
+  return fma(n, splat(Math<T>::kLn2Hi), f + tail);
+}
+
+// 2 ULP for positive normal x. 0 gives -infinity, negative x and NaN give NaN, infinity stays.
+template <class T>
+static inline V<T> log(V<T> x) {
+  using Int = typename Of<T>::Int;
+  using Uint = typename Of<T>::Uint;
+  constexpr int bits = Of<T>::kMantissaBits;
+  const Int root_half = (Int)splat(T(0.70710678118654752));
+  // The exponent field, counted from sqrt(1/2); adding the bits of 1 (the bias) keeps it positive for the shift.
+  const Int n = (Int)((Uint)((Int)x - root_half + (Int)splat(T(1))) >> bits) - Of<T>::kExponentBias;
+  const V<T> m = (V<T>)((Int)x - (n << bits));
+  const Int n_in_low_bits = (Int)splat(Math<T>::kRound) + n;
+  V<T> y = log_of<T>(m - splat(T(1)), (V<T>)n_in_low_bits - splat(Math<T>::kRound));
+  y = x == splat(T(0)) ? splat(-T(__builtin_inf())) : y;
+  y = x == splat(T(__builtin_inf())) ? x : y;
+  return x >= splat(T(0)) ? y : splat(T(__builtin_nan("")));
+}
+
+// 2 ULP for x in [0, 1]; NaN stays NaN.
+template <class T>
+static inline V<T> log1p(V<T> x) {
+  const auto above = x > splat(T(0.41421356237309505));  // sqrt(2) - 1: then log1p(x) = log((1 + x) / 2) + ln 2
+  const V<T> f = above ? fma(x, splat(T(0.5)), splat(T(-0.5))) : x;
+  return log_of<T>(f, above ? splat(T(1)) : splat(T(0)));
+}

@@ -1,0 +1,115 @@
+// The vector type of this instruction set: the compiler's vector extension, plus the few operations it cannot spell.
+// The only file with intrinsics. Included inside the namespace of one instruction set (isa.cpp).
+
+#if defined(__AVX512F__)
+#define CHAINRULE_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define CHAINRULE_VECTOR_BYTES 32
+#else
+#define CHAINRULE_VECTOR_BYTES 16
+#endif
+
+typedef float vfloat __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
+typedef double vdouble __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
+typedef std::int32_t vint32 __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
+typedef std::int64_t vint64 __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
+typedef std::uint32_t vuint32 __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
+typedef std::uint64_t vuint64 __attribute__((vector_size(CHAINRULE_VECTOR_BYTES)));
+
+// What a scalar type goes with: its vector, the integer vectors of the same width, and its format.
+template <class T>
+struct Of;
+template <>
+struct Of<float> {
+  typedef vfloat V;
+  typedef vint32 Int;
+  typedef vuint32 Uint;
+  static constexpr int kLanes = CHAINRULE_VECTOR_BYTES / 4;
+  static constexpr int kMantissaBits = 23, kExponentBias = 127;
+};
+template <>
+struct Of<double> {
+  typedef vdouble V;
+  typedef vint64 Int;
+  typedef vuint64 Uint;
+  static constexpr int kLanes = CHAINRULE_VECTOR_BYTES / 8;
+  static constexpr int kMantissaBits = 52, kExponentBias = 1023;
+};
+template <class T>
+using V = typename Of<T>::V;
+
+// Vectors in one panel (a cache line).
+inline constexpr int kPerPanel = 64 / CHAINRULE_VECTOR_BYTES;
+
+template <class T>
+static inline V<T> load(const T* p) {
+  V<T> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+static inline void store(T* p, V<T> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+// fma(a, b, c) = a * b + c, rounded once (twice on the baseline, which has its own bits).
+#if defined(__AVX512F__)
+static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vfloat sqrt(vfloat a) { return _mm512_maskz_sqrt_ps(-1, a); }
+static inline vdouble sqrt(vdouble a) { return _mm512_maskz_sqrt_pd(-1, a); }
+static inline vfloat splat(float a) { return _mm512_set1_ps(a); }
+static inline vdouble splat(double a) { return _mm512_set1_pd(a); }
+#elif defined(__AVX2__)
+static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return _mm256_fmadd_pd(a, b, c); }
+static inline vfloat sqrt(vfloat a) { return _mm256_sqrt_ps(a); }
+static inline vdouble sqrt(vdouble a) { return _mm256_sqrt_pd(a); }
+static inline vfloat splat(float a) { return _mm256_set1_ps(a); }
+static inline vdouble splat(double a) { return _mm256_set1_pd(a); }
+#elif defined(__aarch64__)
+static inline vfloat fma(vfloat a, vfloat b, vfloat c) {
+  return (vfloat)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+static inline vdouble fma(vdouble a, vdouble b, vdouble c) {
+  return (vdouble)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+static inline vfloat sqrt(vfloat a) { return (vfloat)vsqrtq_f32((float32x4_t)a); }
+static inline vdouble sqrt(vdouble a) { return (vdouble)vsqrtq_f64((float64x2_t)a); }
+static inline vfloat splat(float a) { return (vfloat)vdupq_n_f32(a); }
+static inline vdouble splat(double a) { return (vdouble)vdupq_n_f64(a); }
+#else
+static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return a * b + c; }
+static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return a * b + c; }
+static inline vfloat splat(float a) { return vfloat{a, a, a, a}; }
+static inline vdouble splat(double a) { return vdouble{a, a}; }
+static inline vfloat sqrt(vfloat a) {
+  return vfloat{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+}
+static inline vdouble sqrt(vdouble a) { return vdouble{__builtin_sqrt(a[0]), __builtin_sqrt(a[1])}; }
+#endif
+
+// All bits set in the lanes whose element, `first` for lane 0, is below n.
+template <class T>
+static inline typename Of<T>::Int below(index_t first, index_t n) {
+  typename Of<T>::Int lane = {};
+  for (int l = 0; l < Of<T>::kLanes; ++l) lane[l] = l;
+  const index_t limit = n - first < Of<T>::kLanes ? n - first : Of<T>::kLanes;
+  return lane < (typename Of<T>::Int{} + static_cast<decltype(lane[0] + 0)>(limit));
+}
+
+// A row summed in kPanel interleaved parts, joined by a fixed tree: the same bits for every vector width.
+template <class T>
+struct PanelSum {
+  V<T> part[kPerPanel] = {};
+
+  T total() const {
+    constexpr index_t n = kPanel<T>;
+    T sum[n];
+    for (int v = 0; v < kPerPanel; ++v) store(sum + v * Of<T>::kLanes, part[v]);
+    for (index_t width = n / 2; width > 0; width /= 2) {
+      for (index_t l = 0; l < width; ++l) sum[l] += sum[l + width];
+    }
+    return sum[0];
+  }
+};

@@ -1,0 +1,101 @@
+// Parameters: W (n_in, n_out) in panels, then b (n_out) in panels. The mirror is W transposed, in panels, whose lanes
+// run over the inputs: the product with it sums over the outputs in order.
+#include "layers/dense.h"
+
+#include "ops/multiply.h"
+#include "ops/panels.h"
+
+namespace chainrule {
+
+namespace {
+constexpr int kWeight = 0, kBias = 1;
+// Rows of W in one unit: a multiple of every tile height and of the panel; 96 x 64 bytes = 6 KiB, which stays in cache
+// from the gradient through the optimizer to the mirror.
+constexpr index_t kUnitRows = 96;
+}  // namespace
+
+template <class T>
+std::vector<ParameterShape> Dense<T>::parameters() const {
+  return {{"weight", n_in_, n_out_, false, true}, {"bias", 1, n_out_, true, false}};
+}
+
+template <class T>
+std::vector<Unit> Dense<T>::units() const {
+  std::vector<Unit> units;
+  // Panels inside: the strip of x that a unit reads stays in cache for the next unit.
+  for (index_t begin = 0; begin < n_in_; begin += kUnitRows) {
+    const index_t end = std::min(begin + kUnitRows, n_in_);
+    for (index_t panel = 0; panel < n_panels<T>(n_out_); ++panel) {
+      units.push_back({kWeight, panel, begin, end, (panel * n_in_ + begin) * kPanel<T>, (end - begin) * kPanel<T>,
+                       (end - begin) * kPanel<T>});
+    }
+  }
+  units.push_back({kBias, 0, 0, 1, panels_size<T>(n_in_, n_out_), padded<T>(n_out_), padded<T>(n_out_)});
+  return units;
+}
+
+template <class T>
+index_t Dense<T>::mirror_size() const {
+  return panels_size<T>(n_out_, n_in_);
+}
+
+template <class T>
+void Dense<T>::forward(const T* parameters, Rows<const T> x, Rows<T> y, index_t rows, Output output) const {
+  Product<T> p;
+  p.m = rows, p.k = n_in_, p.panels = n_panels<T>(n_out_);
+  p.a = x.data, p.a_row = x.stride, p.a_k = 1;
+  p.b = parameters, p.b_k = kPanel<T>, p.b_panel = n_in_ * kPanel<T>;
+  p.c = y.data, p.c_row = y.stride, p.c_panel = kPanel<T>;
+  p.start = parameters + panels_size<T>(n_in_, n_out_), p.start_panel = kPanel<T>;  // b
+  multiply(p);                                                                      // z = b + x W
+  if (output == Output::kActivated && activation_ != Activation::kIdentity) {
+    kernels<T>().activate[static_cast<int>(activation_)](rows, n_out_, y.data, y.stride, slope_);
+  }
+}
+
+template <class T>
+void Dense<T>::backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx, index_t rows, Output output) const {
+  // forward:  z = x W + b, y = g(z)
+  if (output == Output::kActivated && activation_ != Activation::kIdentity) {  // dz = dy * g'(z)
+    kernels<T>().activation_gradient[static_cast<int>(activation_)](rows, n_out_, y.data, y.stride, d.data, d.stride,
+                                                                    slope_);
+  }
+  if (dx.data == nullptr) return;
+  Product<T> p;
+  p.m = rows, p.k = n_out_, p.panels = n_panels<T>(n_in_);
+  p.a = d.data, p.a_row = d.stride, p.a_k = 1;
+  p.b = mirror, p.b_k = kPanel<T>, p.b_panel = n_out_ * kPanel<T>;
+  p.c = dx.data, p.c_row = dx.stride, p.c_panel = kPanel<T>;
+  p.start = kZeroPanel<T>, p.start_panel = 0;
+  multiply(p);  // dx = dz W^T
+}
+
+template <class T>
+void Dense<T>::gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, T* gradients,
+                        bool add) const {
+  T* g = gradients + unit.offset;
+  if (unit.parameter == kBias) {
+    if (!add) std::fill_n(g, unit.size, T(0));
+    kernels<T>().add_column_sums(rows, n_out_, d.data, d.stride, g);  // db += sum over rows of dz
+    return;
+  }
+  Product<T> p;
+  p.m = unit.end - unit.begin, p.k = rows, p.panels = 1;
+  p.a = x.data + unit.begin, p.a_row = 1, p.a_k = x.stride;
+  p.b = d.data + unit.panel * kPanel<T>, p.b_k = d.stride, p.b_panel = 0;
+  p.c = g, p.c_row = kPanel<T>, p.c_panel = 0;
+  p.start = add ? nullptr : kZeroPanel<T>, p.start_panel = 0;
+  multiply(p);  // dW += x^T dz
+}
+
+template <class T>
+void Dense<T>::refresh(const Unit& unit, const T* parameters, T* mirror) const {
+  if (unit.parameter == kWeight) {
+    kernels<T>().transpose_panel(n_in_, n_out_, unit.panel, unit.begin, unit.end, parameters, mirror);
+  }
+}
+
+template class Dense<float>;
+template class Dense<double>;
+
+}  // namespace chainrule

@@ -1,0 +1,34 @@
+// y = g(x W + b): the fully connected layer.
+#pragma once
+
+#include "kernels/lists.h"
+#include "layers/layer.h"
+
+namespace chainrule {
+
+template <class T>
+class Dense final : public Layer<T> {
+ public:
+  Dense(index_t n_in, index_t n_out, Activation activation, double slope)
+      : n_in_(n_in), n_out_(n_out), activation_(activation), slope_(static_cast<T>(slope)) {}
+
+  index_t n_in() const override { return n_in_; }
+  index_t n_out() const override { return n_out_; }
+  std::vector<ParameterShape> parameters() const override;
+  std::vector<Unit> units() const override;
+  index_t mirror_size() const override;
+  index_t flops_per_sample() const override { return 2 * n_in_ * n_out_; }
+
+  void forward(const T* parameters, Rows<const T> x, Rows<T> y, index_t rows, Output output) const override;
+  void backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx, index_t rows, Output output) const override;
+  void gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, T* gradients,
+                bool add) const override;
+  void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
+
+ private:
+  index_t n_in_, n_out_;
+  Activation activation_;
+  T slope_;
+};
+
+}  // namespace chainrule

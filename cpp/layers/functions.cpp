@@ -1,0 +1,158 @@
+#include "layers/functions.h"
+
+#include <algorithm>
+
+#include "base/buffer.h"
+#include "base/threads.h"
+#include "layers/dense.h"
+#include "ops/losses.h"
+#include "ops/panels.h"
+
+namespace chainrule {
+
+namespace {
+
+// A padded copy of a contiguous matrix.
+template <class T>
+struct Padded {
+  Rows<T> rows;
+  Buffer<T> memory;
+
+  Padded(index_t n_rows, index_t n) : rows{nullptr, row_stride<T>(n)}, memory(n_rows * rows.stride) {
+    rows.data = memory.data();
+  }
+  void load(index_t n_rows, index_t n, const T* from) {
+    for (index_t i = 0; i < n_rows; ++i) std::copy_n(from + i * n, n, rows.row(i));
+  }
+  void save(index_t n_rows, index_t n, T* to) const {
+    for (index_t i = 0; i < n_rows; ++i) std::copy_n(rows.row(i), n, to + i * n);
+  }
+};
+
+// A dense layer with its parameters in panels.
+template <class T>
+struct PackedDense {
+  Dense<T> layer;
+  Buffer<T> parameters;
+
+  PackedDense(index_t n_in, index_t n_out, const T* W, const T* b, Activation activation, double slope)
+      : layer(n_in, n_out, activation, slope), parameters(panels_size<T>(n_in, n_out) + padded<T>(n_out)) {
+    if (W) pack(n_in, n_out, W, n_out, 1, parameters.data());
+    if (b) std::copy_n(b, n_out, parameters.data() + panels_size<T>(n_in, n_out));
+  }
+};
+
+template <class T, class F>
+void share_rows(const Dense<T>& layer, index_t rows, F f) {
+  run_team(threads_for(static_cast<double>(layer.flops_per_sample()) * static_cast<double>(rows)),
+           [&](const Team& team) {
+             const Team::Range part = team.part(rows);
+             if (part.end > part.begin) f(part.begin, part.end - part.begin);
+           });
+}
+
+}  // namespace
+
+template <class T>
+void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* b, Activation activation,
+                   double slope, T* out) {
+  const PackedDense<T> dense(n_in, n_out, W, b, activation, slope);
+  Padded<T> y(rows, n_out);
+  share_rows(dense.layer, rows, [&](index_t first, index_t n) {
+    dense.layer.forward(dense.parameters.data(), {x + first * n_in, n_in}, y.rows.from(first), n, Output::kActivated);
+  });
+  y.save(rows, n_out, out);
+}
+
+template <class T>
+void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* dz, T* dW, T* db,
+                    T* dx) {
+  const PackedDense<T> dense(n_in, n_out, W, nullptr, Activation::kIdentity, 0);
+  Padded<T> d(rows, n_out);
+  d.load(rows, n_out, dz);
+  if (dx) {
+    Buffer<T> mirror(dense.layer.mirror_size());
+    for (const Unit& unit : dense.layer.units()) dense.layer.refresh(unit, dense.parameters.data(), mirror.data());
+    Padded<T> gradient_in_x(rows, n_in);
+    share_rows(dense.layer, rows, [&](index_t first, index_t n) {
+      dense.layer.backward(mirror.data(), {}, d.rows.from(first), gradient_in_x.rows.from(first), n, Output::kRaw);
+    });
+    gradient_in_x.save(rows, n_in, dx);
+  }
+  if (!dW && !db) return;
+  // The sums start from what dW and db hold.
+  PackedDense<T> gradients(n_in, n_out, dW, db, Activation::kIdentity, 0);
+  const std::vector<Unit> units = dense.layer.units();
+  share_rows(dense.layer, static_cast<index_t>(units.size()), [&](index_t first, index_t n) {
+    for (index_t u = first; u < first + n; ++u) {
+      dense.layer.gradient(units[static_cast<std::size_t>(u)], {x, n_in}, d.rows, rows, gradients.parameters.data(),
+                           true);
+    }
+  });
+  if (dW) unpack(n_in, n_out, gradients.parameters.data(), dW);
+  if (db) unpack(1, n_out, gradients.parameters.data() + panels_size<T>(n_in, n_out), db);
+}
+
+template <class T>
+void activation(index_t rows, index_t n, const T* z, Activation activation, double slope, T* out) {
+  Padded<T> y(rows, n);
+  y.load(rows, n, z);
+  kernels<T>().activate[static_cast<int>(activation)](rows, n, y.rows.data, y.rows.stride, static_cast<T>(slope));
+  y.save(rows, n, out);
+}
+
+template <class T>
+void activation_backward(index_t rows, index_t n, const T* z, const T* da, Activation activation, double slope,
+                         T* out) {
+  Padded<T> y(rows, n), d(rows, n);
+  y.load(rows, n, z);
+  if (da) {
+    d.load(rows, n, da);
+  } else {
+    std::fill_n(d.memory.data(), d.memory.size(), T(1));
+  }
+  const Kernels<T>& k = kernels<T>();
+  const auto index = static_cast<std::size_t>(activation);
+  k.activate[index](rows, n, y.rows.data, y.rows.stride, static_cast<T>(slope));
+  k.activation_gradient[index](rows, n, y.rows.data, y.rows.stride, d.rows.data, d.rows.stride, static_cast<T>(slope));
+  d.save(rows, n, out);
+}
+
+template <class T>
+double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, const std::int64_t* classes,
+                         const double* weights, Loss loss, Activation activation, double slope, T* dz) {
+  const bool canonical = activation == canonical_activation(loss);
+  Padded<T> y(rows, n), t(targets ? rows : 0, n), d(rows, n);
+  y.load(rows, n, z);
+  if (targets) t.load(rows, n, targets);
+  const auto index = static_cast<std::size_t>(activation);
+  if (!canonical) kernels<T>().activate[index](rows, n, y.rows.data, y.rows.stride, static_cast<T>(slope));
+  double total = 0, sum = 0;
+  for (index_t i = 0; i < rows; ++i) total += weights ? weights[i] : 1.0;
+  Buffer<T> scale(rows);
+  Buffer<double> losses(rows);
+  for (index_t i = 0; i < rows; ++i) scale[i] = static_cast<T>((weights ? weights[i] : 1.0) / total);
+  loss_rows(loss, canonical,
+            LossRows<T>{rows, n, y.rows.data, y.rows.stride, targets ? t.rows.data : nullptr, t.rows.stride, classes,
+                        scale.data(), d.rows.data, d.rows.stride, losses.data()});
+  for (index_t i = 0; i < rows; ++i) sum += (weights ? weights[i] : 1.0) * losses[i];
+  if (!canonical) {
+    kernels<T>().activation_gradient[index](rows, n, y.rows.data, y.rows.stride, d.rows.data, d.rows.stride,
+                                            static_cast<T>(slope));
+  }
+  d.save(rows, n, dz);
+  return sum / total;
+}
+
+#define CHAINRULE_INSTANTIATE(T)                                                                                    \
+  template void dense_forward(index_t, index_t, index_t, const T*, const T*, const T*, Activation, double, T*);     \
+  template void dense_backward(index_t, index_t, index_t, const T*, const T*, const T*, T*, T*, T*);                \
+  template void activation(index_t, index_t, const T*, Activation, double, T*);                                     \
+  template void activation_backward(index_t, index_t, const T*, const T*, Activation, double, T*);                  \
+  template double loss_and_gradient(index_t, index_t, const T*, const T*, const std::int64_t*, const double*, Loss, \
+                                    Activation, double, T*);
+CHAINRULE_INSTANTIATE(float)
+CHAINRULE_INSTANTIATE(double)
+#undef CHAINRULE_INSTANTIATE
+
+}  // namespace chainrule

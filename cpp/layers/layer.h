@@ -1,0 +1,59 @@
+// What a network is made of. A layer knows shapes and arithmetic; it owns no memory and is handed slices.
+//
+// Buffers of one layer in a pass over `rows` samples: x (rows, n_in), y (rows, n_out), and d (rows, n_out), in which
+// the gradient in y arrives. `backward` turns d in place into the gradient in z, the value before the activation, and
+// writes the gradient in x; `gradient` then forms the parameters' gradients from x and d. Rows do not depend on each
+// other in `forward` and `backward`, so threads share a batch by rows; units do not depend on each other in `gradient`
+// and `refresh`, so threads share the parameters by units.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/views.h"
+
+namespace chainrule {
+
+// One row of the parameter table, as the layer sees it: a (rows, columns) matrix in panels (ops/panels.h).
+struct ParameterShape {
+  const char* name;
+  index_t rows, columns;
+  bool is_vector;  // shown as (columns,)
+  bool decays;     // L2, L1 and weight decay act on it
+};
+
+// A contiguous piece of one parameter with one writer; offsets count from the layer's first parameter.
+struct Unit {
+  int parameter;              // index in parameters()
+  index_t panel, begin, end;  // the layer's own cut
+  index_t offset, size;       // in elements
+  index_t cost;               // relative work per sample
+};
+
+// Whether a layer's y and d stand before or after its activation. The output layer of a canonical pair of activation
+// and loss stops at z.
+enum class Output { kActivated, kRaw };
+
+template <class T>
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  virtual index_t n_in() const = 0;
+  virtual index_t n_out() const = 0;
+  virtual std::vector<ParameterShape> parameters() const = 0;
+  virtual std::vector<Unit> units() const = 0;
+  // Elements of the mirror: whatever the layer keeps beside its parameters and derives from them.
+  virtual index_t mirror_size() const = 0;
+  virtual index_t flops_per_sample() const = 0;  // of forward
+
+  virtual void forward(const T* parameters, Rows<const T> x, Rows<T> y, index_t rows, Output output) const = 0;
+  // dx.data may be null: the gradient in the network's input is not needed.
+  virtual void backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx, index_t rows, Output output) const = 0;
+  // Writes or, with `add`, adds the unit's part of the gradients.
+  virtual void gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, T* gradients,
+                        bool add) const = 0;
+  // Brings the mirror up to date with the unit's parameters.
+  virtual void refresh(const Unit& unit, const T* parameters, T* mirror) const = 0;
+};
+
+}  // namespace chainrule

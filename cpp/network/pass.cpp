@@ -1,0 +1,258 @@
+#include "network/pass.h"
+
+#include <algorithm>
+
+namespace chainrule {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// What happens to a unit once its gradient is complete.
+template <class T>
+struct UpdateRule {
+  OptimizerState<T>* optimizer;
+  UpdateStep<T> decaying, plain;  // for parameters that decay, and for the others
+
+  UpdateRule(OptimizerState<T>& o, double learning_rate, std::int64_t t)
+      : optimizer(&o),
+        decaying(update_step<T>(o.spec, learning_rate, t, true)),
+        plain(update_step<T>(o.spec, learning_rate, t, false)) {}
+
+  void apply(Network<T>& net, const PlannedUnit& u) const {
+    const auto l = static_cast<std::size_t>(u.layer);
+    const Plan<T>& plan = net.plan();
+    optimizer->update(u.offset, u.unit.size, net.parameters().data(), net.gradients().data(),
+                      u.decays ? decaying : plain);
+    plan.layers[l]->refresh(u.unit, net.parameters().data() + plan.parameter_offset[l], net.mirror(u.layer));
+  }
+};
+
+// What a pass is for. A trace stops at the gradients in z, without the factor 1/m.
+enum class Goal { kCost, kTrace, kGradients };
+
+template <class T>
+class Pass {
+ public:
+  Pass(Goal goal, Network<T>& network, const Samples& samples, const Objective& objective, Workspace<T>& workspace)
+      : goal_(goal),
+        net_(network),
+        plan_(network.plan()),
+        samples_(samples),
+        objective_(objective),
+        canonical_(plan_.output_activation == canonical_activation(objective.loss)),
+        tile_(tile_rows(plan_)),
+        work_(workspace) {}
+
+  // Called by every member of the team; the cost is returned on member 0.
+  // `order` names the batch's samples, `rows` of them (or they are 0 .. rows - 1).
+  double batch(const Team& team, const std::int64_t* order, index_t rows, bool accumulate = false,
+               const UpdateRule<T>* rule = nullptr) {
+    const double total_weight = samples_.total_weight(order, rows);
+    double loss = 0;
+    for (index_t first = 0; first < rows; first += work_.rows) {
+      const index_t chunk = std::min(work_.rows, rows - first);
+      const Team::Range part = team.part(chunk);
+      for (index_t i = part.begin; i < part.end; i += tile_) {
+        through_all_layers(order, first, i, std::min(tile_, part.end - i), total_weight);
+      }
+      team.barrier();
+      if (team.id() == 0) add_losses(order, first, chunk, loss);
+      const bool complete = first + chunk == rows;
+      if (goal_ == Goal::kGradients) {
+        gradients(team, chunk, accumulate || first > 0, complete, rule);
+      } else if (complete && team.id() == 0) {
+        for (const PlannedUnit& u : plan_.units) add_penalty(u, nullptr);
+      }
+      team.barrier();
+    }
+    if (team.id() != 0) return 0;
+    double cost = total_weight > 0 ? loss / total_weight : 0.0;
+    if (objective_.regularized()) {
+      for (index_t i = 0; i < work_.penalty.size(); ++i) cost += work_.penalty[i];
+    }
+    return cost;
+  }
+
+ private:
+  // Phase A: samples first + begin .. of the batch, which lie at rows begin .. of the workspace.
+  void through_all_layers(const std::int64_t* order, index_t first, index_t begin, index_t rows, double total_weight) {
+    const index_t at = first + begin;
+    samples_.x.gather(order, at, rows, plan_.n_inputs, work_.x.from(begin));
+    const std::size_t last = plan_.layers.size() - 1;
+    Rows<const T> x = work_.x.from(begin);
+    for (std::size_t l = 0; l <= last; ++l) {
+      const Rows<T> y = work_.y[l].from(begin);
+      plan_.layers[l]->forward(net_.parameters().data() + plan_.parameter_offset[l], x, y, rows, output_of(l));
+      x = y;
+    }
+    losses(order, at, begin, rows, total_weight);
+    if (goal_ == Goal::kCost) return;
+    for (std::size_t l = last + 1; l-- > 0;) {
+      const Rows<T> dx = l > 0 ? work_.d[l - 1].from(begin) : Rows<T>{};
+      plan_.layers[l]->backward(net_.mirror(static_cast<int>(l)), work_.y[l].from(begin), work_.d[l].from(begin), dx,
+                                rows, output_of(l));
+    }
+  }
+
+  Output output_of(std::size_t layer) const {
+    return layer + 1 == plan_.layers.size() && canonical_ ? Output::kRaw : Output::kActivated;
+  }
+
+  void losses(const std::int64_t* order, index_t at, index_t begin, index_t rows, double total_weight) {
+    LossRows<T> p;
+    p.rows = rows, p.n = plan_.n_outputs;
+    p.y = work_.y.back().row(begin), p.y_stride = work_.y.back().stride;
+    p.targets = nullptr, p.targets_stride = work_.targets.stride, p.classes = nullptr;
+    if (samples_.y) {
+      samples_.y.gather(order, at, rows, plan_.n_outputs, work_.targets.from(begin));
+      p.targets = work_.targets.row(begin);
+    } else {
+      for (index_t i = 0; i < rows; ++i) work_.classes[begin + i] = samples_.classes[order ? order[at + i] : at + i];
+      p.classes = work_.classes.data() + begin;
+    }
+    for (index_t i = 0; i < rows; ++i) {
+      const double w = weight(order, at + i);
+      work_.scale[begin + i] = static_cast<T>(goal_ == Goal::kTrace ? w : total_weight > 0 ? w / total_weight : 0.0);
+    }
+    p.scale = work_.scale.data() + begin;
+    p.d = goal_ != Goal::kCost ? work_.d.back().row(begin) : nullptr, p.d_stride = work_.d.back().stride;
+    p.loss = work_.loss.data() + begin;
+    loss_rows(objective_.loss, canonical_, p);
+  }
+
+  // Adds row by row, so that the cut into chunks does not show.
+  void add_losses(const std::int64_t* order, index_t first, index_t rows, double& sum) const {
+    for (index_t i = 0; i < rows; ++i) sum += weight(order, first + i) * work_.loss[i];
+  }
+
+  double weight(const std::int64_t* order, index_t i) const {
+    return samples_.weights ? samples_.weights[order ? order[i] : i] : 1.0;
+  }
+
+  // Phase B: this member's share of the units, by cost.
+  void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule) {
+    const Team::Range part = team.part(plan_.units_cost);
+    T* const g = net_.gradients().data();
+    for (const PlannedUnit& u : plan_.units) {
+      if (u.cost_before < part.begin || u.cost_before >= part.end) continue;
+      const auto l = static_cast<std::size_t>(u.layer);
+      const Rows<const T> x = l == 0 ? work_.x : work_.y[l - 1];
+      plan_.layers[l]->gradient(u.unit, x, work_.d[l], rows, g + plan_.parameter_offset[l], add);
+      if (complete) add_penalty(u, g);
+      if (complete && rule) rule->apply(net_, u);
+    }
+  }
+
+  // Notes the unit's part of the regularization and, unless `gradients` is null, adds its gradient.
+  void add_penalty(const PlannedUnit& u, T* gradients) {
+    if (!u.decays || !objective_.regularized()) return;
+    work_.penalty[&u - plan_.units.data()] = kernels<T>().add_penalty(
+        u.unit.size, net_.parameters().data() + u.offset, gradients ? gradients + u.offset : nullptr,
+        static_cast<T>(objective_.l2), static_cast<T>(objective_.l1));
+  }
+
+  const Goal goal_;
+  Network<T>& net_;
+  const Plan<T>& plan_;
+  const Samples& samples_;
+  const Objective& objective_;
+  const bool canonical_;
+  const index_t tile_;
+  Workspace<T>& work_;
+};
+
+template <class T>
+int threads_for_batch(const Network<T>& network, index_t rows) {
+  return threads_for(static_cast<double>(network.plan().training_flops) * static_cast<double>(rows));
+}
+
+}  // namespace
+
+template <class T>
+double cost(Network<T>& network, const Samples& samples, const Objective& objective) {
+  Pass<T> pass(Goal::kCost, network, samples, objective, network.workspace(samples.rows));
+  double result = 0;
+  run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
+    const double cost = pass.batch(team, nullptr, samples.rows);
+    if (team.id() == 0) result = cost;
+  });
+  return result;
+}
+
+template <class T>
+double backward(Network<T>& network, const Samples& samples, const Objective& objective, bool accumulate) {
+  network.refresh_mirror();
+  Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(samples.rows));
+  double result = 0;
+  run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
+    const double cost = pass.batch(team, nullptr, samples.rows, accumulate);
+    if (team.id() == 0) result = cost;
+  });
+  return result;
+}
+
+template <class T>
+Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective) {
+  network.refresh_mirror();
+  const Plan<T>& plan = network.plan();
+  Trace<T> result{Workspace<T>(plan, samples.rows), Workspace<T>(plan, samples.rows)};
+  Workspace<T>& work = result.activated;
+  Pass<T> pass(Goal::kTrace, network, samples, objective, work);
+  run_team(1, [&](const Team& team) { pass.batch(team, nullptr, samples.rows); });
+  Rows<const T> x = work.x;
+  for (std::size_t l = 0; l < plan.layers.size(); ++l) {
+    const T* parameters = network.parameters().data() + plan.parameter_offset[l];
+    plan.layers[l]->forward(parameters, x, result.raw.y[l], samples.rows, Output::kRaw);
+    plan.layers[l]->forward(parameters, x, work.y[l], samples.rows, Output::kActivated);  // the pass may stop at z
+    x = work.y[l];
+  }
+  return result;
+}
+
+template <class T>
+index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
+              const Steps& steps) {
+  network.refresh_mirror();
+  const index_t largest = std::min(steps.batch_size, steps.n_rows);
+  Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest));
+  const auto start = Clock::now();
+  const std::int64_t steps_before = optimizer.steps;
+  std::atomic<bool> time_is_up{false};
+  run_team(threads_for_batch(network, largest), [&](const Team& team) {
+    index_t step = 0;
+    for (index_t first = 0; first < steps.n_rows && !time_is_up.load(std::memory_order_relaxed); ++step) {
+      const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
+      const UpdateRule<T> rule(optimizer, steps.learning_rates[step], steps_before + step + 1);
+      // Written before the barriers of this step and read after them: all members leave after the same step.
+      if (team.id() == 0 && std::chrono::duration<double>(Clock::now() - start).count() >= steps.seconds) {
+        time_is_up.store(true, std::memory_order_relaxed);
+      }
+      const double cost = pass.batch(team, steps.order ? steps.order + first : nullptr, rows, false, &rule);
+      if (team.id() == 0) {
+        steps.costs[step] = cost;
+        optimizer.steps = steps_before + step + 1;
+      }
+      first += rows;
+    }
+  });
+  return optimizer.steps - steps_before;
+}
+
+template <class T>
+void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double learning_rate) {
+  const UpdateRule<T> rule(optimizer, learning_rate, ++optimizer.steps);
+  for (const PlannedUnit& u : network.plan().units) rule.apply(network, u);
+}
+
+#define CHAINRULE_INSTANTIATE(T)                                                                           \
+  template double cost(Network<T>&, const Samples&, const Objective&);                                     \
+  template double backward(Network<T>&, const Samples&, const Objective&, bool);                           \
+  template index_t train(Network<T>&, OptimizerState<T>&, const Samples&, const Objective&, const Steps&); \
+  template Trace<T> trace(Network<T>&, const Samples&, const Objective&);                                  \
+  template void apply_gradients(Network<T>&, OptimizerState<T>&, double);
+CHAINRULE_INSTANTIATE(float)
+CHAINRULE_INSTANTIATE(double)
+#undef CHAINRULE_INSTANTIATE
+
+}  // namespace chainrule

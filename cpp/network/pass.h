@@ -1,0 +1,64 @@
+// Cost, gradients and training steps of a network on checked samples.
+//
+// Start at Pass::batch(): a batch goes through the workspace in chunks of rows. Phase A: threads share the rows and
+// take tiles of them through all layers, forward and backward. Barrier. Phase B: threads share the units of parameters;
+// each unit's gradient is summed over the chunk's rows in order and, with the last chunk, updated where it lies in
+// cache. Barrier. Which thread does what changes no bit, and neither does the cut into chunks and tiles.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include "base/threads.h"
+#include "network/network.h"
+#include "ops/losses.h"
+#include "ops/optimizers.h"
+
+namespace chainrule {
+
+// What is minimized: J = sum_i w_i L_i / sum_i w_i + l2 / 2 sum W^2 + l1 sum |W| (weights only, never biases).
+struct Objective {
+  Loss loss;
+  double l2 = 0, l1 = 0;
+
+  bool regularized() const { return l2 != 0 || l1 != 0; }
+};
+
+// Steps of training handed over in one call.
+struct Steps {
+  const std::int64_t* order;  // (n_rows) indices of samples, batch after batch; or nullptr: 0, 1, ..
+  index_t n_rows;
+  index_t batch_size;            // the last batch may be smaller
+  const double* learning_rates;  // (number of batches)
+  double seconds;                // stop after the step during which so much time has passed
+  double* costs;                 // out: (number of batches) cost before each step
+};
+
+// The cost of all samples as one batch. Like the functions below, allocates only the workspace, and only when it must
+// grow.
+template <class T>
+double cost(Network<T>& network, const Samples& samples, const Objective& objective);
+
+// Cost and gradients of all samples as one batch; with `accumulate`, added to the gradients that are there.
+template <class T>
+double backward(Network<T>& network, const Samples& samples, const Objective& objective, bool accumulate);
+
+// Every value of one forward and backward pass: y and d of `activated` hold A and dZ (of each sample, times its weight,
+// without the factor 1/m), y of `raw` holds Z.
+template <class T>
+struct Trace {
+  Workspace<T> activated, raw;
+};
+template <class T>
+Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective);
+
+// Returns the number of steps done, at least one.
+template <class T>
+index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
+              const Steps& steps);
+
+// One optimizer step with the gradients that are there.
+template <class T>
+void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double learning_rate);
+
+}  // namespace chainrule

@@ -1,0 +1,68 @@
+// An optimizer over flat arrays: hyperparameters, state, and the numbers of one step.
+#pragma once
+
+#include <cmath>
+
+#include "base/buffer.h"
+#include "kernels/kernels.h"
+
+namespace chainrule {
+
+struct OptimizerSpec {
+  Optimizer kind = Optimizer::kSgd;
+  double momentum = 0, beta2 = 0, epsilon = 0, weight_decay = 0;  // momentum is rho of RMSProp and beta1 of Adam
+};
+
+constexpr int state_count(Optimizer kind) {
+#define CHAINRULE_STATES(struct_name, text, states) \
+  if (kind == Optimizer::k##struct_name) return states;
+  CHAINRULE_OPTIMIZERS(CHAINRULE_STATES)
+#undef CHAINRULE_STATES
+  return 0;
+}
+
+// base^n by squaring: multiplications alone, so the bits do not depend on a math library.
+inline double integer_power(double base, std::int64_t n) {
+  double result = 1;
+  for (; n > 0; n >>= 1, base *= base) {
+    if (n & 1) result *= base;
+  }
+  return result;
+}
+
+// The constants of step number t (counted from 1).
+template <class T>
+UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, std::int64_t t, bool decays) {
+  UpdateStep<T> s;
+  s.learning_rate = static_cast<T>(learning_rate);
+  s.decay = static_cast<T>(decays ? 1 - learning_rate * spec.weight_decay : 1.0);
+  s.momentum = static_cast<T>(spec.momentum);
+  s.one_minus_momentum = static_cast<T>(1 - spec.momentum);
+  s.beta2 = static_cast<T>(spec.beta2);
+  s.one_minus_beta2 = static_cast<T>(1 - spec.beta2);
+  s.correction1 = static_cast<T>(1 / (1 - integer_power(spec.momentum, t)));
+  s.correction2 = static_cast<T>(1 / (1 - integer_power(spec.beta2, t)));
+  s.epsilon = static_cast<T>(spec.epsilon);
+  return s;
+}
+
+// State arrays in the layout of the parameters they belong to.
+template <class T>
+struct OptimizerState {
+  OptimizerSpec spec;
+  std::int64_t steps = 0;
+  Buffer<T> state[2];
+
+  OptimizerState(const OptimizerSpec& optimizer, index_t size) : spec(optimizer) {
+    for (int s = 0; s < state_count(spec.kind); ++s) state[s] = Buffer<T>(size);
+  }
+
+  // Updates parameters[offset, offset + size).
+  void update(index_t offset, index_t size, T* parameters, const T* gradients, const UpdateStep<T>& step) {
+    auto at = [offset](Buffer<T>& b) { return b.data() ? b.data() + offset : nullptr; };
+    kernels<T>().update[static_cast<int>(spec.kind)](size, parameters + offset, gradients + offset, at(state[0]),
+                                                     at(state[1]), step);
+  }
+};
+
+}  // namespace chainrule

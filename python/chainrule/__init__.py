@@ -1,0 +1,97 @@
+"""Neural networks trained on the CPU, at the speed of the hardware, the same bits every time.
+
+import chainrule as cr
+
+net = cr.Network([cr.Dense(64, "relu"), cr.Dense(10, "softmax")], n_inputs=64)
+trainer = cr.Trainer(net, loss="cross_entropy", optimizer=cr.Adam(1e-3), metrics=["accuracy"])
+history = trainer.fit(X, Y, epochs=20, batch_size=128, validation_data=(X_val, Y_val))
+probabilities = net.predict(X_new)
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from chainrule.activations import Activation
+from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, ProgressBar
+from chainrule.gradient_check import GradientCheck, check_gradients
+from chainrule.history import History
+from chainrule.initializers import Initializer
+from chainrule.layers import Dense
+from chainrule.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from chainrule.metrics import Metric
+from chainrule.network import Network
+from chainrule.optimizers import SGD, Adam, AdamW, RMSProp
+from chainrule.runtime import get_num_threads, runtime_info, set_num_threads
+from chainrule.schedules import (
+    constant,
+    cosine,
+    exponential,
+    inverse_time,
+    one_cycle,
+    reduce_on_plateau,
+    step,
+    warmup,
+)
+from chainrule.trace import Trace
+from chainrule.trainer import Trainer
+
+if TYPE_CHECKING:
+    from chainrule import ops, reference
+    from chainrule.plots import plot_history
+
+__version__ = version("chainrule")
+
+__all__ = [
+    "SGD",
+    "Activation",
+    "Adam",
+    "AdamW",
+    "BinaryCrossEntropy",
+    "CSVLogger",
+    "Callback",
+    "CrossEntropy",
+    "Dense",
+    "EarlyStopping",
+    "GradientCheck",
+    "History",
+    "Initializer",
+    "Metric",
+    "Network",
+    "ProgressBar",
+    "RMSProp",
+    "SquaredError",
+    "Trace",
+    "Trainer",
+    "check_gradients",
+    "constant",
+    "cosine",
+    "exponential",
+    "get_num_threads",
+    "inverse_time",
+    "one_cycle",
+    "ops",
+    "plot_history",
+    "reduce_on_plateau",
+    "reference",
+    "runtime_info",
+    "set_num_threads",
+    "step",
+    "warmup",
+]
+
+# Loaded when first named: modules, and functions of modules.
+_LAZY_MODULES = ("ops", "reference")
+_LAZY_NAMES = {"plot_history": "plots"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY_MODULES:
+        return import_module(f"chainrule.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(import_module(f"chainrule.{_LAZY_NAMES[name]}"), name)
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

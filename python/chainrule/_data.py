@@ -1,0 +1,35 @@
+"""Checked data: as the core reads them, and as the user gave them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule import _core
+from chainrule.losses import Loss
+
+if TYPE_CHECKING:
+    from chainrule.network import Network
+
+
+class Data:
+    """Features, targets and weights that fit a network and a loss.
+
+    `samples` is what the core reads; it keeps the arrays alive and copies only what it cannot read
+    in place. Raises ValueError or TypeError that names `where`, the argument and what came.
+    """
+
+    def __init__(
+        self, net: "Network", where: str, X: Any, Y: Any, loss: Loss, sample_weight: Any
+    ) -> None:
+        is_double = net.dtype == np.float64
+        self.samples = _core.Samples(
+            where, X, Y, sample_weight, net.n_inputs, net.n_outputs, loss.name, is_double
+        )
+        self.X, self.Y = X, Y
+        self.weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+
+    def batch_weights(self, order: NDArray[np.int64], batch: int) -> NDArray[np.float64]:
+        """The weight of each batch of `order`: its rows, or the sum of their sample weights."""
+        weights = np.ones(len(order)) if self.weights is None else self.weights[order]
+        return np.add.reduceat(weights, np.arange(0, len(order), batch))

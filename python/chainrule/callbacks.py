@@ -1,0 +1,167 @@
+"""Callbacks: what is called while `Trainer.fit` runs. Derive from `Callback` to write your own.
+
+A callback sees the trainer: `trainer.net.parameters` (name -> array; reading copies, assigning
+sets), `trainer.history`, `trainer.epoch`. `trainer.stop("reason")` ends training.
+"""
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._errors import check_bool, check_integer, check_number, message, quoted
+from chainrule.history import monitored_key
+from chainrule.metrics import check_direction, improves
+
+if TYPE_CHECKING:
+    from chainrule.trainer import Trainer
+
+
+class Callback:
+    """Does nothing at every occasion."""
+
+    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+        """Before the first step of a fit that plans this many epochs."""
+
+    def on_epoch_begin(self, trainer: "Trainer", epoch: int) -> None:
+        """Before the first step of an epoch."""
+
+    def on_steps_end(self, trainer: "Trainer", steps: int, loss: float) -> None:
+        """After a handful of mini-batches, at the latest every 50 ms; `steps` is how many."""
+
+    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+        """After an epoch; `logs` is its record in the history."""
+
+    def on_fit_end(self, trainer: "Trainer") -> None:
+        """At the end of a fit, also when it ends by an exception or Ctrl-C."""
+
+
+class ProgressBar(Callback):
+    """One bar (tqdm) over all steps of a fit, with the latest loss and val_loss."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._shown: dict[str, str] = {}
+
+    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+        from tqdm.auto import tqdm
+
+        self._shown = {}
+        self._bar = tqdm(total=epochs * steps_per_epoch, unit="step")
+
+    def on_steps_end(self, trainer: "Trainer", steps: int, loss: float) -> None:
+        self._show(loss=loss)
+        self._bar.update(steps)
+
+    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+        self._show(**{key: logs[key] for key in ("loss", "val_loss") if key in logs})
+
+    def on_fit_end(self, trainer: "Trainer") -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _show(self, **values: float) -> None:
+        self._shown |= {key: f"{value:.4g}" for key, value in values.items()}
+        self._bar.set_postfix(self._shown, refresh=False)
+
+
+class EarlyStopping(Callback):
+    """Ends training after `patience` epochs in a row without improvement; keeps the best weights.
+
+    An epoch improves if its value is finite and beats the best by more than `min_delta`.
+    `monitor` is a key of the history, None for "val_loss" (without validation data "loss"); for a
+    metric of your own say whether `larger_is_better`.
+
+    With `restore_best` the weights of the best epoch come back when the fit ends, however it ends;
+    the optimizer keeps its latest state. Each fit starts anew. Afterwards `best` is the best value
+    (None if no epoch had a finite one) and `best_epoch` its epoch.
+
+    Raises ValueError at the end of the first epoch, listing the keys, if `monitor` is none of them.
+    """
+
+    def __init__(
+        self,
+        patience: int = 10,
+        monitor: str | None = None,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+        larger_is_better: bool | None = None,
+    ) -> None:
+        where = "EarlyStopping"
+        self.patience = check_integer(where, "patience", patience, 1)
+        self.monitor = monitor
+        self.min_delta = check_number(where, "min_delta", min_delta, minimum=0)
+        self.restore_best = check_bool(where, "restore_best", restore_best)
+        self.larger_is_better = check_direction(where, monitor, larger_is_better)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self._bad_epochs = 0
+        self._best_parameters: dict[str, NDArray[Any]] = {}
+
+    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+        self._forget()
+
+    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+        key = monitored_key(logs, self.monitor, "EarlyStopping")
+        if improves(logs[key], self.best, self.min_delta, self.larger_is_better):
+            self.best, self.best_epoch, self._bad_epochs = logs[key], epoch, 0
+            if self.restore_best:
+                parameters = trainer.net.parameters
+                self._best_parameters = {name: np.array(w) for name, w in parameters.items()}
+            return
+        self._bad_epochs += 1
+        if self._bad_epochs >= self.patience:
+            best = f"best {self.best} in epoch {self.best_epoch}"
+            trainer.stop(f"{key} did not improve for {self._bad_epochs} epochs ({best})")
+
+    def on_fit_end(self, trainer: "Trainer") -> None:
+        for name, w in self._best_parameters.items():
+            trainer.net.parameters[name] = w
+        self._best_parameters = {}
+
+
+class CSVLogger(Callback):
+    """Writes a line per epoch to a CSV file, at once; the header is the first epoch's keys.
+
+    With `append` lines are added to an existing file, whose header must be the same; else each fit
+    starts the file anew. Raises ValueError if an epoch's keys are not those of the header.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
+        self.path = Path(path)
+        self.append = check_bool("CSVLogger", "append", append)
+        self._header: list[str] = []
+        self._file: TextIO | None = None
+
+    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+        self._header = self._read_header() if self.append and self.path.exists() else []
+        self._file = self.path.open("a" if self.append else "w", newline="", encoding="utf-8")
+
+    def _read_header(self) -> list[str]:
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return next(csv.reader(file), [])
+
+    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+        assert self._file is not None
+        writer = csv.writer(self._file)
+        if not self._header:
+            self._header = list(logs)
+            writer.writerow(self._header)
+        if list(logs) != self._header:
+            expected = f"the header of {self.path}, {quoted(self._header)}"
+            raise ValueError(message("CSVLogger", "keys", expected, list(logs)))
+        writer.writerow(logs.values())
+        self._file.flush()
+
+    def on_fit_end(self, trainer: "Trainer") -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

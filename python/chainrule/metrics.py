@@ -1,0 +1,212 @@
+"""Metrics: what is reported, but not trained on.
+
+`metric(Y, prediction, sample_weight=None) -> float`, a weighted mean over rows, where
+
+    prediction     (m, n_y), the last layer's activation, `net.predict(X)`
+    Y              what `fit` takes: class indices (m,), a number per row (m,), or (m, n_y)
+    sample_weight  (m,), weights >= 0 of the rows; None is all ones
+
+accuracy and log_loss see the task in the labels:
+
+    one of many    n_y > 1, and Y is class indices, or one-hot or soft labels (rows sum to 1)
+    yes or no      n_y = 1, or any other Y (m, n_y): independent labels (multilabel)
+
+Give a metric all rows at once: neither the task nor r2 can be put together from batches.
+Every metric raises ValueError if shapes, labels or weights do not fit.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule._errors import check_bool, message, quoted, unknown
+from chainrule.history import OWN_KEYS
+
+Array = NDArray[np.float64]
+
+
+def accuracy(Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    """The share of right answers.
+
+    One of many: rows with argmax p = argmax y. Yes or no: entries with (p > 0.5) = (y > 0.5), so
+    with several labels a row can be partly right.
+    """
+    labels, p, weight = _labels("accuracy", Y, prediction, sample_weight)
+    if _one_of_many(labels):
+        right = p.argmax(axis=1) == labels.argmax(axis=1)
+    else:
+        right = ((p > 0.5) == (labels > 0.5)).mean(axis=1)
+    return float(np.average(right, weights=weight))
+
+
+def log_loss(Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    """Negative log-likelihood of the labels, in nats per row; the prediction is probabilities.
+
+    One of many: `-sum_j y_j log p_j`. Yes or no: `-sum_j [y_j log p_j + (1 - y_j) log(1 - p_j)]`.
+    p is clipped to [eps, 1 - eps], eps that of the prediction's dtype; rows are not normalized.
+    """
+    labels, p, weight = _labels("log_loss", Y, prediction, sample_weight)
+    dtype = np.asarray(prediction).dtype
+    eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
+    p = np.clip(p, eps, 1 - eps)
+    losses = -labels * np.log(p)
+    if not _one_of_many(labels):
+        losses -= (1 - labels) * np.log1p(-p)
+    return float(np.average(losses.sum(axis=1), weights=weight))
+
+
+def r2(Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    """Coefficient of determination, `1 - sum (y - p)^2 / sum (y - mean y)^2` over rows.
+
+    1 is perfect, 0 is as good as the mean of Y. Several outputs count alike (scikit-learn's
+    "uniform_average"). An output with constant Y counts 1 if predicted exactly, else 0.
+    """
+    target, p, weight = _aligned("r2", Y, prediction, sample_weight)
+    mean = np.average(target, axis=0, weights=weight)
+    error = np.average((target - p) ** 2, axis=0, weights=weight)
+    total = np.average((target - mean) ** 2, axis=0, weights=weight)
+    constant = (np.ptp(target, axis=0) == 0) | (total == 0)
+    scores = np.where(constant, error == 0, 1 - error / np.where(constant, 1, total))
+    return float(scores.mean())
+
+
+def mean_absolute_error(
+    Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """Mean of |y - p|. Several outputs count alike (scikit-learn's "uniform_average")."""
+    target, p, weight = _aligned("mean_absolute_error", Y, prediction, sample_weight)
+    return float(np.average(np.abs(target - p).mean(axis=1), weights=weight))
+
+
+def _predicted(where: str, prediction: ArrayLike) -> Array:
+    p = np.asarray(prediction, np.float64)
+    if p.ndim != 2 or p.size == 0:
+        raise ValueError(message(where, "prediction", "shape (m, n_y), not empty", p.shape))
+    return p
+
+
+def _aligned(
+    where: str, Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[Array, Array, Array | None]:
+    """Y and prediction as (m, n_y) float64 and the weights as (m,), or a ValueError."""
+    p = _predicted(where, prediction)
+    target = np.asarray(Y, np.float64)
+    if target.ndim == 1 and p.shape[1] == 1:
+        target = target[:, None]
+    if target.shape != p.shape:
+        raise ValueError(message(where, "Y", f"shape {p.shape} like the prediction", np.shape(Y)))
+    if sample_weight is None:
+        return target, p, None
+    weight = np.asarray(sample_weight, np.float64)
+    if weight.shape != p.shape[:1]:
+        raise ValueError(message(where, "sample_weight", f"shape ({len(p)},)", weight.shape))
+    if not (np.isfinite(weight).all() and weight.min() >= 0 and weight.sum() > 0):
+        expected = "finite numbers >= 0, not all zero"
+        raise ValueError(message(where, "sample_weight", expected, weight))
+    return target, p, weight
+
+
+def _labels(
+    where: str, Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[Array, Array, Array | None]:
+    """Like `_aligned`, for labels in [0, 1]; class indices become one-hot rows."""
+    labels, n_y = np.asarray(Y), _predicted(where, prediction).shape[1]
+    if labels.ndim == 1 and n_y > 1:
+        if not np.isin(labels, np.arange(n_y)).all():
+            raise ValueError(message(where, "Y", f"class indices from 0 to {n_y - 1}", labels))
+        labels = np.eye(n_y)[labels.astype(np.intp)]
+    target, p, weight = _aligned(where, labels, prediction, sample_weight)
+    if not ((target >= 0) & (target <= 1)).all():
+        raise ValueError(message(where, "Y", "labels from 0 to 1", labels))
+    return target, p, weight
+
+
+def _one_of_many(labels: Array) -> bool:
+    return labels.shape[1] > 1 and np.allclose(labels.sum(axis=1), 1, rtol=0, atol=1e-5)
+
+
+# ---- metrics by name -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric with its name and direction: `Metric("f1", my_f1, larger_is_better=True)`."""
+
+    name: str
+    function: Callable[..., float]
+    larger_is_better: bool | None = None
+
+    def __call__(
+        self, Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        return float(self.function(Y, prediction, sample_weight))
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", accuracy, larger_is_better=True),
+        Metric("log_loss", log_loss, larger_is_better=False),
+        Metric("r2", r2, larger_is_better=True),
+        Metric("mean_absolute_error", mean_absolute_error, larger_is_better=False),
+    )
+}
+
+
+def resolve_metrics(
+    metrics: str | Callable[..., float] | Iterable[str | Callable[..., float]],
+    where: str = "resolve_metrics",
+) -> tuple[Metric, ...]:
+    """The metrics meant by one or several names, `Metric`s or functions (named by `__name__`).
+
+    Raises ValueError for an unknown name, one given twice, or one that the history itself uses.
+    """
+    if isinstance(metrics, str) or callable(metrics):
+        metrics = (metrics,)
+    resolved = tuple(_resolve(metric, where) for metric in metrics)
+    names = [metric.name for metric in resolved]
+    for name in names:
+        if names.count(name) > 1 or name in OWN_KEYS or name.startswith("val_"):
+            expected = f"different names, none of them {quoted(OWN_KEYS)} or 'val_...'"
+            raise ValueError(message(where, "metrics", expected, names))
+    return resolved
+
+
+def _resolve(metric: object, where: str) -> Metric:
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, str):
+        if metric not in METRICS:
+            raise unknown(where, "metrics", metric, METRICS)
+        return METRICS[metric]
+    if callable(metric) and hasattr(metric, "__name__"):
+        known = METRICS.get(metric.__name__)
+        return known if known and known.function is metric else Metric(metric.__name__, metric)
+    raise TypeError(message(where, "metrics", f"{quoted(METRICS)}, a function or a Metric", metric))
+
+
+def check_direction(where: str, monitor: str | None, larger_is_better: bool | None) -> bool:
+    """Whether larger values of a monitored key are better: as told, else as known for its name.
+
+    `monitor` None is the loss. Raises ValueError where neither tells.
+    """
+    if monitor is not None and not isinstance(monitor, str):
+        raise TypeError(message(where, "monitor", "a key of the history or None", monitor))
+    if larger_is_better is not None:
+        return check_bool(where, "larger_is_better", larger_is_better)
+    known = {"loss": False} | {name: metric.larger_is_better for name, metric in METRICS.items()}
+    better = known.get((monitor or "loss").removeprefix("val_"))
+    if better is None:
+        expected = f"True or False for monitor={monitor!r} (known by name: {quoted(known)})"
+        raise ValueError(message(where, "larger_is_better", expected, None))
+    return better
+
+
+def improves(value: float, best: float | None, margin: float, larger_is_better: bool) -> bool:
+    """Whether a value is finite and beats the best (None: there is none) by more than `margin`."""
+    if best is None or not isfinite(value):
+        return isfinite(value)
+    return (value - best if larger_is_better else best - value) > margin

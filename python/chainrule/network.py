@@ -1,0 +1,268 @@
+"""A feed-forward network: layers described, parameters held by the core.
+
+Samples are rows. A weight matrix is (n_in, n_out); the course's `W[l]` is its transpose and can be
+read and set as `net.W[l]`. Layers count from 1.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule import _core
+from chainrule._data import Data
+from chainrule._errors import check_bool, check_integer, check_number, message, quoted, unknown
+from chainrule.activations import Activation
+from chainrule.initializers import initialize
+from chainrule.layers import Dense, Layer
+from chainrule.losses import Loss, resolve_loss
+from chainrule.summary import Summary
+from chainrule.trace import Trace
+
+Array = NDArray[Any]
+
+CORES = {"float32": _core.Network32, "float64": _core.Network64}
+
+
+class Parameters(Mapping[str, Array]):
+    """`"1.weight"` (n_in, n_out), `"1.bias"` (n_out,), ..: reading copies, assigning sets.
+
+    Assigning raises ValueError if the shape differs or a value is not finite.
+    """
+
+    def __init__(self, core: "_core._Network") -> None:
+        self._core = core
+        self._index = {name: i for i, (name, _, _) in enumerate(core.parameter_table())}
+
+    def __getitem__(self, name: str) -> Array:
+        return self._core.parameter(self._at(name))
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        self._core.set_parameter(self._at(name), value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self)})"
+
+    def _at(self, name: str) -> int:
+        if name not in self._index:
+            raise KeyError(str(unknown("Network.parameters", "name", name, self._index)))
+        return self._index[name]
+
+
+class Gradients(Parameters):
+    """As `Parameters`, read only: the gradients of the last `backward` or training step."""
+
+    def __getitem__(self, name: str) -> Array:
+        return self._core.gradient(self._at(name))
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        raise TypeError("[Network.gradients] read only; backward() computes them")
+
+
+class CourseView(Sequence[Array]):
+    """`net.W[l]`, (n[l], n[l-1]), or `net.b[l]`, (n[l], 1): reading copies, assigning sets."""
+
+    def __init__(self, parameters: Parameters, kind: str, n_layers: int) -> None:
+        self._parameters, self._kind, self._n_layers = parameters, kind, n_layers
+
+    def __getitem__(self, layer: int) -> Array:  # type: ignore[override]
+        array = self._parameters[self._name(layer)]
+        return array.T.copy() if array.ndim == 2 else array[:, np.newaxis]
+
+    def __setitem__(self, layer: int, value: ArrayLike) -> None:
+        name = self._name(layer)
+        array, shape = np.asarray(value), self[layer].shape
+        if array.shape != shape:
+            symbol = f"{'W' if self._kind == 'weight' else 'b'}[{layer}]"
+            raise ValueError(message("Network", symbol, f"shape {shape}", array.shape))
+        self._parameters[name] = array.T if self._kind == "weight" else array[:, 0]
+
+    def __len__(self) -> int:
+        return self._n_layers
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[layer] for layer in range(1, self._n_layers + 1))
+
+    def _name(self, layer: int) -> str:
+        if not 1 <= layer <= self._n_layers:
+            raise IndexError(message("Network", "layer", f"1 to {self._n_layers}", layer))
+        return f"{layer}.{self._kind}"
+
+
+class Network:
+    """Layers with parameters. Deterministic in (layers, n_inputs, dtype, seed).
+
+    Arguments: `layers`, a list of layers such as `Dense`; `n_inputs`, features per sample;
+    `dtype`, "float32" or "float64", of the parameters and of all computing; `seed` >= 0 of the
+    first weights. Raises TypeError or ValueError for anything else.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], n_inputs: int, dtype: Any = "float32", seed: int = 0
+    ) -> None:
+        self.layers = _check_layers(layers)
+        self.n_inputs = check_integer("Network", "n_inputs", n_inputs, 1, 2**31)
+        self.dtype = _check_dtype(dtype)
+        self.seed = check_integer("Network", "seed", seed, 0, 2**63 - 1)
+        core_layers = [_core_layer(layer) for layer in self.layers]
+        self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
+        self.parameters = Parameters(self._core)
+        self.gradients = Gradients(self._core)
+        self.W = CourseView(self.parameters, "weight", len(self.layers))
+        self.b = CourseView(self.parameters, "bias", len(self.layers))
+        self._initialize()
+
+    def _initialize(self) -> None:
+        n_in = self.n_inputs
+        for number, layer in enumerate(self.layers, start=1):
+            assert isinstance(layer, Dense)
+            rng = np.random.default_rng([self.seed, number])
+            weights = initialize(layer.initializer, rng, n_in, layer.units, layer.activation)
+            self.parameters[f"{number}.weight"] = weights
+            n_in = layer.units
+
+    @property
+    def n_outputs(self) -> int:
+        """Units of the last layer."""
+        return self._core.n_outputs
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases altogether."""
+        return sum(int(np.prod(shape)) for _, shape, _ in self._core.parameter_table())
+
+    def predict(self, X: ArrayLike, out: Array | None = None) -> Array:
+        """The last layer's activation, (m, n_outputs), for X (m, n_inputs).
+
+        Rows are independent of each other, bit for bit. `out` takes the result: contiguous, of the
+        network's dtype. Several threads may predict at once. Raises ValueError or TypeError for an
+        X of another shape, of no numbers, or with NaN or infinity.
+        """
+        return self._core.predict(X, out, "Network.predict")
+
+    def cost(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        loss: str | Loss,
+        sample_weight: ArrayLike | None = None,
+        l2: float = 0.0,
+        l1: float = 0.0,
+    ) -> float:
+        """`J = sum_i w_i L_i / sum_i w_i + l2/2 sum W^2 + l1 sum |W|`.
+
+        X (m, n_inputs); Y as the loss takes it; `sample_weight` w (m,), not negative. The penalty
+        is on weights, never on biases.
+        """
+        where = "Network.cost"
+        chosen = resolve_loss(loss, where)
+        samples = Data(self, where, X, Y, chosen, sample_weight).samples
+        return self._core.cost(samples, chosen.name, *_penalties(where, l2, l1), where)
+
+    def backward(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        loss: str | Loss,
+        sample_weight: ArrayLike | None = None,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        accumulate: bool = False,
+    ) -> float:
+        """The cost, as `cost` has it, and its gradients, which go to `net.gradients`.
+
+        With `accumulate` they are added to those that are there.
+        """
+        where = "Network.backward"
+        chosen = resolve_loss(loss, where)
+        samples = Data(self, where, X, Y, chosen, sample_weight).samples
+        add = check_bool(where, "accumulate", accumulate)
+        return self._core.backward(samples, chosen.name, *_penalties(where, l2, l1), add, where)
+
+    def trace(
+        self, X: ArrayLike, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
+    ) -> Trace:
+        """Every Z, A, dZ, dW and db of one forward and backward pass, layers counted from 1.
+
+        `net.gradients` holds the same gradients afterwards. See `Trace` for shapes.
+        """
+        where = "Network.trace"
+        chosen = resolve_loss(loss, where)
+        samples = Data(self, where, X, Y, chosen, sample_weight).samples
+        Z, A, dZ = self._core.trace(samples, chosen.name, where)
+        cost = self._core.backward(samples, chosen.name, 0.0, 0.0, False, where)
+        numbers = range(1, len(self.layers) + 1)
+        dW = [self.gradients[f"{number}.weight"].T.copy() for number in numbers]
+        db = [self.gradients[f"{number}.bias"][:, np.newaxis] for number in numbers]
+        X0 = np.ascontiguousarray(X, dtype=self.dtype)
+        return Trace(cost=cost, X=X0, Z=Z, A=A, dZ=dZ, dW=dW, db=db)
+
+    def summary(self, batch_size: int = 128) -> Summary:
+        """Layers, shapes, parameter counts, work per sample, and memory for this batch size."""
+        batch = check_integer("Network.summary", "batch_size", batch_size, 1)
+        shapes = {name: shape for name, shape, _ in self._core.parameter_table()}
+        sizes = self._core.sizes(batch)
+        return Summary(self.layers, self.n_inputs, self.dtype.name, shapes, sizes, batch)
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Writes description and parameters to one safetensors file, atomically."""
+        from chainrule.checkpoint import save_network
+
+        save_network(self, path)
+
+    @classmethod
+    def load(cls, path: "str | os.PathLike[str]") -> Self:
+        """The network that `save` wrote. Raises ValueError for a file of another kind."""
+        from chainrule.checkpoint import load_network
+
+        return cast(Self, load_network(path))
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        rest = f"n_inputs={self.n_inputs}, dtype={self.dtype.name!r}, seed={self.seed}"
+        return f"Network([{layers}], {rest})"
+
+
+def _check_layers(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    if isinstance(layers, Layer) or not isinstance(layers, Sequence) or not layers:
+        raise TypeError(message("Network", "layers", "a list of at least one layer", layers))
+    known = _core.activations()
+    for number, layer in enumerate(layers, start=1):
+        where = f"Network, layer {number}"
+        if not isinstance(layer, Layer):
+            raise TypeError(message(where, "layer", "a layer such as Dense(64, 'relu')", layer))
+        assert isinstance(layer, Dense)
+        name = cast(Activation, layer.activation).name
+        if name not in known:
+            raise unknown(f"{where} (Dense)", "activation", name, known)
+        if name == "softmax" and number < len(layers):
+            raise ValueError(f"[{where} (Dense)] activation: softmax is for the last layer")
+    return tuple(layers)
+
+
+def _check_dtype(dtype: Any) -> "np.dtype[Any]":
+    for name in CORES:
+        with contextlib.suppress(TypeError):  # NumPy's, for what is no dtype at all
+            if np.dtype(dtype) == name:
+                return np.dtype(name)
+    raise ValueError(message("Network", "dtype", f"one of {quoted(CORES)}", dtype))
+
+
+def _core_layer(layer: Layer) -> dict[str, Any]:
+    assert isinstance(layer, Dense)
+    activation = cast(Activation, layer.activation)
+    slope = activation.slope or 0.0
+    return {"kind": layer.name, "units": layer.units, "activation": activation.name, "slope": slope}
+
+
+def _penalties(where: str, l2: float, l1: float) -> tuple[float, float]:
+    return check_number(where, "l2", l2, minimum=0), check_number(where, "l1", l1, minimum=0)

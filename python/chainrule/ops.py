@@ -1,0 +1,167 @@
+"""The core's operations as functions on NumPy arrays, for your own training script.
+
+Samples are rows; W is (n_in, n_out). An array of float32 is computed in float32, anything else in
+float64. All arguments are checked: ValueError or TypeError with the argument, what was expected and
+what came. The operations run the same kernels as `Network`, so they give the same bits.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule import _core
+from chainrule._errors import check_number, message, unknown
+from chainrule._optimizer import core_optimizer
+from chainrule.activations import Activation, as_activation
+from chainrule.losses import Loss, resolve_loss
+from chainrule.optimizers import Optimizer, resolve_optimizer
+
+Array = NDArray[Any]
+
+
+def _call(name: str, array: ArrayLike, *arguments: Any) -> Any:
+    """Calls the core's function for the type of this array."""
+    bits = 32 if getattr(array, "dtype", None) == np.float32 else 64
+    return getattr(_core.functions, f"{name}{bits}")(*arguments)
+
+
+def _activation(activation: str | Activation, where: str) -> tuple[str, float]:
+    checked = as_activation(activation, where)
+    if checked.name not in _core.activations():
+        raise unknown(where, "activation", checked.name, _core.activations())
+    return checked.name, checked.slope or 0.0
+
+
+def dense_forward(
+    X: ArrayLike,
+    W: ArrayLike,
+    b: ArrayLike | None = None,
+    activation: str | Activation = "identity",
+    out: Array | None = None,
+) -> Array:
+    """`A = g(X W + b)`.   X (m, n_in), W (n_in, n_out), b (n_out,) or None, A (m, n_out)."""
+    g = _activation(activation, "ops.dense_forward")
+    A: Array = _call("dense_forward", X, X, W, b, *g, out)
+    return A
+
+
+def activation(Z: ArrayLike, activation: str | Activation, out: Array | None = None) -> Array:
+    """`A = g(Z)`.   Z, A (m, n); out may be Z itself."""
+    A: Array = _call("activation", Z, Z, *_activation(activation, "ops.activation"), out)
+    return A
+
+
+def activation_derivative(
+    Z: ArrayLike, activation: str | Activation, out: Array | None = None
+) -> Array:
+    """`g'(Z)`, element by element.   Z (m, n)
+
+    Softmax has none: its Jacobian mixes the elements of a row; use `activation_backward`.
+    """
+    where = "ops.activation_derivative"
+    name, slope = _activation(activation, where)
+    if name == "softmax":
+        hint = "an elementwise activation (activation_backward applies softmax's Jacobian)"
+        raise ValueError(message(where, "activation", hint, name))
+    derivative: Array = _call("activation_backward", Z, where, None, Z, name, slope, out)
+    return derivative
+
+
+def activation_backward(
+    dA: ArrayLike, Z: ArrayLike, activation: str | Activation, out: Array | None = None
+) -> Array:
+    """`dZ = dA * g'(Z)`; for softmax `dZ_j = a_j (dA_j - sum_k a_k dA_k)`.   dA, Z, dZ (m, n)"""
+    where = "ops.activation_backward"
+    g = _activation(activation, where)
+    dZ: Array = _call("activation_backward", Z, where, dA, Z, *g, out)
+    return dZ
+
+
+def dense_backward(
+    X: ArrayLike,
+    W: ArrayLike,
+    dZ: ArrayLike,
+    *,
+    dW: Array | None = None,
+    db: Array | None = None,
+    out: Array | None = None,
+    with_dX: bool = True,
+) -> Array | None:
+    """Backward of `Z = X W + b`:  adds `X^T dZ` to dW and the column sums of dZ to db; returns dX.
+
+    `dX = dZ W^T`.   X, dX (m, n_in), W, dW (n_in, n_out), dZ (m, n_out), db (n_out,).
+    dW and db must be contiguous and of the type computed in; start them at zero. `out` takes dX;
+    with_dX=False skips it (the first layer needs none) and returns None.
+    """
+    dX: Array | None = _call("dense_backward", X, X, W, dZ, dW, db, out, with_dX)
+    return dX
+
+
+def loss_and_gradient(
+    Z: ArrayLike,
+    Y: ArrayLike,
+    loss: str | Loss,
+    activation: str | Activation | None = None,
+    sample_weight: ArrayLike | None = None,
+    out: Array | None = None,
+) -> tuple[float, Array]:
+    """The cost `J = sum_i w_i L_i / sum_i w_i` and its gradient dZ, from raw outputs Z (m, n).
+
+    `activation` is the last layer's; None is the one that belongs to the loss (sigmoid, softmax,
+    identity), where `dZ = (A - Y) / m` and nothing overflows. dZ includes the factor 1/m (or the
+    weights'), so `dense_backward` adds up to the gradients of J. Y as the loss takes it.
+    """
+    where = "ops.loss_and_gradient"
+    name = resolve_loss(loss, where).name
+    g = _activation(_core.losses()[name] if activation is None else activation, where)
+    result: tuple[float, Array] = _call("loss_and_gradient", Z, Z, Y, name, *g, sample_weight, out)
+    return result
+
+
+def optimizer_step(
+    optimizer: str | Optimizer,
+    parameters: Mapping[str, Array],
+    gradients: Mapping[str, Array],
+    state: dict[str, Any],
+    learning_rate: float | None = None,
+) -> None:
+    """One step on all `parameters`, in place; see the optimizer for its formula.
+
+    `gradients` has the same names and shapes. `state` starts as an empty dict and keeps the step
+    count and the optimizer's arrays. `learning_rate` overrides the optimizer's own (schedules).
+    Weight decay acts on arrays of two dimensions, never on biases. Arrays must be contiguous, of
+    float32 or float64; all are checked before the first is changed.
+    """
+    where = "ops.optimizer_step"
+    chosen = resolve_optimizer(optimizer, where)
+    rate = chosen.learning_rate if learning_rate is None else learning_rate
+    rate = check_number(where, "learning_rate", rate, minimum=0)
+    kind, hyperparameters, n_states = core_optimizer(chosen)
+    t = state.get("steps", 0) + 1
+    arrays = dict(state.get("arrays", {}))
+    for name, w in parameters.items():
+        arrays.setdefault(name, [np.zeros_like(w) for _ in range(n_states)])
+        _check_alike(where, name, w, [w, gradients.get(name), *arrays[name]])
+        if len(arrays[name]) != n_states:
+            expected = f"an empty dict, or the state of {chosen.name}"
+            raise ValueError(message(where, "state", expected, f"{len(arrays[name])} arrays"))
+    for name, w in parameters.items():
+        first, second = [*arrays[name], None, None][:2]
+        arguments = (w, gradients[name], first, second, rate, t, w.ndim == 2, *hyperparameters)
+        _call("optimizer_step", w, kind, *arguments)
+    state["arrays"] = arrays
+    state["steps"] = t
+
+
+def _check_alike(where: str, name: str, w: Any, arrays: list[Any]) -> None:
+    """Parameter, gradient and states must be contiguous arrays of one shape and type."""
+    for array in arrays:
+        if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64"):
+            raise TypeError(message(where, name, "arrays of float32 or float64", array))
+        if array.shape != w.shape or array.dtype != w.dtype or not array.flags.c_contiguous:
+            expected = f"contiguous {w.dtype} arrays of shape {w.shape}"
+            raise ValueError(message(where, name, expected, f"{array.dtype} {array.shape}"))
+    if not w.flags.writeable:
+        raise ValueError(message(where, name, "a writable array", "a read-only one"))

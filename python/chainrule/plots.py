@@ -1,0 +1,70 @@
+"""Pictures of training. Needs matplotlib: `pip install chainrule[plot]`."""
+
+import os
+from math import inf, isfinite
+from typing import TYPE_CHECKING
+
+from chainrule._errors import message
+from chainrule.history import OWN_KEYS, History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRAINING, VALIDATION = "#3465a4", "#d9730d"  # blue and orange, for every kind of colour vision
+
+
+def plot_history(
+    history: History, path: str | os.PathLike[str] | None = None, title: str | None = None
+) -> "Figure":
+    """Learning curves: the loss, and below it a panel for each metric. Returns the Figure.
+
+    Training is solid, validation dashed, and a dot marks the lowest validation loss. With `path`
+    the figure is saved there (the suffix picks the format); without, `pyplot.show()` shows it.
+
+    Raises ValueError for a history without epochs, ImportError without matplotlib.
+    """
+    if not len(history):
+        raise ValueError(message("plot_history", "history", "at least one epoch", history))
+    try:
+        import matplotlib.pyplot as plt
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+    except ImportError as error:
+        raise ImportError("plot_history needs matplotlib: pip install 'chainrule[plot]'") from error
+
+    names = [key for key in history.keys() if key not in OWN_KEYS and not key.startswith("val_")]
+    panels = ["loss", *names]
+    size = (7.0, 1.2 + 2.4 * len(panels))
+    # A figure that goes to a file must not stay in pyplot's list of open figures.
+    figure = plt.figure(figsize=size) if path is None else Figure(figsize=size)
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, name in zip(axes, panels, strict=True):
+        _draw(ax, history, name)
+    axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    figure.align_ylabels(axes)
+    if title is not None:
+        figure.suptitle(title)
+    if path is not None:
+        figure.savefig(path, dpi=150)
+    return figure
+
+
+def _draw(ax: "Axes", history: History, name: str) -> None:
+    """One panel: the curve of a key and, if there is one, of its validation."""
+    epochs = history["epoch"] if "epoch" in history else range(1, len(history) + 1)
+    marker = "o" if len(history) == 1 else None
+    ax.plot(epochs, history[name], color=TRAINING, marker=marker, label="training")
+    if f"val_{name}" in history:
+        values = history[f"val_{name}"]
+        ax.plot(epochs, values, "--", color=VALIDATION, marker=marker, label="validation")
+        best = min(range(len(values)), key=lambda i: values[i] if isfinite(values[i]) else inf)
+        if name == "loss" and isfinite(values[best]):
+            label = f"lowest: {values[best]:.4g} in epoch {epochs[best]}"
+            ax.plot(epochs[best], values[best], "o", color=VALIDATION, ms=5, label=label)
+    ax.set_ylabel(name.replace("_", " "))
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)

@@ -1,0 +1,297 @@
+"""Learning rate schedules: the factor of the optimizer's `learning_rate` as training goes on.
+
+Start at the lowercase functions at the end: they are the public face and give formulas and
+sources. Each builds the frozen `Schedule` of its name. What a schedule remembers is a small
+`ScheduleState` that the trainer keeps, so a run can be saved and resumed.
+
+`epoch` is progress, step / steps_per_epoch: 2.5 is the middle of the third epoch.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, ClassVar
+
+from chainrule._errors import (
+    Count,
+    Description,
+    NonNegative,
+    Positive,
+    Share,
+    by_name,
+    check_number,
+    message,
+    resolve,
+    store,
+)
+from chainrule.metrics import check_direction, improves
+
+
+@dataclass(frozen=True)
+class ScheduleState:
+    """Epochs that ended; for the plateau its factor, the best value and the bad epochs since.
+
+    Plain numbers: `dataclasses.asdict(state)` saves it, `ScheduleState(**d)` loads it.
+    """
+
+    epochs: int = 0
+    factor: float = 1.0
+    best: float | None = None
+    bad_epochs: int = 0
+
+
+START = ScheduleState()
+
+
+class Schedule(Description):
+    """Base of all schedules. `monitor` is the key of the value for `advance`; None: the loss."""
+
+    monitor: str | None = None
+
+    @property
+    def where(self) -> str:
+        return self.name
+
+    def initial_state(self) -> ScheduleState:
+        """The state before the first epoch."""
+        return START
+
+    def advance(self, state: ScheduleState, value: float) -> ScheduleState:
+        """The state after an epoch that ended with this value of the monitored quantity."""
+        return replace(state, epochs=state.epochs + 1)
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        """The factor of the learning rate at this progress."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    name: ClassVar[str] = "constant"
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        return 1.0
+
+
+def _check_drop(where: str, argument: str, value: float) -> float:
+    """The field `drop` is the argument `factor` of the functions; `factor` itself is a method."""
+    return check_number(where, "factor", value, above=0, below=1)
+
+
+Drop = Annotated[float, _check_drop]
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    name: ClassVar[str] = "step"
+    every: Positive
+    drop: Drop
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        return float(self.drop ** math.floor(epoch / self.every))
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    name: ClassVar[str] = "exponential"
+    rate: Annotated[float, partial(check_number, above=0, maximum=1)]
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        return float(self.rate ** math.floor(epoch))
+
+
+@dataclass(frozen=True)
+class InverseTime(Schedule):
+    name: ClassVar[str] = "inverse_time"
+    decay: NonNegative
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        return 1 / (1 + self.decay * math.floor(epoch))
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    name: ClassVar[str] = "cosine"
+    epochs: Positive
+    end: Share
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        progress = min(epoch / self.epochs, 1.0)
+        return self.end + (1 - self.end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+CYCLE = 0.9  # the part of `one_cycle` that is the cycle; Smith says only "slightly smaller"
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    name: ClassVar[str] = "one_cycle"
+    epochs: Positive
+    peak: Positive
+    start: Positive
+    end: NonNegative
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        foot = CYCLE * self.epochs
+        if epoch < foot / 2:
+            return _line(epoch / (foot / 2), self.start, self.peak)
+        if epoch < foot:
+            return _line(epoch / (foot / 2) - 1, self.peak, self.start)
+        return _line((epoch - foot) / (self.epochs - foot), self.start, self.end)
+
+
+def _line(progress: float, first: float, last: float) -> float:
+    """From `first` at progress 0 to `last` at 1; constant after that."""
+    return last if progress >= 1 else first + (last - first) * progress
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(Schedule):
+    name: ClassVar[str] = "reduce_on_plateau"
+    drop: Drop
+    patience: Count
+    min_factor: Share
+    threshold: NonNegative
+    monitor: str | None = None
+    larger_is_better: bool | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        better = check_direction(self.where, self.monitor, self.larger_is_better)
+        store(self, larger_is_better=better)
+
+    def advance(self, state: ScheduleState, value: float) -> ScheduleState:
+        state = super().advance(state, value)
+        margin = self.threshold * abs(state.best or 0.0)
+        if improves(value, state.best, margin, bool(self.larger_is_better)):
+            return replace(state, best=value, bad_epochs=0)
+        if state.bad_epochs + 1 < self.patience:
+            return replace(state, bad_epochs=state.bad_epochs + 1)
+        return replace(state, factor=max(state.factor * self.drop, self.min_factor), bad_epochs=0)
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        return state.factor
+
+
+@dataclass(frozen=True)
+class Warmup(Schedule):
+    name: ClassVar[str] = "warmup"
+    schedule: Schedule
+    epochs: Positive
+    start: Share
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        schedule = as_schedule(self.schedule, self.where)
+        if isinstance(schedule, Warmup):
+            raise ValueError(message(self.where, "schedule", "one without warm-up", schedule))
+        store(self, schedule=schedule, monitor=schedule.monitor)
+
+    def advance(self, state: ScheduleState, value: float) -> ScheduleState:
+        if state.epochs < self.epochs:  # the epoch that ended began in the warm-up
+            return super().advance(state, value)
+        return self.schedule.advance(state, value)
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        if epoch < self.epochs:
+            return _line(epoch / self.epochs, self.start, 1.0) * self.schedule.factor(0.0, state)
+        return self.schedule.factor(epoch - self.epochs, state)
+
+
+@dataclass(frozen=True)
+class FunctionOfEpoch(Schedule):
+    """A user's own function of the epoch. It cannot be saved: `to_dict` raises TypeError."""
+
+    name: ClassVar[str] = "schedule"
+    function: Callable[[float], float]
+
+    def factor(self, epoch: float, state: ScheduleState = START) -> float:
+        result = self.function(epoch)
+        return check_number(self.where, f"result at epoch {epoch:g}", result, minimum=0)
+
+
+SCHEDULES: dict[str, type[Schedule]] = by_name(
+    Constant, Step, Exponential, InverseTime, Cosine, OneCycle, ReduceOnPlateau, Warmup
+)
+
+
+def as_schedule(schedule: object, where: str = "as_schedule") -> Schedule:
+    """The schedule meant by itself, None (constant), a function of the epoch, or a saved dict."""
+    if schedule is None:
+        return Constant()
+    if isinstance(schedule, Schedule):
+        return schedule
+    if isinstance(schedule, Mapping):
+        return resolve(schedule, SCHEDULES, where, "schedule")
+    if callable(schedule):
+        return FunctionOfEpoch(schedule)
+    expected = "a schedule, a function epoch -> factor or None"
+    raise TypeError(message(where, "schedule", expected, schedule))
+
+
+def constant() -> Schedule:
+    """The learning rate of the optimizer throughout: factor 1."""
+    return Constant()
+
+
+def step(every: float, factor: float = 0.1) -> Schedule:
+    """`factor ** floor(epoch / every)`, 0 < factor < 1: a drop after each `every` epochs."""
+    return Step(every, factor)
+
+
+def exponential(rate: float) -> Schedule:
+    """`rate ** floor(epoch)`, 0 < rate <= 1: the course's `0.95^epoch`."""
+    return Exponential(rate)
+
+
+def inverse_time(decay: float) -> Schedule:
+    """`1 / (1 + decay * floor(epoch))`, decay >= 0 per epoch: the course's learning rate decay."""
+    return InverseTime(decay)
+
+
+def cosine(epochs: float, end: float = 0.0) -> Schedule:
+    """`end + (1 - end) (1 + cos(pi epoch / epochs)) / 2`: half a cosine, constant after `epochs`.
+
+    From 1 to `end`, 0 <= end <= 1. Loshchilov & Hutter 2017 (SGDR), eq. 5, without restarts.
+    """
+    return Cosine(epochs, end)
+
+
+def one_cycle(epochs: float, peak: float = 10.0, start: float = 1.0, end: float = 0.01) -> Schedule:
+    """Three lines: `start` up to `peak`, back to `start`, down to `end`; constant after `epochs`.
+
+    They take 45, 45 and 10 % of `epochs`. By default the optimizer's learning rate is the lowest
+    of the cycle. Smith 2018, "A disciplined approach to neural network hyper-parameters": a cycle
+    slightly smaller than the run, then orders of magnitude below its start. Momentum is not cycled.
+    """
+    return OneCycle(epochs, peak, start, end)
+
+
+def warmup(
+    schedule: Schedule | Callable[[float], float] | None, epochs: float, start: float = 0.0
+) -> Schedule:
+    """A line from `start` to 1 over `epochs`, times the schedule's first factor; then the schedule.
+
+    The schedule begins when the warm-up ends: it sees `epoch - epochs`, and a plateau does not
+    count the epochs before. Goyal et al. 2017, sec. 2.2 ("gradual warmup").
+    """
+    return Warmup(as_schedule(schedule, "warmup"), epochs, start)
+
+
+def reduce_on_plateau(
+    factor: float = 0.1,
+    patience: int = 10,
+    min_factor: float = 0.0,
+    threshold: float = 1e-4,
+    monitor: str | None = None,
+    larger_is_better: bool | None = None,
+) -> Schedule:
+    """Multiplies by `factor` after each `patience` epochs in a row without improvement.
+
+    The result stays at `min_factor` or above. An epoch improves if its value is finite and beats
+    the best by more than `threshold * |best|`. After a drop the count starts anew; the best value
+    stays. `monitor` is a key of the history, None for "val_loss" (without validation data "loss");
+    for a metric of your own say whether `larger_is_better`.
+    """
+    return ReduceOnPlateau(factor, patience, min_factor, threshold, monitor, larger_is_better)

@@ -1,0 +1,282 @@
+"""The training loop: Python decides, the core does many mini-batches per call.
+
+Start at `Trainer.fit`. Between two calls of the core, at the latest every 50 ms, callbacks run and
+Ctrl-C is seen; the network is then in its state after the last complete step.
+"""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule import _core
+from chainrule._data import Data
+from chainrule._errors import check_bool, check_instance, check_integer, check_number, message
+from chainrule._optimizer import core_optimizer
+from chainrule.activations import Activation
+from chainrule.callbacks import Callback
+from chainrule.history import History, monitored_key
+from chainrule.layers import Dense
+from chainrule.losses import Loss, resolve_loss
+from chainrule.metrics import Metric, resolve_metrics
+from chainrule.network import Network
+from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
+from chainrule.schedules import Schedule, as_schedule
+
+CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
+SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
+
+
+class Trainer:
+    """Minimizes the cost of a network by gradient descent.
+
+    Arguments: `net`; `loss`, by name or object; `optimizer`; `schedule`, whose factor multiplies
+    the optimizer's learning rate; `seed` of the order of the rows; `metrics`, names or functions
+    reported per epoch; `l2`, `l1`: `J = mean loss + l2/2 sum W^2 + l1 sum |W|` (weights only; the
+    course's lambda/m is `l2`). Raises TypeError or ValueError for anything else.
+
+    Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
+    completed), `steps` (optimizer steps done), `stop_reason` (None, or why the last fit ended early).
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        loss: str | Loss,
+        optimizer: str | Optimizer = Adam(),  # noqa: B008 (frozen)
+        schedule: Schedule | Callable[[float], float] | None = None,
+        seed: int = 0,
+        *,
+        metrics: Iterable[Any] = (),
+        l2: float = 0.0,
+        l1: float = 0.0,
+    ) -> None:
+        self.net = check_instance("Trainer", "net", net, Network)
+        self.loss = resolve_loss(loss, "Trainer")
+        self.optimizer = resolve_optimizer(optimizer, "Trainer")
+        self.schedule = as_schedule(schedule, "Trainer")
+        self.seed = check_integer("Trainer", "seed", seed, 0, 2**63 - 1)
+        self.metrics: Sequence[Metric] = resolve_metrics(metrics, "Trainer")
+        self.l2 = check_number("Trainer", "l2", l2, minimum=0)
+        self.l1 = check_number("Trainer", "l1", l1, minimum=0)
+        self.history = History()
+        self.epoch = 0
+        self.stop_reason: str | None = None
+        self._schedule_state = self.schedule.initial_state()
+        _warn_of_range(net, self.loss)
+        kind, hyperparameters, _ = core_optimizer(self.optimizer)
+        self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps done."""
+        return self._state.steps
+
+    def fit(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        epochs: int = 1,
+        batch_size: int | Literal["auto"] | None = "auto",
+        validation_data: tuple[Any, ...] | None = None,
+        sample_weight: ArrayLike | None = None,
+        callbacks: Iterable[Callback] = (),
+        shuffle: bool = True,
+    ) -> History:
+        """Trains for `epochs` more epochs and returns the history of all epochs.
+
+        X (m, n_inputs), Y as the loss takes it, `sample_weight` (m,). `batch_size` samples per
+        step ("auto": 32, or all if there are fewer), the last batch of an epoch may be smaller; None
+        is batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed, epoch). `validation_data` is
+        (X, Y) or (X, Y, sample_weight). Metrics are computed at the end of each epoch, which takes
+        a pass over the data each. `history["loss"]` is the mean cost of the epoch's batches while
+        they were trained on; if it is not finite, training ends with a RuntimeWarning.
+        """
+        where = "Trainer.fit"
+        data = self._data(where, X, Y, sample_weight)
+        validation = self._validation(where, validation_data)
+        epochs = check_integer(where, "epochs", epochs, 1)
+        rows = data.samples.rows
+        batch = _check_batch_size(where, batch_size, rows)
+        shuffle = check_bool(where, "shuffle", shuffle)
+        callbacks = _check_callbacks(where, callbacks)
+
+        self.stop_reason = None
+        steps_per_epoch = -(-rows // batch)
+        begun: list[Callback] = []
+        try:
+            for callback in callbacks:
+                begun.append(callback)
+                callback.on_fit_begin(self, epochs, steps_per_epoch)
+            last = self.epoch + epochs
+            while self.epoch < last and self.stop_reason is None:
+                self._run_epoch(data, batch, shuffle, validation, callbacks)
+        finally:
+            for callback in begun:
+                callback.on_fit_end(self)
+        return self.history
+
+    def step(self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """One optimizer step on one batch; returns the cost before it.
+
+        Arguments as in `fit`. Schedules count such a step as an epoch.
+        """
+        data = self._data("Trainer.step", X, Y, sample_weight)
+        rate = self.optimizer.learning_rate * self.schedule.factor(self.steps, self._schedule_state)
+        return float(
+            self._train(data, None, data.samples.rows, np.array([rate]), "Trainer.step")[0]
+        )
+
+    def apply_gradients(self) -> None:
+        """One optimizer step with `net.gradients` as they are, for accumulated gradients.
+
+        net.backward(X1, Y1, loss); net.backward(X2, Y2, loss, accumulate=True)
+        """
+        self.net._core.apply_gradients(self._state, self._rate(self.steps))
+
+    def evaluate(
+        self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> dict[str, float]:
+        """`{"loss": J, metric: value, ..}` on these data; J includes the penalties."""
+        return self._evaluate(self._data("Trainer.evaluate", X, Y, sample_weight))
+
+    def stop(self, reason: str) -> None:
+        """Ends the running fit after the current epoch; called by callbacks."""
+        self.stop_reason = str(reason)
+
+    def _run_epoch(
+        self,
+        data: Data,
+        batch: int,
+        shuffle: bool,
+        validation: Data | None,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        where = "Trainer.fit"
+        rows = data.samples.rows
+        order = _core.permutation(rows, self.seed, self.epoch) if shuffle else np.arange(rows)
+        steps_per_epoch = -(-rows // batch)
+        progress = (self.epoch + i / steps_per_epoch for i in range(steps_per_epoch))
+        rates = np.array([self._rate(epoch) for epoch in progress])
+        for callback in callbacks:
+            callback.on_epoch_begin(self, self.epoch)
+
+        start = time.perf_counter()
+        costs: list[NDArray[np.float64]] = []
+        done = 0
+        while done < steps_per_epoch:
+            new = self._train(data, order[done * batch :], batch, rates[done:], where)
+            costs.append(new)
+            done += len(new)
+            for callback in callbacks:
+                callback.on_steps_end(self, len(new), float(new[-1]))
+        seconds = time.perf_counter() - start
+
+        loss = np.average(np.concatenate(costs), weights=data.batch_weights(order, batch))
+        logs = {"epoch": self.epoch, "loss": float(loss)}
+        if self.metrics:
+            logs |= self._evaluate(data, cost=False)
+        if validation is not None:
+            logs |= {f"val_{key}": value for key, value in self._evaluate(validation).items()}
+        logs |= {"learning_rate": float(rates[-1]), "seconds": seconds}
+        self.history.append(logs)
+        if not math.isfinite(loss):
+            self.stop(f"the cost became {loss}")
+            advice = "lower the learning rate or scale the data"
+            warnings.warn(
+                f"[{where}] epoch {self.epoch}: {self.stop_reason}; {advice}",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        monitored = monitored_key(logs, self.schedule.monitor, self.schedule.where)
+        self._schedule_state = self.schedule.advance(self._schedule_state, logs[monitored])
+        self.epoch += 1
+        for callback in callbacks:
+            callback.on_epoch_end(self, self.epoch - 1, self.history.last())
+
+    def _rate(self, epoch: float) -> float:
+        return self.optimizer.learning_rate * self.schedule.factor(epoch, self._schedule_state)
+
+    def _train(
+        self,
+        data: Data,
+        order: NDArray[np.int64] | None,
+        batch: int,
+        rates: NDArray[np.float64],
+        where: str,
+    ) -> NDArray[np.float64]:
+        return self.net._core.train(
+            self._state,
+            data.samples,
+            self.loss.name,
+            self.l2,
+            self.l1,
+            order,
+            batch,
+            rates,
+            SECONDS_PER_CALL,
+            where,
+        )
+
+    def _evaluate(self, data: Data, cost: bool = True) -> dict[str, float]:
+        values = {}
+        if cost:
+            core = self.net._core
+            values["loss"] = core.cost(
+                data.samples, self.loss.name, self.l2, self.l1, "Trainer.evaluate"
+            )
+        if self.metrics:
+            prediction = self.net.predict(data.X)
+            for metric in self.metrics:
+                values[metric.name] = metric.function(data.Y, prediction, data.weights)
+        return values
+
+    def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
+        return Data(self.net, where, X, Y, self.loss, sample_weight)
+
+    def _validation(self, where: str, data: Any) -> Data | None:
+        if data is None:
+            return None
+        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+            expected = "(X, Y) or (X, Y, sample_weight)"
+            raise TypeError(message(where, "validation_data", expected, type(data).__name__))
+        return self._data(f"{where}, validation_data", *data, *[None] * (3 - len(data)))
+
+    def __repr__(self) -> str:
+        return (
+            f"Trainer({self.net!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, "
+            f"schedule={self.schedule!r}, seed={self.seed})"
+        )
+
+
+def _check_batch_size(where: str, batch_size: Any, rows: int) -> int:
+    if batch_size is None:
+        return rows
+    if isinstance(batch_size, str) and batch_size == "auto":
+        return min(32, rows)
+    note = " (the number of rows), 'auto' or None"
+    return check_integer(where, "batch_size", batch_size, 1, rows, note)
+
+
+def _check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]:
+    given: list[Callback] = [callbacks] if isinstance(callbacks, Callback) else [*callbacks]
+    return [check_instance(where, "callbacks", callback, Callback) for callback in given]
+
+
+def _warn_of_range(net: Network, loss: Loss) -> None:
+    """A cross-entropy of outputs that are no probabilities clips them, and stops learning there."""
+    output = cast(Activation, cast(Dense, net.layers[-1]).activation).name
+    fitting = _core.losses()[loss.name]
+    low, high, _ = _core.activations()[output]
+    lowest, highest, _ = _core.activations()[fitting]
+    if low < lowest or high > highest:
+        warnings.warn(
+            f"[Trainer] loss: {loss.name} needs outputs from {lowest:g} to {highest:g}, but the last "
+            f"layer's {output} goes beyond; its usual activation is {fitting}",
+            UserWarning,
+            stacklevel=3,
+        )

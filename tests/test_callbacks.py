@@ -1,0 +1,289 @@
+"""Callbacks, driven by a small stand-in for the trainer."""
+
+import csv
+import inspect
+import math
+
+import numpy as np
+import pytest
+
+from chainrule import callbacks
+from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, ProgressBar
+from chainrule.history import History
+
+STEPS = 4  # per epoch
+
+
+class FakeNet:
+    """After epoch e all weights are e. `parameters` gives views: who just keeps them is caught."""
+
+    def __init__(self):
+        self.parameters = {"1.weight": np.zeros((2, 3)), "1.bias": np.zeros(3)}
+
+    def train(self, epoch):
+        for w in self.parameters.values():
+            w[...] = epoch
+
+
+class FakeTrainer:
+    """Calls the callbacks as a trainer does, with given records instead of training."""
+
+    def __init__(self):
+        self.net, self.history, self.epoch, self.stopped = FakeNet(), History(), 0, None
+
+    def stop(self, reason):
+        self.stopped = reason
+
+    def fit(self, records, *callbacks):
+        self.stopped = None
+
+        def call(name, *arguments):
+            for callback in callbacks:
+                getattr(callback, name)(self, *arguments)
+
+        try:
+            call("on_fit_begin", len(records), STEPS)
+            for record in records:
+                if isinstance(record, BaseException):
+                    self.net.train(99)
+                    raise record
+                self.epoch += 1
+                call("on_epoch_begin", self.epoch)
+                for _ in range(STEPS // 2):
+                    call("on_steps_end", 2, record["loss"])
+                self.net.train(self.epoch)
+                self.history.append({"epoch": self.epoch} | record)
+                call("on_epoch_end", self.epoch, self.history.last())
+                if self.stopped:
+                    break
+        finally:
+            call("on_fit_end")
+
+
+@pytest.fixture
+def trainer():
+    return FakeTrainer()
+
+
+def losses(*values, key="loss"):
+    return [{"loss": value} if key == "loss" else {"loss": 0.0, key: value} for value in values]
+
+
+def weights_are(trainer, epoch):
+    return all((w == epoch).all() for w in trainer.net.parameters.values())
+
+
+# ---- Callback ------------------------------------------------------------------------------------
+
+
+def test_base_class_does_nothing_at_every_occasion(trainer):
+    trainer.fit(losses(2, 1), Callback())
+    assert len(trainer.history) == 2
+
+
+def test_callbacks_override_only_occasions_that_exist():
+    occasions = {name: method for name, method in vars(Callback).items() if name.startswith("on_")}
+    for kind in (ProgressBar, EarlyStopping, CSVLogger):
+        for name, method in vars(kind).items():
+            if name.startswith("on_"):
+                assert inspect.signature(method) == inspect.signature(occasions[name])
+
+
+def test_callbacks_need_neither_trainer_nor_core():
+    names = vars(callbacks)
+    assert "Trainer" not in names
+    assert not any(getattr(value, "__name__", "").endswith("_core") for value in names.values())
+
+
+# ---- EarlyStopping -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, values, epochs, best_epoch",
+    [
+        ({"patience": 1}, [3, 2, 1, 1, 0], 4, 3),  # equal is no improvement
+        ({"patience": 2}, [3, 2, 4, 1, 2, 2, 0], 6, 4),  # one good epoch starts the count anew
+        ({"patience": 2}, [3, 2, 1], 3, 3),  # never stopped
+        ({"patience": 1, "min_delta": 0.5}, [3, 2, 1.5, 0], 3, 2),  # must beat by more than 0.5
+        ({"patience": 1, "min_delta": 0.5}, [3, 2, 1.4, 0], 4, 4),
+        ({"patience": 2}, [math.nan, 3, math.nan, 2, math.inf, 5, 0], 6, 4),
+        ({"patience": 2}, [math.nan, math.nan, 1], 2, None),
+        ({"patience": 1, "larger_is_better": True}, [1, 2, 1.5, 3], 3, 2),
+    ],
+)
+def test_early_stopping_ends_where_worked_out_by_hand(
+    trainer, arguments, values, epochs, best_epoch
+):
+    stopping = EarlyStopping(**arguments)
+    trainer.fit(losses(*values), stopping)
+    assert (len(trainer.history), stopping.best_epoch) == (epochs, best_epoch)
+    assert stopping.best == (None if best_epoch is None else values[best_epoch - 1])
+    assert bool(trainer.stopped) == (epochs < len(values) or values[-1] == 0 == epochs)
+
+
+def test_early_stopping_says_why(trainer):
+    trainer.fit(losses(0.5, 0.25, 0.5, 0.5), EarlyStopping(patience=2))
+    assert trainer.stopped == "loss did not improve for 2 epochs (best 0.25 in epoch 2)"
+
+
+def test_early_stopping_watches_the_validation_loss_if_there_is_one(trainer):
+    stopping = EarlyStopping(patience=1)
+    trainer.fit([{"loss": 1, "val_loss": 5}, {"loss": 2, "val_loss": 4}], stopping)
+    assert stopping.best == 4
+    assert trainer.stopped is None
+
+
+def test_early_stopping_knows_that_more_accuracy_is_better(trainer):
+    stopping = EarlyStopping(patience=1, monitor="val_accuracy")
+    trainer.fit(losses(0.5, 0.75, 0.625, 1.0, key="val_accuracy"), stopping)
+    assert (stopping.best, stopping.best_epoch, len(trainer.history)) == (0.75, 2, 3)
+
+
+@pytest.mark.parametrize("records", [losses(3, 1, 2, 2), losses(3, 1, 2)], ids=["stopped", "ended"])
+def test_best_weights_come_back(trainer, records):
+    trainer.fit(records, EarlyStopping(patience=2))
+    assert weights_are(trainer, 2)
+
+
+def test_best_weights_come_back_after_an_exception(trainer):
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit([*losses(3, 1, 2), KeyboardInterrupt()], EarlyStopping())
+    assert weights_are(trainer, 2)
+
+
+def test_interrupted_before_any_epoch_the_weights_stay(trainer):
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit([KeyboardInterrupt()], EarlyStopping())
+    assert weights_are(trainer, 99)
+
+
+def test_latest_weights_stay_if_asked(trainer):
+    trainer.fit(losses(3, 1, 2), EarlyStopping(restore_best=False))
+    assert weights_are(trainer, 3)
+
+
+def test_each_fit_starts_anew(trainer):
+    stopping = EarlyStopping(patience=2)
+    trainer.fit(losses(1, 0.5, 0.75), stopping)
+    trainer.fit(losses(9, 8, 8.5), stopping)
+    assert (stopping.best, stopping.best_epoch) == (8, 5)
+    assert trainer.stopped is None
+    assert weights_are(trainer, 5)
+
+
+def test_unknown_monitor_lists_the_keys(trainer):
+    with pytest.raises(ValueError) as refusal:
+        trainer.fit(losses(1, 2), EarlyStopping(monitor="val_accuracy"))
+    assert str(refusal.value) == (
+        "[EarlyStopping] monitor: expected one of 'epoch', 'loss', got 'val_accuracy'"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"patience": 0}, ValueError, "[EarlyStopping] patience: expected an integer >= 1, got 0"),
+        ({"min_delta": -1}, ValueError, "[EarlyStopping] min_delta"),
+        ({"restore_best": 1}, TypeError, "[EarlyStopping] restore_best"),
+        ({"monitor": "f1"}, ValueError, "[EarlyStopping] larger_is_better: expected True or False"),
+    ],
+)
+def test_early_stopping_refuses(arguments, error, message):
+    with pytest.raises(error) as refusal:
+        EarlyStopping(**arguments)
+    assert message in str(refusal.value)
+
+
+# ---- CSVLogger -----------------------------------------------------------------------------------
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_csv_has_a_line_per_epoch(trainer, tmp_path):
+    path = tmp_path / "log.csv"
+    trainer.fit([{"loss": 0.1 + 0.2, "val_loss": 2}, {"loss": 0.5, "val_loss": 1}], CSVLogger(path))
+    assert rows(path) == [
+        ["epoch", "loss", "val_loss"],
+        ["1", "0.30000000000000004", "2"],  # every digit: the numbers can be read back
+        ["2", "0.5", "1"],
+    ]
+
+
+def test_csv_is_written_at_once(trainer, tmp_path):
+    path, seen = tmp_path / "log.csv", []
+
+    class Reader(Callback):
+        def on_epoch_end(self, trainer, epoch, logs):
+            seen.append(len(rows(path)))
+
+    trainer.fit(losses(3, 2, 1), CSVLogger(str(path)), Reader())
+    assert seen == [2, 3, 4]
+
+
+def test_csv_starts_anew_or_appends(trainer, tmp_path):
+    path = tmp_path / "log.csv"
+    for append, epochs in [
+        (False, ["1"]),
+        (False, ["2"]),
+        (True, ["2", "3"]),
+        (True, ["2", "3", "4"]),
+    ]:
+        trainer.fit(losses(1), CSVLogger(path, append=append))
+        assert [row[0] for row in rows(path)] == ["epoch", *epochs]
+
+
+def test_csv_appends_to_a_file_that_is_not_there_yet(trainer, tmp_path):
+    trainer.fit(losses(1), CSVLogger(tmp_path / "log.csv", append=True))
+    assert rows(tmp_path / "log.csv") == [["epoch", "loss"], ["1", "1"]]
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_csv_refuses_columns_that_are_not_those_of_the_header(trainer, tmp_path, append):
+    path = tmp_path / "log.csv"
+    other = [{"loss": 1, "r2": 0.5}]
+    logger = CSVLogger(path, append)
+    with pytest.raises(
+        ValueError, match=r"\[CSVLogger\] keys: expected the header of .*'epoch', 'loss'"
+    ):
+        if append:
+            trainer.fit(losses(1), logger)
+            trainer.fit(other, logger)
+        else:
+            trainer.fit(losses(1) + other, logger)
+    assert len(rows(path)) == 2
+
+
+def test_csv_file_is_closed_after_an_exception(trainer, tmp_path):
+    logger = CSVLogger(tmp_path / "log.csv")
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit([*losses(1), KeyboardInterrupt()], logger)
+    assert logger._file is None
+    assert len(rows(tmp_path / "log.csv")) == 2
+
+
+# ---- ProgressBar ---------------------------------------------------------------------------------
+
+
+def test_progress_bar_counts_steps_and_shows_losses(trainer, capsys):
+    trainer.fit([{"loss": 0.5, "val_loss": 0.75}, {"loss": 0.25, "val_loss": 0.625}], ProgressBar())
+    shown = capsys.readouterr().err
+    assert "100%" in shown
+    assert "8/8" in shown
+    assert "loss=0.25, val_loss=0.625" in shown
+
+
+def test_progress_bar_is_closed_after_an_exception(trainer, capsys):
+    bar, inner = ProgressBar(), []
+
+    class Keeper(Callback):
+        def on_epoch_end(self, trainer, epoch, logs):
+            inner.append(bar._bar)
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit([*losses(1), KeyboardInterrupt()], bar, Keeper())
+    assert inner[0].disable  # tqdm's mark of a closed bar
+    assert bar._bar is None
+    assert "4/8" in capsys.readouterr().err

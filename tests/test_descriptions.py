@@ -1,0 +1,248 @@
+"""Layers, losses and optimizers: what they refuse, what they say, and how they are saved."""
+
+import copy
+import json
+import pickle
+from dataclasses import FrozenInstanceError, fields
+
+import numpy as np
+import pytest
+
+from chainrule._errors import check_integer
+from chainrule.activations import Activation, as_activation
+from chainrule.initializers import Initializer
+from chainrule.layers import LAYERS, Dense, layer_from_dict
+from chainrule.losses import LOSSES, CrossEntropy, resolve_loss
+from chainrule.optimizers import OPTIMIZERS, SGD, Adam, AdamW, RMSProp, resolve_optimizer
+
+EXAMPLES = {
+    layer_from_dict: [
+        Dense(3),
+        Dense(64, "relu"),
+        Dense(64, Activation("leaky_relu", 0.2), Initializer("orthogonal", {"gain": 1.5})),
+    ],
+    resolve_loss: [kind() for kind in LOSSES.values()],
+    resolve_optimizer: [
+        *(kind() for kind in OPTIMIZERS.values()),
+        SGD(0.5, momentum=0.9, nesterov=True),
+        AdamW(1e-4, weight_decay=0.0),
+    ],
+}
+CASES = [(resolve, one) for resolve, examples in EXAMPLES.items() for one in examples]
+HYPERPARAMETERS = [
+    (kind, field.name)
+    for kind in OPTIMIZERS.values()
+    for field in fields(kind)
+    if field.name != "nesterov"
+]
+
+
+# ---- saving and loading --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resolve, description", CASES, ids=lambda case: repr(case)[:40])
+def test_description_comes_back_from_json(resolve, description):
+    saved = json.loads(json.dumps(description.to_dict()))
+    assert resolve(saved) == description
+    assert resolve(saved).to_dict() == saved
+
+
+@pytest.mark.parametrize("resolve, description", CASES, ids=lambda case: repr(case)[:40])
+def test_dict_holds_the_name_and_every_field(resolve, description):
+    names = ["kind", *(field.name for field in fields(description))]
+    assert list(description.to_dict()) == names
+    assert description.to_dict()["kind"] == description.name
+
+
+@pytest.mark.parametrize("resolve, description", CASES, ids=lambda case: repr(case)[:40])
+def test_description_can_be_pickled_copied_hashed_and_not_changed(resolve, description):
+    assert pickle.loads(pickle.dumps(description)) == description
+    assert copy.deepcopy(description) == description
+    assert hash(copy.deepcopy(description)) == hash(description)
+    with pytest.raises(FrozenInstanceError):
+        description.anything = 1
+
+
+def test_dict_of_a_layer_is_the_one_in_model_files():
+    assert Dense(64, Activation("leaky_relu", 0.2)).to_dict() == {
+        "kind": "Dense",
+        "units": 64,
+        "activation": {"name": "leaky_relu", "slope": 0.2},
+        "initializer": {"name": "auto", "parameters": {}},
+    }
+
+
+def test_examples_cover_every_kind():
+    assert {one.name for one in EXAMPLES[layer_from_dict]} == set(LAYERS)
+    assert {one.name for one in EXAMPLES[resolve_loss]} == set(LOSSES)
+    assert {one.name for one in EXAMPLES[resolve_optimizer]} == set(OPTIMIZERS)
+
+
+def test_fields_left_out_of_a_saved_dict_take_their_defaults():
+    assert resolve_optimizer({"kind": "adam", "beta1": 0.5}) == Adam(beta1=0.5)
+
+
+@pytest.mark.parametrize(
+    "saved, message",
+    [
+        ({"units": 3}, "[load] kind: expected one of 'Dense', got None"),
+        ({"kind": "dense", "units": 3}, "got 'dense' (did you mean 'Dense'?)"),
+        ({"kind": "Dense"}, "[load] units: missing"),
+        ({"kind": "Dense", "unit": 3}, "got 'unit' (did you mean 'units'?)"),
+        ({"kind": "Dense", "units": 0}, "[Dense] units: expected an integer >= 1, got 0"),
+        ({"kind": "Dense", "units": 3, "activation": {"slope": 1}}, "[Dense] name: missing"),
+    ],
+)
+def test_damaged_dict_is_refused(saved, message):
+    with pytest.raises(ValueError) as refusal:
+        layer_from_dict(saved, "load")
+    assert message in str(refusal.value)
+
+
+# ---- names ---------------------------------------------------------------------------------------
+
+
+def test_losses_and_optimizers_are_known_by_name():
+    assert list(LOSSES) == ["binary_cross_entropy", "cross_entropy", "squared_error"]
+    assert list(OPTIMIZERS) == ["sgd", "rmsprop", "adam", "adamw"]
+    assert resolve_loss("cross_entropy") == CrossEntropy()
+    assert resolve_optimizer("sgd") == SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
+    assert resolve_optimizer("rmsprop") == RMSProp(1e-3, rho=0.9, epsilon=1e-8)
+    assert resolve_optimizer("adam") == Adam(1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8)
+    assert resolve_optimizer("adamw") == AdamW(1e-3, 0.9, 0.999, 1e-8, weight_decay=0.01)
+
+
+def test_object_is_resolved_to_itself():
+    adam = Adam(0.5)
+    assert resolve_optimizer(adam) is adam
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError) as refusal:
+        resolve_loss("crossentropy", "Trainer")
+    assert str(refusal.value) == (
+        "[Trainer] loss: expected one of 'binary_cross_entropy', 'cross_entropy', 'squared_error', "
+        "got 'crossentropy' (did you mean 'cross_entropy'?)"
+    )
+
+
+@pytest.mark.parametrize("wrong", [Adam, 3, None, CrossEntropy()])
+def test_what_is_no_optimizer_is_a_type_error(wrong):
+    with pytest.raises(
+        TypeError, match=r"\[Trainer\] optimizer: expected one of 'sgd'.*SGD, RMSProp"
+    ):
+        resolve_optimizer(wrong, "Trainer")
+
+
+# ---- layers --------------------------------------------------------------------------------------
+
+
+def test_dense_stores_activation_and_initializer_as_objects():
+    assert Dense(3, "tanh", "zeros") == Dense(3, Activation("tanh"), Initializer("zeros"))
+    assert isinstance(Dense(3).activation, Activation)
+    assert isinstance(Dense(3).initializer, Initializer)
+    assert Dense(np.int64(3)).to_dict()["units"] == 3
+    assert type(Dense(np.int64(3)).units) is int
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"units": 0}, ValueError, "[Dense] units: expected an integer >= 1, got 0"),
+        ({"units": True}, TypeError, "[Dense] units: expected an integer >= 1, got True"),
+        ({"units": 3.0}, TypeError, "[Dense] units: expected an integer >= 1, got 3.0"),
+        ({"units": 3, "activation": None}, TypeError, "[Dense] activation: expected a name"),
+        ({"units": 3, "initializer": 1}, TypeError, "[Dense] initializer: expected a name"),
+        ({"units": 3, "initializer": "he"}, ValueError, "expected one of 'auto', 'he_normal'"),
+    ],
+)
+def test_dense_refuses(arguments, error, message):
+    with pytest.raises(error) as refusal:
+        Dense(**arguments)
+    assert message in str(refusal.value)
+
+
+def test_only_leaky_relu_has_a_slope():
+    assert as_activation("leaky_relu") == Activation("leaky_relu", 0.01)
+    assert as_activation("relu").slope is None
+    with pytest.raises(
+        ValueError, match=r"\[Activation\] slope: expected None for 'relu', got 0.1"
+    ):
+        Activation("relu", 0.1)
+    for slope in (-0.1, 1.0, np.nan):
+        with pytest.raises(ValueError, match=r"slope: expected a finite number >= 0 and < 1"):
+            Activation("leaky_relu", slope)
+    with pytest.raises(TypeError, match=r"name: expected a string, got 3"):
+        Activation(3)
+
+
+# ---- optimizers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind, name", HYPERPARAMETERS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_every_hyperparameter_refuses_values_that_make_no_sense(kind, name, value):
+    with pytest.raises(ValueError, match=rf"\[{kind.__name__}\] {name}: expected a finite number"):
+        kind(**{name: value})
+
+
+@pytest.mark.parametrize("kind, name", HYPERPARAMETERS)
+@pytest.mark.parametrize("value", [True, "0.1", None, [0.1]])
+def test_every_hyperparameter_refuses_what_is_no_number(kind, name, value):
+    with pytest.raises(TypeError, match=rf"\[{kind.__name__}\] {name}: expected a finite number"):
+        kind(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "name, inside, outside",
+    [
+        ("learning_rate", [5e-324, 1e9], [0.0]),
+        ("beta1", [0.0, 0.999999], [1.0]),
+        ("beta2", [0.0, 0.999999], [1.0]),
+        ("epsilon", [1e-300, 1.0], [0.0]),
+        ("weight_decay", [0.0, 10.0], [-1e-9]),
+    ],
+)
+def test_ranges_are_open_and_closed_where_they_should_be(name, inside, outside):
+    for value in inside:
+        assert getattr(AdamW(**{name: value}), name) == value
+    for value in outside:
+        with pytest.raises(ValueError, match=name):
+            AdamW(**{name: value})
+
+
+def test_numbers_of_numpy_are_stored_as_plain_ones():
+    adam = Adam(np.float32(0.5), beta1=np.float64(0.25), epsilon=1)
+    assert adam == Adam(0.5, beta1=0.25, epsilon=1.0)
+    assert {type(value) for value in (adam.learning_rate, adam.beta1, adam.epsilon)} == {float}
+
+
+def test_nesterov_needs_momentum_and_is_a_switch():
+    with pytest.raises(
+        ValueError, match=r"\[SGD\] momentum: expected a number > 0 with nesterov=True"
+    ):
+        SGD(nesterov=True)
+    with pytest.raises(TypeError, match=r"\[SGD\] nesterov: expected True or False, got 1"):
+        SGD(momentum=0.9, nesterov=1)
+
+
+# ---- the form of refusals ------------------------------------------------------------------------
+
+
+def test_refusal_tells_range_note_and_value():
+    with pytest.raises(ValueError) as refusal:
+        check_integer("Trainer.fit", "batch_size", 0, 1, 1437, " (the number of rows) or None")
+    assert str(refusal.value) == (
+        "[Trainer.fit] batch_size: "
+        "expected an integer from 1 to 1437 (the number of rows) or None, got 0"
+    )
+    assert check_integer("f", "n", np.int64(1437), 1, 1437) == 1437
+    with pytest.raises(ValueError, match=r"\[f\] n: expected an integer from 1 to 1437, got 1438"):
+        check_integer("f", "n", 1438, 1, 1437)
+
+
+def test_refusal_shows_a_large_value_in_one_short_line():
+    with pytest.raises(TypeError) as refusal:
+        Dense(np.zeros((100, 100)))
+    assert len(str(refusal.value)) < 140
+    assert "\n" not in str(refusal.value)

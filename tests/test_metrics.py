@@ -1,0 +1,272 @@
+"""Metrics against scikit-learn, with and without weights, and their names and directions."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from chainrule.metrics import (
+    METRICS,
+    Metric,
+    accuracy,
+    check_direction,
+    improves,
+    log_loss,
+    mean_absolute_error,
+    r2,
+    resolve_metrics,
+)
+
+M, N_Y = 97, 5
+EXACT = 1e-12  # relative; sums of 97 * 5 terms in another order differ by less than 485 u = 6e-14
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(params=["unweighted", "weighted"])
+def weight(request, rng):
+    return None if request.param == "unweighted" else rng.integers(0, 4, M) / 2
+
+
+def softmax(Z):
+    e = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def classes(rng):
+    return rng.integers(0, N_Y, M)
+
+
+@pytest.fixture
+def probabilities(rng, classes):
+    return softmax(rng.normal(size=(M, N_Y)) + 1.5 * np.eye(N_Y)[classes])
+
+
+@pytest.fixture
+def labels(rng):
+    return rng.integers(0, 2, (M, N_Y))
+
+
+@pytest.fixture
+def yes(rng, labels):
+    return 1 / (1 + np.exp(-rng.normal(size=(M, N_Y)) - 1.5 * (2 * labels - 1)))
+
+
+# ---- classification ------------------------------------------------------------------------------
+
+
+def test_accuracy_of_class_indices_and_one_hot_is_scikit_learns(classes, probabilities, weight):
+    guess = probabilities.argmax(axis=1)
+    expected = sklearn_metrics.accuracy_score(classes, guess, sample_weight=weight)
+    assert 0.4 < expected < 0.9
+    for Y in (classes, classes.astype(float), classes.tolist(), np.eye(N_Y)[classes]):
+        assert accuracy(Y, probabilities, weight) == pytest.approx(expected, rel=EXACT)
+
+
+def test_accuracy_of_yes_and_no_is_scikit_learns(labels, yes, weight):
+    y, p = labels[:, 0], yes[:, :1]
+    expected = sklearn_metrics.accuracy_score(y, p[:, 0] > 0.5, sample_weight=weight)
+    assert 0.5 < expected < 1
+    for Y in (y, y[:, None], y.astype(bool)):
+        assert accuracy(Y, p, weight) == pytest.approx(expected, rel=EXACT)
+
+
+def test_accuracy_of_several_labels_is_the_mean_over_entries(labels, yes, weight):
+    columns = [
+        sklearn_metrics.accuracy_score(labels[:, j], yes[:, j] > 0.5, sample_weight=weight)
+        for j in range(N_Y)
+    ]
+    assert accuracy(labels, yes, weight) == pytest.approx(np.mean(columns), rel=EXACT)
+
+
+def test_accuracy_without_weights_is_an_exact_count():
+    prediction = np.eye(3)[[0, 1, 2, 0, 1, 2, 0]]
+    assert accuracy([0, 1, 2, 0, 1, 2, 1], prediction) == 6 / 7
+    assert accuracy([1, 1, 0], [[0.9], [0.5], [0.1]]) == 2 / 3  # at 0.5 the answer is no
+
+
+def test_one_row_with_one_label_of_one_output_is_yes_or_no():
+    assert accuracy([[1.0]], [[0.2]]) == 0.0
+    assert log_loss([[1.0]], [[0.2]]) == pytest.approx(-math.log(0.2), rel=EXACT)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log_loss_of_classes_is_scikit_learns(classes, probabilities, weight, dtype):
+    probabilities[3] = np.eye(N_Y)[(classes[3] + 1) % N_Y]  # certain and wrong: clipped
+    p = probabilities.astype(dtype)
+    expected = sklearn_metrics.log_loss(classes, p, sample_weight=weight, labels=range(N_Y))
+    # Its logarithms and its sum of M positive terms are of this dtype: less than 2 M u off.
+    bound = M * float(np.finfo(dtype).eps)
+    for Y in (classes, np.eye(N_Y)[classes]):
+        assert log_loss(Y, p, weight) == pytest.approx(expected, rel=bound)
+
+
+def test_log_loss_of_soft_labels_is_the_cross_entropy(rng, probabilities, weight):
+    soft = softmax(rng.normal(size=(M, N_Y)))
+    rows = [-sum(soft[i] * np.log(probabilities[i])) for i in range(M)]
+    expected = np.average(rows, weights=weight)
+    assert log_loss(soft, probabilities, weight) == pytest.approx(expected, rel=EXACT)
+
+
+def test_log_loss_of_yes_and_no_is_scikit_learns(labels, yes, weight):
+    expected = sklearn_metrics.log_loss(labels[:, 0], yes[:, 0], sample_weight=weight)
+    assert log_loss(labels[:, 0], yes[:, :1], weight) == pytest.approx(expected, rel=EXACT)
+
+
+def test_log_loss_of_several_labels_is_the_sum_over_outputs(labels, yes, weight):
+    columns = [
+        sklearn_metrics.log_loss(labels[:, j], yes[:, j], sample_weight=weight) for j in range(N_Y)
+    ]
+    assert log_loss(labels, yes, weight) == pytest.approx(sum(columns), rel=EXACT)
+
+
+def test_log_loss_is_finite_for_certain_predictions():
+    assert log_loss([0, 1], [[1.0], [0.0]]) == pytest.approx(-math.log(2.0**-52), rel=1e-9)
+    p = np.array([[1.0, 0.0]], np.float32)
+    assert log_loss([1], p) == pytest.approx(-math.log(2.0**-23), rel=EXACT)
+    assert log_loss([0], p) == pytest.approx(2.0**-23, rel=1e-6)
+
+
+# ---- regression ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_y", [1, 4])
+@pytest.mark.parametrize(
+    "ours, theirs",
+    [
+        (r2, sklearn_metrics.r2_score),
+        (mean_absolute_error, sklearn_metrics.mean_absolute_error),
+    ],
+)
+def test_regression_metric_is_scikit_learns(ours, theirs, n_y, rng, weight):
+    Y = rng.normal(size=(M, n_y)) * [3.0, 0.1, 1.0, 10.0][:n_y] + 2
+    prediction = Y + rng.normal(size=(M, n_y))
+    expected = theirs(Y, prediction, sample_weight=weight, multioutput="uniform_average")
+    assert ours(Y, prediction, weight) == pytest.approx(expected, rel=EXACT)
+    if n_y == 1:
+        assert ours(Y[:, 0], prediction, weight) == pytest.approx(expected, rel=EXACT)
+
+
+def test_r2_of_a_constant_output_is_scikit_learns(weight):
+    Y = np.full((M, 2), 0.5)
+    for prediction in (Y, Y + [[0.0, 0.25]]):
+        expected = sklearn_metrics.r2_score(Y, prediction, sample_weight=weight)
+        assert r2(Y, prediction, weight) == expected
+
+
+def test_r2_of_a_constant_whose_mean_is_not_exact():
+    Y = np.full((3, 1), 0.1)
+    assert Y.mean() != 0.1
+    assert r2(Y, Y) == 1.0
+    assert r2(Y, Y + 0.1) == 0.0
+
+
+def test_r2_of_the_mean_is_zero_and_of_worse_is_negative():
+    Y = np.array([1.0, 2.0, 3.0])
+    assert r2(Y, np.full((3, 1), 2.0)) == 0.0
+    assert r2(Y, Y[::-1, None]) == -3.0
+
+
+# ---- weights and doors ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+def test_weight_two_is_the_row_twice_and_weight_zero_is_no_row(metric):
+    Y, p = np.array([0.0, 1, 1, 0, 0, 1]), np.array([[0.6], [0.2], [0.7], [0.3], [0.4], [0.8]])
+    rows = [0, 1, 1, 3, 4, 5]
+    weighted = metric(Y, p, [1, 2, 0, 1, 1, 1])
+    assert weighted == pytest.approx(metric(Y[rows], p[rows]), rel=EXACT)
+    assert weighted != pytest.approx(metric(Y, p), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "metric, Y, prediction, weight, message",
+    [
+        (accuracy, [0, 3], np.eye(3)[:2], None, "[accuracy] Y: expected class indices from 0 to 2"),
+        (accuracy, [0, -1], np.eye(3)[:2], None, "class indices from 0 to 2"),
+        (accuracy, [0, 1.5], np.eye(3)[:2], None, "class indices from 0 to 2"),
+        (accuracy, [0, math.nan], np.eye(3)[:2], None, "class indices from 0 to 2"),
+        (log_loss, [-1, 1], [[0.5], [0.5]], None, "[log_loss] Y: expected labels from 0 to 1"),
+        (log_loss, [math.nan, 1], [[0.5], [0.5]], None, "labels from 0 to 1"),
+        (accuracy, [0, 1, 2], np.eye(3)[:2], None, "Y: expected shape (2, 3) like the prediction"),
+        (r2, [0, 1], np.eye(3)[:2], None, "[r2] Y: expected shape (2, 3) like the prediction"),
+        (r2, [0, 1], [0.5, 0.5], None, "[r2] prediction: expected shape (m, n_y), not empty"),
+        (accuracy, 1, 1, None, "[accuracy] prediction: expected shape (m, n_y), not empty, got ()"),
+        (r2, [], np.zeros((0, 1)), None, "prediction: expected shape (m, n_y), not empty"),
+        (r2, [0, 1], [[0], [1]], [1.0], "[r2] sample_weight: expected shape (2,), got (1,)"),
+        (r2, [0, 1], [[0], [1]], [2, -1], "sample_weight: expected finite numbers >= 0"),
+        (r2, [0, 1], [[0], [1]], [0, 0], "sample_weight: expected finite numbers >= 0"),
+        (r2, [0, 1], [[0], [1]], [1, math.nan], "sample_weight: expected finite numbers >= 0"),
+    ],
+)
+def test_metric_refuses(metric, Y, prediction, weight, message):
+    with pytest.raises(ValueError) as refusal:
+        metric(Y, prediction, weight)
+    assert message in str(refusal.value)
+
+
+# ---- names and directions ------------------------------------------------------------------------
+
+
+def my_metric(Y, prediction, sample_weight=None):
+    return np.float32(0.25)
+
+
+def test_metrics_are_resolved_from_names_functions_and_objects():
+    mine = Metric("f1", my_metric, larger_is_better=True)
+    resolved = resolve_metrics(("accuracy", my_metric, mine, r2))
+    assert [metric.name for metric in resolved] == ["accuracy", "my_metric", "f1", "r2"]
+    assert resolved[0] is METRICS["accuracy"]
+    assert resolved[3] is METRICS["r2"]
+    assert type(resolved[1]([0], [[1]])) is float
+    assert [metric.name for metric in resolve_metrics("r2")] == ["r2"]
+    assert [metric.name for metric in resolve_metrics(my_metric)] == ["my_metric"]
+    assert resolve_metrics(()) == ()
+
+
+@pytest.mark.parametrize(
+    "metrics, error, message",
+    [
+        ("acuracy", ValueError, "got 'acuracy' (did you mean 'accuracy'?)"),
+        (("r2", "r2"), ValueError, "[Trainer] metrics: expected different names"),
+        (Metric("loss", my_metric), ValueError, "none of them 'epoch', 'loss'"),
+        (Metric("val_f1", my_metric), ValueError, "or 'val_...'"),
+        ((3,), TypeError, "[Trainer] metrics: expected 'accuracy', 'log_loss', 'r2'"),
+    ],
+)
+def test_metrics_refused(metrics, error, message):
+    with pytest.raises(error) as refusal:
+        resolve_metrics(metrics, "Trainer")
+    assert message in str(refusal.value)
+
+
+def test_direction_is_known_for_losses_and_metrics():
+    better = {
+        None: False,
+        "loss": False,
+        "val_loss": False,
+        "accuracy": True,
+        "val_accuracy": True,
+        "log_loss": False,
+        "val_r2": True,
+        "mean_absolute_error": False,
+    }
+    assert {monitor: check_direction("f", monitor, None) for monitor in better} == better
+    assert check_direction("f", "val_loss", True) is True
+    assert check_direction("f", "anything", False) is False
+
+
+def test_improvement_is_strict_and_needs_a_finite_value():
+    assert improves(1.0, None, 0.0, False)
+    assert not improves(math.nan, None, 0.0, False)
+    assert not improves(-math.inf, 1.0, 0.0, False)
+    assert not improves(1.0, 1.0, 0.0, False)
+    assert improves(0.5, 1.0, 0.25, False)
+    assert not improves(0.75, 1.0, 0.25, False)
+    assert improves(1.5, 1.0, 0.25, True)
+    assert not improves(0.5, 1.0, 0.25, True)

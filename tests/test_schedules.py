@@ -1,0 +1,318 @@
+"""Schedules against values worked out by hand and against the formulas of their sources."""
+
+import json
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from chainrule.schedules import (
+    SCHEDULES,
+    START,
+    ScheduleState,
+    as_schedule,
+    constant,
+    cosine,
+    exponential,
+    inverse_time,
+    one_cycle,
+    reduce_on_plateau,
+    step,
+    warmup,
+)
+
+EXAMPLES = [
+    constant(),
+    step(10, 0.5),
+    exponential(0.95),
+    inverse_time(0.1),
+    cosine(20, end=0.1),
+    one_cycle(20),
+    reduce_on_plateau(0.5, patience=3, monitor="val_accuracy"),
+    warmup(cosine(20), 5),
+    warmup(reduce_on_plateau(), 2.5, start=0.1),
+]
+
+
+def plateau_factors(schedule, values):
+    """The factor after each epoch that ended with these values."""
+    state, factors = schedule.initial_state(), []
+    for value in values:
+        state = schedule.advance(state, value)
+        factors.append(schedule.factor(state.epochs, state))
+    return factors
+
+
+# ---- values by hand ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "schedule, epoch, factor",
+    [
+        (constant(), 0, 1.0),
+        (constant(), 1e6, 1.0),
+        (step(3, 0.5), 0, 1.0),
+        (step(3, 0.5), 2.999, 1.0),
+        (step(3, 0.5), 3, 0.5),  # the drop comes with the first step of the fourth epoch
+        (step(3, 0.5), 8.999, 0.25),
+        (step(3, 0.5), 9, 0.125),
+        (step(2.5, 0.5), 2.5, 0.5),
+        (exponential(0.5), 0.999, 1.0),
+        (exponential(0.5), 1, 0.5),
+        (exponential(0.5), 3.5, 0.125),
+        (inverse_time(1.0), 0.999, 1.0),
+        (inverse_time(1.0), 1, 0.5),
+        (inverse_time(1.0), 4.2, 0.2),
+        (cosine(8), 0, 1.0),
+        (cosine(8), 2, (2 + math.sqrt(2)) / 4),
+        (cosine(8), 4, 0.5),
+        (cosine(8), 6, (2 - math.sqrt(2)) / 4),
+        (cosine(8), 8, 0.0),
+        (cosine(8), 100, 0.0),
+        (cosine(8, end=0.2), 0, 1.0),
+        (cosine(8, end=0.2), 4, 0.6),
+        (cosine(8, end=0.2), 9, 0.2),
+        (one_cycle(20), 0, 1.0),
+        (one_cycle(20), 4.5, 5.5),
+        (one_cycle(20), 9, 10.0),
+        (one_cycle(20), 13.5, 5.5),
+        (one_cycle(20), 18, 1.0),
+        (one_cycle(20), 19, 0.505),
+        (one_cycle(20), 20, 0.01),
+        (one_cycle(20), 99, 0.01),
+        (one_cycle(10, peak=1.0, start=0.1, end=0.0), 4.5, 1.0),
+        (one_cycle(10, peak=1.0, start=0.1, end=0.0), 2.25, 0.55),
+        (one_cycle(10, peak=1.0, start=0.1, end=0.0), 9.5, 0.05),
+    ],
+)
+def test_factor_has_the_value_worked_out_by_hand(schedule, epoch, factor):
+    assert schedule.factor(epoch) == pytest.approx(factor, rel=1e-14, abs=1e-16)
+
+
+@pytest.mark.parametrize(
+    "schedule, epoch, factor",
+    [
+        (step(3, 0.5), 3, 0.5),
+        (cosine(7), 0, 1.0),
+        (cosine(7), 7, 0.0),
+        (cosine(7, end=0.3), 7, 0.3),
+        (one_cycle(7, peak=3.7, start=0.9, end=0.1), 0, 0.9),
+        (one_cycle(7, peak=3.7, start=0.9, end=0.1), 7, 0.1),
+        (warmup(cosine(7), 3), 0, 0.0),
+        (warmup(cosine(7), 3), 3, 1.0),
+        (warmup(cosine(7), 3), 10, 0.0),
+    ],
+)
+def test_ends_are_exact(schedule, epoch, factor):
+    assert schedule.factor(epoch) == factor
+
+
+def test_step_drops_at_the_step_that_begins_the_epoch():
+    steps_per_epoch = 7
+    factors = [step(2, 0.1).factor(n / steps_per_epoch) for n in range(6 * steps_per_epoch)]
+    assert factors == [0.1**k for k in (0, 1, 2) for _ in range(2 * steps_per_epoch)]
+
+
+# ---- formulas of the sources ---------------------------------------------------------------------
+
+PROGRESS = np.linspace(0, 30, 1201)
+
+
+def test_decays_follow_the_course():
+    epochs = np.floor(PROGRESS)
+    for schedule, expected in [
+        (step(10, 0.3), 0.3 ** np.floor(PROGRESS / 10)),
+        (exponential(0.95), 0.95**epochs),
+        (inverse_time(0.7), 1 / (1 + 0.7 * epochs)),
+    ]:
+        assert [schedule.factor(t) for t in PROGRESS] == pytest.approx(expected, rel=1e-13)
+
+
+def test_cosine_follows_sgdr():
+    # eta_t = eta_min + (eta_max - eta_min) / 2 (1 + cos(pi T_cur / T_i)), eq. 5
+    t = np.minimum(PROGRESS / 24, 1)
+    expected = 0.05 + 0.5 * (1 - 0.05) * (1 + np.cos(np.pi * t))
+    assert [cosine(24, 0.05).factor(e) for e in PROGRESS] == pytest.approx(expected, rel=1e-13)
+
+
+def test_one_cycle_is_two_lines_of_equal_length_and_a_short_third():
+    corners = [0, 0.45 * 24, 0.9 * 24, 24]
+    expected = np.interp(PROGRESS, corners, [1.0, 8.0, 1.0, 0.001])
+    schedule = one_cycle(24, peak=8.0, end=0.001)
+    assert [schedule.factor(e) for e in PROGRESS] == pytest.approx(expected, rel=1e-11)
+
+
+# ---- warm-up -------------------------------------------------------------------------------------
+
+
+def test_warmup_is_a_line_and_the_schedule_starts_after_it():
+    inner = step(2, 0.5)
+    schedule = warmup(inner, 4, start=0.2)
+    assert [schedule.factor(e) for e in (0, 1, 2, 3)] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert [schedule.factor(4 + e) for e in PROGRESS] == [inner.factor(e) for e in PROGRESS]
+
+
+def test_warmup_leads_to_the_first_factor_of_the_schedule():
+    schedule = warmup(one_cycle(10, peak=2.0, start=0.5), 4)
+    assert [schedule.factor(e) for e in (0, 2, 4)] == [0.0, 0.25, 0.5]
+
+
+def test_warmup_of_a_plain_function_and_of_nothing():
+    assert warmup(lambda epoch: 1 / (1 + epoch), 2).factor(3) == 0.5
+    assert [warmup(None, 2).factor(e) for e in (0, 1, 2, 9)] == [0, 0.5, 1, 1]
+
+
+def test_plateau_does_not_count_the_epochs_of_the_warmup():
+    schedule = warmup(reduce_on_plateau(0.5, patience=2), 3)
+    # Three epochs of warm-up, then the best value 1.0, two bad epochs, the drop.
+    values = [0.1, 0.1, 0.1, 1.0, 1.0, 1.0, 1.0, 1.0]
+    assert plateau_factors(schedule, values) == [1 / 3, 2 / 3, 1, 1, 1, 0.5, 0.5, 0.25]
+
+
+def test_warmup_of_a_warmup_is_refused():
+    with pytest.raises(ValueError, match=r"\[warmup\] schedule: expected one without warm-up"):
+        warmup(warmup(constant(), 1), 1)
+
+
+# ---- plateau -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, values, factors",
+    [
+        # improves always: never a drop
+        ({"patience": 1}, [4, 3, 2, 1], [1, 1, 1, 1]),
+        # best 3 in the second epoch; drop at the second bad epoch, again two later
+        ({"patience": 2}, [4, 3, 3, 3.5, 3, 3], [1, 1, 1, 0.5, 0.5, 0.25]),
+        # one good epoch starts the count anew
+        ({"patience": 2}, [4, 5, 3, 5, 5], [1, 1, 1, 1, 0.5]),
+        # the best value stays after a drop: 3.9 is no improvement on 3
+        ({"patience": 1}, [3, 4, 3.9, 2.9, 3], [1, 0.5, 0.25, 0.25, 0.125]),
+        # threshold is relative to the best: 100 -> 95 is not more than 10 %, 89 is
+        ({"patience": 1, "threshold": 0.1}, [100, 95, 89], [1, 0.5, 0.5]),
+        # and of its size: -1 -> -1.05 is not more than 10 %, -1.2 is
+        ({"patience": 1, "threshold": 0.1}, [-1, -1.05, -1.2], [1, 0.5, 0.5]),
+        # never below the least factor
+        ({"patience": 1, "min_factor": 0.3}, [1, 1, 1, 1], [1, 0.5, 0.3, 0.3]),
+        # larger is better for accuracy
+        ({"patience": 1, "monitor": "val_accuracy"}, [0.5, 0.6, 0.55, 0.7], [1, 1, 0.5, 0.5]),
+        ({"patience": 1, "monitor": "f1", "larger_is_better": True}, [0.5, 0.6], [1, 1]),
+        ({"patience": 1, "monitor": "f1", "larger_is_better": False}, [0.5, 0.6], [1, 0.5]),
+        # values that are not finite never improve, and nothing is compared with them
+        ({"patience": 2}, [math.nan, math.inf, 5, 4, math.nan, 5], [1, 0.5, 0.5, 0.5, 0.5, 0.25]),
+    ],
+)
+def test_plateau_drops_when_worked_out_by_hand(arguments, values, factors):
+    assert plateau_factors(reduce_on_plateau(0.5, **arguments), values) == factors
+
+
+def test_plateau_state_is_plain_and_training_can_be_resumed_from_it():
+    schedule = reduce_on_plateau(0.5, patience=2)
+    values = [4, 3, 3, 3.5, 3, 3, 2, 2, 2]
+    whole = plateau_factors(schedule, values)
+    state = schedule.initial_state()
+    for value, expected in zip(values, whole, strict=True):
+        state = schedule.advance(ScheduleState(**json.loads(json.dumps(asdict(state)))), value)
+        assert schedule.factor(0, state) == expected
+    assert state == ScheduleState(epochs=9, factor=0.125, best=2, bad_epochs=0)
+    assert START == ScheduleState()
+
+
+def test_schedules_tell_what_they_monitor():
+    plateau = reduce_on_plateau(monitor="val_accuracy")
+    assert [one.monitor for one in (constant(), plateau, warmup(plateau, 3))] == [
+        None,
+        "val_accuracy",
+        "val_accuracy",
+    ]
+
+
+def test_plateau_must_know_which_direction_is_better():
+    assert reduce_on_plateau().larger_is_better is False
+    assert reduce_on_plateau(monitor="val_r2").larger_is_better is True
+    assert reduce_on_plateau(monitor="val_log_loss").larger_is_better is False
+    with pytest.raises(
+        ValueError, match=r"larger_is_better: expected True or False for monitor='f1'"
+    ):
+        reduce_on_plateau(monitor="f1")
+    with pytest.raises(TypeError, match=r"monitor: expected a key of the history or None, got 3"):
+        reduce_on_plateau(monitor=3)
+
+
+# ---- the door ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", EXAMPLES, ids=repr)
+def test_schedule_comes_back_from_json(schedule):
+    saved = json.loads(json.dumps(schedule.to_dict()))
+    loaded = as_schedule(saved)
+    assert loaded == schedule
+    assert loaded.monitor == schedule.monitor
+    assert [loaded.factor(t) for t in PROGRESS] == [schedule.factor(t) for t in PROGRESS]
+
+
+def test_examples_cover_every_schedule():
+    assert {one.name for one in EXAMPLES} == set(SCHEDULES)
+
+
+@pytest.mark.parametrize("schedule", EXAMPLES, ids=repr)
+def test_every_epoch_is_counted(schedule):
+    state = schedule.initial_state()
+    for epoch in range(5):
+        assert state.epochs == epoch
+        state = schedule.advance(state, 1.0)
+
+
+def test_plain_function_of_the_epoch_is_a_schedule_that_cannot_be_saved():
+    schedule = as_schedule(lambda epoch: 1 / (1 + epoch))
+    assert schedule.factor(3.0) == 0.25
+    with pytest.raises(
+        TypeError, match="function: expected a number, a string or None to be saved"
+    ):
+        schedule.to_dict()
+
+
+@pytest.mark.parametrize("result", [math.nan, -0.1, math.inf, None, "1"])
+def test_plain_function_must_give_a_factor(result):
+    with pytest.raises(
+        (ValueError, TypeError), match=r"\[schedule\] result at epoch 2.5: expected"
+    ):
+        as_schedule(lambda epoch: result).factor(2.5)
+
+
+def test_schedule_without_its_parentheses_is_refused_with_a_hint_of_what_it_gave():
+    with pytest.raises(TypeError, match=r"result at epoch 1: .*got Cosine"):
+        as_schedule(cosine).factor(1)
+
+
+@pytest.mark.parametrize(
+    "build, message",
+    [
+        (lambda: step(0), "[step] every: expected a finite number > 0, got 0"),
+        (lambda: step(3, 1.0), "[step] factor: expected a finite number > 0 and < 1, got 1.0"),
+        (lambda: exponential(0.0), "[exponential] rate: expected a finite number > 0 and <= 1"),
+        (lambda: exponential(1.1), "[exponential] rate"),
+        (lambda: inverse_time(-1), "[inverse_time] decay: expected a finite number >= 0, got -1"),
+        (lambda: cosine(math.nan), "[cosine] epochs: expected a finite number > 0, got nan"),
+        (lambda: cosine(3, end=1.5), "[cosine] end: expected a finite number >= 0 and <= 1"),
+        (lambda: one_cycle(3, peak=0), "[one_cycle] peak"),
+        (lambda: warmup(constant(), 0), "[warmup] epochs: expected a finite number > 0, got 0"),
+        (lambda: reduce_on_plateau(1.0), "[reduce_on_plateau] factor"),
+        (
+            lambda: reduce_on_plateau(patience=0),
+            "[reduce_on_plateau] patience: expected an integer",
+        ),
+        (lambda: as_schedule({"kind": "cosin"}), "(did you mean 'cosine'?)"),
+        (lambda: as_schedule({"kind": "cosine", "epochs": 3}), "end: missing"),
+    ],
+)
+def test_refusals(build, message):
+    with pytest.raises(ValueError) as refusal:
+        build()
+    assert message in str(refusal.value)
+
+
+def test_what_is_no_schedule_is_a_type_error():
+    with pytest.raises(TypeError, match=r"\[Trainer\] schedule: expected a schedule, a function"):
+        as_schedule("cosine", "Trainer")
