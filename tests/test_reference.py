@@ -100,7 +100,8 @@ def test_gradients_match_on_both_sides_of_the_kink(output):
     rng = np.random.default_rng(3)
     X, parameters = network(rng, [3, 4, 5], ["tanh", output], 0.0)
     _, caches = ref.forward_propagation(X, parameters, ["tanh", output])
-    assert (caches[-1].Z > 0).any() and (caches[-1].Z < 0).any()
+    assert (caches[-1].Z > 0).any()
+    assert (caches[-1].Z < 0).any()
     worst, differences = worst_difference(
         X, targets(rng, "squared_error", 5), parameters, ["tanh", output], "squared_error"
     )

@@ -82,7 +82,7 @@ def test_class_indices_equal_one_hot_labels(rng, samples):
 
 
 @pytest.mark.parametrize(
-    "loss, output", [("binary_cross_entropy", "sigmoid"), ("squared_error", "identity")]
+    ("loss", "output"), [("binary_cross_entropy", "sigmoid"), ("squared_error", "identity")]
 )
 def test_targets_of_a_single_output_may_be_flat(rng, loss, output):
     parameters = ref.initialize_parameters([4, 1], seed=1)
@@ -152,10 +152,12 @@ def test_other_numbers_are_computed_in_float64():
     AL, _ = ref.forward_propagation(
         np.array([[1], [1]], dtype=np.float32), parameters, ["identity"]
     )
-    assert AL.dtype == np.float64 and AL.item() == 4.0
+    assert AL.dtype == np.float64
+    assert AL.item() == 4.0
     mixed = {"W1": np.float32([[1]]), "b1": np.float64([[1e-12]])}
     AL, _ = ref.forward_propagation([[1.0]], mixed, ["identity"])
-    assert AL.dtype == np.float64 and AL.item() == 1.0 + 1e-12
+    assert AL.dtype == np.float64
+    assert AL.item() == 1.0 + 1e-12
 
 
 def test_nothing_given_is_changed(rng):

@@ -60,7 +60,7 @@ BY_HAND = [
 
 
 @pytest.mark.parametrize(
-    "optimizer, options, gradients, W, b", BY_HAND, ids=[str(row[:2]) for row in BY_HAND]
+    ("optimizer", "options", "gradients", "W", "b"), BY_HAND, ids=[str(row[:2]) for row in BY_HAND]
 )
 def test_two_steps_worked_by_hand(optimizer, options, gradients, W, b):
     path = run(optimizer, gradients, **options)
@@ -138,7 +138,7 @@ def test_defaults_are_the_published_ones():
 
 
 @pytest.mark.parametrize(
-    "optimizer, learning_rate, options",
+    ("optimizer", "learning_rate", "options"),
     [
         ("sgd", 0.09, {}),
         ("sgd", 0.05, {"momentum": 0.9}),

@@ -202,7 +202,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("call, message", REFUSED, ids=[message[:60] for _, message in REFUSED])
+@pytest.mark.parametrize(("call", "message"), REFUSED, ids=[message[:60] for _, message in REFUSED])
 def test_is_refused(call, message):
     with pytest.raises(ValueError, match=r"^\[reference\.\w+\] .*" + message):
         call()

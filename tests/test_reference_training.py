@@ -55,7 +55,7 @@ def test_model_learns_the_digits_in_both_orientations():
 
 
 @pytest.mark.parametrize(
-    "optimizer, learning_rate, options",
+    ("optimizer", "learning_rate", "options"),
     [
         ("sgd", 0.5, {}),
         ("sgd", 0.1, {"momentum": 0.9, "nesterov": True}),
@@ -95,7 +95,8 @@ def test_linear_regression_reaches_least_squares(rng):
 
 
 @pytest.mark.parametrize(
-    "sklearn_name, reference_name", [("relu", "relu"), ("logistic", "sigmoid"), ("tanh", "tanh")]
+    ("sklearn_name", "reference_name"),
+    [("relu", "relu"), ("logistic", "sigmoid"), ("tanh", "tanh")],
 )
 @pytest.mark.parametrize("classes", [2, 3])
 def test_gradient_descent_equals_scikit_learn(rng, sklearn_name, reference_name, classes):
@@ -152,7 +153,7 @@ def test_units_that_start_equal_stay_equal(small):
 
 
 @pytest.mark.parametrize(
-    "m, batch_size, sizes",
+    ("m", "batch_size", "sizes"),
     [(10, None, [10]), (10, 4, [4, 4, 2]), (10, 1, [1] * 10), (9, 3, [3, 3, 3])],
 )
 def test_mini_batches_hold_every_sample_once(rng, m, batch_size, sizes):
@@ -298,7 +299,8 @@ def test_initial_weights_have_their_variance(method):
     assert abs(W.mean()) <= 5 * np.sqrt(VARIANCES[method] / W.size)
     if "uniform" in method:
         assert np.abs(W).max() <= np.sqrt(3 * VARIANCES[method])
-    assert not parameters["b1"].any() and not parameters["b2"].any()
+    assert not parameters["b1"].any()
+    assert not parameters["b2"].any()
 
 
 def test_single_output_classes_are_split_at_one_half():

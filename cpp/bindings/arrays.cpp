@@ -25,13 +25,15 @@ py::array numbers_arg(const std::string& where, const std::string& name, const p
     array =
         py::isinstance<py::array>(object) ? py::reinterpret_borrow<py::array>(object) : numpy.attr("asarray")(object);
   } catch (py::error_already_set& e) {
+    if (!e.matches(PyExc_Exception) || e.matches(PyExc_MemoryError)) throw;
     throw py::value_error(complaint(where, name, "an array of numbers",
                                     name_of_type(object) + " (" + std::string(py::str(e.value())) + ")"));
   }
   const char kind = array.dtype().kind();
   if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
+    const std::string what = py::isinstance<py::array>(object) ? "" : name_of_type(object) + " of ";
     throw py::type_error(complaint(where, name, "numbers (floating-point, integer or boolean)",
-                                   "dtype " + std::string(py::str(array.dtype()))));
+                                   what + "dtype " + std::string(py::str(array.dtype()))));
   }
   return array;
 }
@@ -43,11 +45,41 @@ bool readable_in_place(const py::array& array) {
          bool(py::bool_(type.attr("isnative")));
 }
 
-// The array itself where it can be read in place, else converted to the network's type.
+// Keeps NumPy's floating-point warnings (errors, if the user says so) out of a conversion: what does not fit becomes
+// infinite and is refused by check_finite, what is too small becomes 0.
+class QuietConversion {
+ public:
+  QuietConversion() : state_(py::module_::import("numpy").attr("errstate")(py::arg("all") = "ignore")) {
+    state_.attr("__enter__")();
+  }
+  ~QuietConversion() { state_.attr("__exit__")(py::none(), py::none(), py::none()); }
+
+ private:
+  py::object state_;
+};
+
+// A new array of T, contiguous, aligned and in native byte order.
+template <class T>
+py::array converted(const py::array& array) {
+  const QuietConversion quiet;
+  return py::module_::import("numpy").attr("array")(array, py::arg("dtype") = py::dtype::of<T>(),
+                                                    py::arg("order") = "C");
+}
+
+// The array itself where it can be read in place. Other floating-point types become float or double, which hold their
+// values (of long double the nearest); integers and booleans the network's type.
 py::array readable(const py::array& array, bool network_is_double) {
   if (readable_in_place(array)) return array;
-  if (network_is_double) return py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
-  return py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array);
+  const bool is_double = array.dtype().kind() == 'f' ? array.itemsize() > 4 : network_is_double;
+  return is_double ? converted<double>(array) : converted<float>(array);
+}
+
+// The array itself where it is a contiguous, aligned array of T.
+template <class T>
+py::array_t<T, py::array::c_style> contiguous(const py::array& array) {
+  using Contiguous = py::array_t<T, py::array::c_style>;
+  const bool fits = py::isinstance<Contiguous>(array) && readable_in_place(array);
+  return py::reinterpret_borrow<Contiguous>(fits ? array : converted<T>(array));
 }
 
 RowSource source_of(const py::array& array) {
@@ -108,7 +140,7 @@ void check_values(const std::string& where, const RowSource& y, index_t rows, in
 
 // (rows) whole numbers as class indices.
 py::array class_indices(const std::string& where, const py::array& array, index_t n_outputs) {
-  const py::array_t<double, py::array::c_style | py::array::forcecast> values(array);
+  const py::array_t<double, py::array::c_style> values = contiguous<double>(array);
   const index_t rows = values.shape(0);
   py::array_t<std::int64_t> classes(rows);
   std::int64_t* out = classes.mutable_data();
@@ -205,7 +237,7 @@ const double* weights_arg(const std::string& where, const py::object& object, in
     throw py::value_error(
         complaint(where, name, "shape (" + std::to_string(rows) + ",)", "shape " + shape_text(array)));
   }
-  keep = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
+  keep = contiguous<double>(array);
   const auto* weights = static_cast<const double*>(keep.data());
   check_finite(where, name, source_of(keep), rows, 1, true, true);
   double total = 0;
@@ -271,7 +303,7 @@ py::array_t<T> contiguous_arg(const std::string& where, const std::string& name,
   const py::array in_place = readable(array, sizeof(T) == 8);
   check_finite(where, name, source_of(in_place), in_place.shape(0), is_vector ? 1 : in_place.shape(1), sizeof(T) == 8,
                is_vector);
-  return py::array_t<T, py::array::c_style | py::array::forcecast>::ensure(in_place);
+  return contiguous<T>(in_place);
 }
 
 #define CHAINRULE_NAME(struct_name, name, ...) name,

@@ -1,6 +1,7 @@
 #include "network/pass.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace chainrule {
 
@@ -28,7 +29,7 @@ struct UpdateRule {
   }
 };
 
-// What a pass is for. A trace stops at the gradients in z, without the factor 1/m.
+// What a pass is for. A trace stops at the gradients of each sample's loss in z, without weights and 1/m.
 enum class Goal { kCost, kTrace, kGradients };
 
 template <class T>
@@ -45,10 +46,9 @@ class Pass {
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
-  // `order` names the batch's samples, `rows` of them (or they are 0 .. rows - 1).
-  double batch(const Team& team, const std::int64_t* order, index_t rows, bool accumulate = false,
+  // `order` names the batch's samples, `rows` of them (or they are 0 .. rows - 1), `total_weight` altogether.
+  double batch(const Team& team, const std::int64_t* order, index_t rows, double total_weight, bool accumulate = false,
                const UpdateRule<T>* rule = nullptr) {
-    const double total_weight = samples_.total_weight(order, rows);
     double loss = 0;
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
@@ -112,8 +112,8 @@ class Pass {
       p.classes = work_.classes.data() + begin;
     }
     for (index_t i = 0; i < rows; ++i) {
-      const double w = weight(order, at + i);
-      work_.scale[begin + i] = static_cast<T>(goal_ == Goal::kTrace ? w : total_weight > 0 ? w / total_weight : 0.0);
+      const double share = total_weight > 0 ? weight(order, at + i) / total_weight : 0.0;
+      work_.scale[begin + i] = goal_ == Goal::kTrace ? T(1) : static_cast<T>(share);
     }
     p.scale = work_.scale.data() + begin;
     p.d = goal_ != Goal::kCost ? work_.d.back().row(begin) : nullptr, p.d_stride = work_.d.back().stride;
@@ -174,7 +174,7 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
   Pass<T> pass(Goal::kCost, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
-    const double cost = pass.batch(team, nullptr, samples.rows);
+    const double cost = pass.batch(team, nullptr, samples.rows, samples.total_weight(nullptr, samples.rows));
     if (team.id() == 0) result = cost;
   });
   return result;
@@ -186,7 +186,8 @@ double backward(Network<T>& network, const Samples& samples, const Objective& ob
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
-    const double cost = pass.batch(team, nullptr, samples.rows, accumulate);
+    const double cost =
+        pass.batch(team, nullptr, samples.rows, samples.total_weight(nullptr, samples.rows), accumulate);
     if (team.id() == 0) result = cost;
   });
   return result;
@@ -199,7 +200,9 @@ Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& obj
   Trace<T> result{Workspace<T>(plan, samples.rows), Workspace<T>(plan, samples.rows)};
   Workspace<T>& work = result.activated;
   Pass<T> pass(Goal::kTrace, network, samples, objective, work);
-  run_team(1, [&](const Team& team) { pass.batch(team, nullptr, samples.rows); });
+  run_team(1, [&](const Team& team) {
+    pass.batch(team, nullptr, samples.rows, samples.total_weight(nullptr, samples.rows));
+  });
   Rows<const T> x = work.x;
   for (std::size_t l = 0; l < plan.layers.size(); ++l) {
     const T* parameters = network.parameters().data() + plan.parameter_offset[l];
@@ -218,25 +221,32 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest));
   const auto start = Clock::now();
   const std::int64_t steps_before = optimizer.steps;
-  std::atomic<bool> time_is_up{false};
+  // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
+  // one.
+  std::atomic<index_t> last_step{std::numeric_limits<index_t>::max()};
+  index_t done = 0;
   run_team(threads_for_batch(network, largest), [&](const Team& team) {
+    std::int64_t t = steps_before;
     index_t step = 0;
-    for (index_t first = 0; first < steps.n_rows && !time_is_up.load(std::memory_order_relaxed); ++step) {
-      const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
-      const UpdateRule<T> rule(optimizer, steps.learning_rates[step], steps_before + step + 1);
-      // Written before the barriers of this step and read after them: all members leave after the same step.
+    for (index_t first = 0; first < steps.n_rows && step <= last_step.load(std::memory_order_relaxed); ++step) {
       if (team.id() == 0 && std::chrono::duration<double>(Clock::now() - start).count() >= steps.seconds) {
-        time_is_up.store(true, std::memory_order_relaxed);
+        last_step.store(step, std::memory_order_relaxed);
       }
-      const double cost = pass.batch(team, steps.order ? steps.order + first : nullptr, rows, false, &rule);
+      const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
+      const std::int64_t* order = steps.order ? steps.order + first : nullptr;
+      const double weight = samples.total_weight(order, rows);
+      if (weight > 0) ++t;  // a batch without weight takes no step
+      const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t);
+      const double cost = pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr);
       if (team.id() == 0) {
         steps.costs[step] = cost;
-        optimizer.steps = steps_before + step + 1;
+        optimizer.steps = t;
+        done = step + 1;
       }
       first += rows;
     }
   });
-  return optimizer.steps - steps_before;
+  return done;
 }
 
 template <class T>

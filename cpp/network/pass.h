@@ -43,8 +43,8 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
 template <class T>
 double backward(Network<T>& network, const Samples& samples, const Objective& objective, bool accumulate);
 
-// Every value of one forward and backward pass: y and d of `activated` hold A and dZ (of each sample, times its weight,
-// without the factor 1/m), y of `raw` holds Z.
+// Every value of one forward and backward pass: y and d of `activated` hold A and dZ (of each sample's loss,
+// without weights and 1/m), y of `raw` holds Z.
 template <class T>
 struct Trace {
   Workspace<T> activated, raw;
@@ -52,7 +52,7 @@ struct Trace {
 template <class T>
 Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective);
 
-// Returns the number of steps done, at least one.
+// Returns the number of batches done, at least one. A batch without weight takes no step.
 template <class T>
 index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
               const Steps& steps);

@@ -33,7 +33,7 @@ def plot_history(
     except ImportError as error:
         raise ImportError("plot_history needs matplotlib: pip install 'chainrule[plot]'") from error
 
-    names = [key for key in history.keys() if key not in OWN_KEYS and not key.startswith("val_")]
+    names = [key for key in history.to_dict() if key not in OWN_KEYS and not key.startswith("val_")]
     panels = ["loss", *names]
     size = (7.0, 1.2 + 2.4 * len(panels))
     # A figure that goes to a file must not stay in pyplot's list of open figures.

@@ -25,8 +25,9 @@ def runtime_info() -> dict[str, Any]:
     """How the core runs here.
 
     Keys: "isa" (instruction set in use), "available_isas" (best last; the environment variable
-    CHAINRULE_ISA chooses one before the import), "fused_multiply_add" (False only on the x86-64 baseline, whose bits are its
-    own), "num_threads", "cpu_quota" (CPUs this container may use, None without a limit), "compiler".
+    CHAINRULE_ISA chooses one before the import), "fused_multiply_add" (False only on the x86-64
+    baseline, whose bits are its own), "num_threads", "cpu_quota" (CPUs this container may use, None
+    without a limit), "compiler".
     """
     isa = _core.isa()
     return {

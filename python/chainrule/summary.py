@@ -10,9 +10,9 @@ from chainrule.layers import Dense, Layer
 class Summary:
     """Layers, shapes, parameter counts, work and memory of a network; prints as a table.
 
-    Attributes: `n_parameters`; `flops_per_sample` to predict and `training_flops_per_sample` for a
+    Attributes: `n_parameters`; `flops_per_sample` to predict, `training_flops_per_sample` for a
     gradient (a multiplication and an addition count two); `memory`, bytes by purpose for training
-    with this batch size: "parameters", "gradients", "transposed_weights", "workspace". Each state of
+    with this batch size: "parameters", "gradients", "transposed_weights", "workspace". A state of
     an optimizer takes as much as the parameters.
     """
 

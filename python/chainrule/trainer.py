@@ -40,7 +40,8 @@ class Trainer:
     course's lambda/m is `l2`). Raises TypeError or ValueError for anything else.
 
     Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
-    completed), `steps` (optimizer steps done), `stop_reason` (None, or why the last fit ended early).
+    completed), `steps` (optimizer steps done), `stop_reason` (None, or why the last fit ended
+    early).
     """
 
     def __init__(
@@ -89,12 +90,12 @@ class Trainer:
     ) -> History:
         """Trains for `epochs` more epochs and returns the history of all epochs.
 
-        X (m, n_inputs), Y as the loss takes it, `sample_weight` (m,). `batch_size` samples per
-        step ("auto": 32, or all if there are fewer), the last batch of an epoch may be smaller; None
-        is batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed, epoch). `validation_data` is
-        (X, Y) or (X, Y, sample_weight). Metrics are computed at the end of each epoch, which takes
-        a pass over the data each. `history["loss"]` is the mean cost of the epoch's batches while
-        they were trained on; if it is not finite, training ends with a RuntimeWarning.
+        X (m, n_inputs), Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a
+        step ("auto": 32, or all of fewer) and the last batch of an epoch may be smaller;
+        None is batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by
+        (seed, epoch). `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over
+        the data at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches
+        while they were trained on; if it is not finite, training ends with a RuntimeWarning.
         """
         where = "Trainer.fit"
         data = self._data(where, X, Y, sample_weight)
@@ -275,8 +276,8 @@ def _warn_of_range(net: Network, loss: Loss) -> None:
     lowest, highest, _ = _core.activations()[fitting]
     if low < lowest or high > highest:
         warnings.warn(
-            f"[Trainer] loss: {loss.name} needs outputs from {lowest:g} to {highest:g}, but the last "
-            f"layer's {output} goes beyond; its usual activation is {fitting}",
+            f"[Trainer] loss: {loss.name} takes outputs from {lowest:g} to {highest:g}; the last "
+            f"layer's {output} goes beyond, where there is no gradient; use {fitting}",
             UserWarning,
             stacklevel=3,
         )

@@ -30,7 +30,8 @@ from .checks import Array, check_name, refuse, samples_as_columns
 def clip_probability(A: Array) -> tuple[Array, Array]:
     """p = A clipped to [eps, 1 - eps], and where A was inside: there dp/dA = 1, elsewhere 0."""
     eps = np.finfo(A.dtype).eps
-    return np.clip(A, eps, 1 - eps), (eps <= A) & (1 - eps >= A)
+    p = np.clip(A, eps, 1 - eps)
+    return p, p == A
 
 
 def binary_cross_entropy(AL: Array, Y: Array) -> Array:

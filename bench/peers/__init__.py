@@ -1,0 +1,65 @@
+"""The programs compared. The one list of them; each is loaded only in its own worker process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from bench.peers.base import Peer
+
+
+@dataclass(frozen=True)
+class PeerInfo:
+    """`module` is a file of this folder with a class `Trained`; `imports` must be installed."""
+
+    name: str
+    module: str
+    imports: tuple[str, ...]
+    distributions: tuple[str, ...]  # whose versions are reported
+
+
+OURS = "chainrule"
+PEERS = (
+    PeerInfo(OURS, "with_chainrule", ("chainrule", "chainrule._core"), ("chainrule",)),
+    PeerInfo("numpy", "with_numpy", ("chainrule.reference",), ("numpy",)),
+    PeerInfo("sklearn", "with_sklearn", ("sklearn",), ("scikit-learn",)),
+    PeerInfo("torch", "with_torch", ("torch",), ("torch",)),
+    PeerInfo("torch-compile", "with_torch_compile", ("torch",), ("torch",)),
+    PeerInfo("jax", "with_jax", ("jax", "jaxlib"), ("jax", "jaxlib")),
+)
+
+
+def find_peers(names: list[str] | None) -> list[PeerInfo]:
+    """The peers called `names`; None is all. ValueError: no such peer."""
+    known = {peer.name: peer for peer in PEERS}
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"[bench] --peers: expected some of {', '.join(known)}, got {name!r}")
+    return [peer for peer in PEERS if names is None or peer.name in names]
+
+
+def is_installed(peer: PeerInfo) -> bool:
+    """Whether all its imports are found; nothing but their parent packages is loaded."""
+    try:
+        return all(find_spec(name) is not None for name in peer.imports)
+    except ImportError:
+        return False
+
+
+def versions(peer: PeerInfo) -> dict[str, str]:
+    """Of its distributions, as installed."""
+    found = {}
+    for name in peer.distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def load_peer(name: str) -> type[Peer]:
+    (peer,) = find_peers([name])
+    loaded: type[Peer] = import_module(f"bench.peers.{peer.module}").Trained
+    return loaded

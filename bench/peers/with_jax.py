@@ -1,0 +1,84 @@
+"""JAX: a whole epoch in one jitted lax.scan, donated buffers, Adam written out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Parameters, shuffled_rows
+from bench.peers.base import Problem, Stopwatch
+
+Tree = Any
+
+
+def _loss(parameters: Tree, X: jax.Array, y: jax.Array) -> jax.Array:
+    A = X
+    for W, b in parameters[:-1]:
+        A = jax.nn.relu(A @ W + b)
+    W, b = parameters[-1]
+    Z = A @ W + b
+    if Z.shape[1] == 1:
+        z = Z[:, 0]
+        return jnp.mean(jax.nn.softplus(z) - z * y)
+    chosen = jnp.take_along_axis(Z, y[:, None], axis=1)[:, 0]
+    return jnp.mean(jax.nn.logsumexp(Z, axis=1) - chosen)
+
+
+def _step(carry: Tree, X: jax.Array, y: jax.Array) -> tuple[Tree, jax.Array]:
+    parameters, m, v, t = carry
+    loss, grads = jax.value_and_grad(_loss)(parameters, X, y)
+    t = t + 1
+    m = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, grads)
+    v = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, grads)
+    scale_m, scale_v = 1 / (1 - BETA1**t), 1 / (1 - BETA2**t)
+    parameters = jax.tree.map(
+        lambda w, m, v: w - LEARNING_RATE * (m * scale_m) / (jnp.sqrt(v * scale_v) + EPSILON),
+        parameters,
+        m,
+        v,
+    )
+    return (parameters, m, v, t), loss
+
+
+def _epoch(carry: Tree, X: jax.Array, y: jax.Array, rows: jax.Array) -> tuple[Tree, jax.Array]:
+    """rows (steps, batch_size): the rows of each mini-batch."""
+    carry, losses = jax.lax.scan(lambda carry, r: _step(carry, X[r], y[r]), carry, rows)
+    return carry, losses.mean()
+
+
+class Trained:
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.X = jnp.asarray(problem.X)
+        labels = problem.X.dtype if problem.case.is_binary else np.int32
+        self.y = jnp.asarray(problem.y.astype(labels))
+        self.run = jax.jit(_epoch, donate_argnums=0)
+        self.epoch = 0
+        self.notes: dict[str, Any] = {"devices": [str(device) for device in jax.devices()]}
+        self.reset()
+
+    def reset(self) -> None:
+        # Copies: donated buffers are lost, and asarray might alias the NumPy arrays.
+        parameters = jax.tree.map(lambda w: jnp.array(w, copy=True), self.problem.parameters)
+        m, v = (jax.tree.map(jnp.zeros_like, parameters) for _ in range(2))
+        t = jnp.zeros((), self.problem.X.dtype)
+        self.carry = jax.block_until_ready((parameters, m, v, t))
+
+    def train(self, epochs: int, shuffle: bool) -> float:
+        case = self.problem.case
+        with Stopwatch() as watch:
+            for _ in range(epochs):
+                rows = np.arange(case.rows)
+                if shuffle:
+                    self.epoch += 1
+                    rows = shuffled_rows(case, 0, self.epoch)
+                batches = rows.reshape(-1, case.batch_size).astype(np.int32)
+                self.carry, _ = self.run(self.carry, self.X, self.y, batches)
+            jax.block_until_ready(self.carry)
+        return watch.seconds
+
+    def parameters(self) -> Parameters:
+        return [(np.asarray(W), np.asarray(b)) for W, b in self.carry[0]]

@@ -1,0 +1,81 @@
+"""PyTorch, eager: fused Adam, mini-batches sliced from tensors by a shuffled index."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Parameters, shuffled_rows
+from bench.peers.base import Problem, Stopwatch
+
+
+class Trained:
+    def __init__(self, problem: Problem) -> None:
+        torch.set_num_threads(problem.n_threads)
+        torch.set_num_interop_threads(1)
+        torch.set_default_dtype(getattr(torch, problem.dtype))
+        self.problem = problem
+        case = problem.case
+        self.X = torch.from_numpy(problem.X)
+        self.Y = torch.from_numpy(problem.y)
+        self.loss: torch.nn.Module = torch.nn.CrossEntropyLoss()
+        if case.is_binary:
+            self.Y = self.Y.to(self.X.dtype).reshape(-1, 1)
+            self.loss = torch.nn.BCEWithLogitsLoss()
+        modules: list[torch.nn.Module] = []
+        for n_in, n_out in pairwise(case.sizes):
+            modules += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
+        self.linears = modules[::2]
+        self.model = torch.nn.Sequential(*modules[:-1])
+        self.optimizer = self._optimizer(fused=True)
+        self.forward: Any = self._forward
+        self.update: Any = self.optimizer.step
+        self.epoch = 0
+        self.notes: dict[str, Any] = {
+            "mkl": torch.backends.mkl.is_available(),
+            "mkldnn": torch.backends.mkldnn.is_available(),
+            "capability": torch.backends.cpu.get_cpu_capability(),
+            "num_threads": torch.get_num_threads(),
+        }
+        self.reset()
+
+    def _optimizer(self, **options: bool) -> torch.optim.Adam:
+        betas = (BETA1, BETA2)
+        parameters = self.model.parameters()
+        return torch.optim.Adam(parameters, LEARNING_RATE, betas, EPSILON, **options)
+
+    def _forward(self, X: torch.Tensor, Y: torch.Tensor) -> Any:
+        return self.loss(self.model(X), Y)
+
+    def reset(self) -> None:
+        # In place: compiled code keeps the tensors it has seen.
+        with torch.no_grad():
+            for linear, (W, b) in zip(self.linears, self.problem.parameters, strict=True):
+                linear.weight.copy_(torch.from_numpy(W).T)
+                linear.bias.copy_(torch.from_numpy(b))
+            for state in self.optimizer.state.values():
+                for tensor in state.values():
+                    tensor.zero_()
+
+    def train(self, epochs: int, shuffle: bool) -> float:
+        case = self.problem.case
+        with Stopwatch() as watch:
+            for _ in range(epochs):
+                rows = torch.arange(case.rows)
+                if shuffle:
+                    self.epoch += 1
+                    rows = torch.from_numpy(shuffled_rows(case, 0, self.epoch))
+                for chosen in rows.split(case.batch_size):
+                    loss = self.forward(self.X[chosen], self.Y[chosen])
+                    loss.backward()
+                    self.update()
+                    self.optimizer.zero_grad(set_to_none=True)
+        return watch.seconds
+
+    def parameters(self) -> Parameters:
+        return [
+            (linear.weight.detach().numpy().T, linear.bias.detach().numpy())
+            for linear in self.linears
+        ]

@@ -1,0 +1,73 @@
+"""`chainrule info`: what is in a model file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from chainrule.cli import report
+from chainrule.cli.console import InputError, count, make_table, show
+from chainrule.cli.features import KINDS, plural
+from chainrule.cli.model_file import TableModel, load_model, read_model_file
+from chainrule.network import Network
+
+
+def info(path: Path, as_json: bool = False) -> None:
+    """Prints what the file of `chainrule train` or of `Network.save` holds, or the former as JSON."""
+    _, metadata = read_model_file(path)
+    if metadata.get("format") == "chainrule.network":
+        if as_json:
+            show_json(json.loads(metadata["network"]))
+            return
+        try:
+            show(f"{path}: a network without preprocessing, of Network.save", Network.load(path).summary())
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{path}: the model file is damaged: {error}") from None
+        return
+    model = load_model(path)
+    if as_json:
+        show_json({key: json.loads(metadata[key]) for key in ("network", "table")})
+        return
+    describe(path, model)
+
+
+def show_json(values: Any) -> None:
+    print(json.dumps(values, indent=2, ensure_ascii=False))
+
+
+def describe(path: Path, model: TableModel) -> None:
+    """Task, columns, layers, settings and scores."""
+    about, target = model.about, model.target
+    settings = dict(about["settings"])
+    data = settings.pop("data")
+    show(f"{path}: {target.task} of {target.name!r}, trained on {data}")
+    if target.classes:
+        show(f"{count(len(target.classes), 'class')}: {shortened(target.classes)}".replace("classs", "classes"))
+    else:
+        show(f"target: mean {target.mean:.6g}, standard deviation {target.scale:.6g}")
+
+    columns = [(kind, [f.name for f in model.features if f.kind == kind]) for kind in KINDS]
+    rows = [[plural(kind), f"{len(names):,}", shortened(names)] for kind, names in columns if names]
+    table = make_table(count(len(model.features), "column"), ["kind", "number", "names"], rows)
+    table.columns[2].justify = "left"
+    show(table)
+
+    layers, n_in = [], model.network.n_inputs
+    for place, layer in enumerate(model.network.layers, start=1):
+        values = layer.to_dict()
+        n_out = values["units"]
+        cells = [f"{place} {values['kind']}", values["activation"]["name"], f"{n_in:,}", f"{n_out:,}"]
+        layers.append([*cells, f"{(n_in + 1) * n_out:,}"])
+        n_in = n_out
+    header = ["layer", "activation", "inputs", "outputs", "parameters"]
+    title = f"Network, {count(model.network.n_parameters, 'parameter')}, {model.network.dtype}"
+    show(make_table(title, header, layers))
+    show(report.score_table(about), *report.class_table(model))
+    shown = {**settings, "hidden": ",".join(map(str, settings["hidden"])) or "none"}
+    show(report.training_text(about))
+    show("Settings: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items()))
+    show("Made with " + ", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+
+
+def shortened(values: list[Any], most: int = 20) -> str:
+    text = ", ".join(map(str, values[:most]))
+    return text if len(values) <= most else f"{text}, and {len(values) - most} more"

@@ -1,0 +1,137 @@
+"""The file of `chainrule train`: network, preprocessing and what is known about both, in safetensors.
+
+    tensors    the network's parameters; "preprocessing", the bytes of skops as uint8
+    metadata   "format", "version"; "network" and "table", JSON
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+
+from chainrule.checkpoint import (
+    build_network,
+    network_description,
+    network_tensors,
+    read_safetensors,
+    write_safetensors,
+)
+from chainrule.cli.console import InputError, names, one_line
+from chainrule.cli.features import KINDS, Feature
+from chainrule.cli.preprocessing import (
+    dump_preprocessing,
+    feature_frame,
+    load_preprocessing,
+    transform,
+)
+from chainrule.cli.tables import Table
+from chainrule.cli.target import Target
+from chainrule.network import Network
+
+FORMAT = "chainrule.table_model"
+VERSION = 1
+PREPROCESSING = "preprocessing"  # the name of its tensor
+
+
+@dataclass
+class TableModel:
+    """A network with its preprocessing: from tables to predictions.
+
+    `about` holds, for `chainrule info`, "versions", "settings", "training" and "scores".
+    """
+
+    network: Network
+    preprocessing: ColumnTransformer
+    features: Sequence[Feature]
+    target: Target
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def output(self, table: Table) -> NDArray[Any]:
+        """The network's output (m, n_outputs). Raises InputError if columns are missing."""
+        absent = [f.name for f in self.features if f.name not in table.frame.columns]
+        table.check_names([name for name in absent if name in table.unsupported])
+        if absent:
+            what = f"column {absent[0]!r} is" if len(absent) == 1 else f"columns {names(absent)} are"
+            raise InputError(f"{table.path}: {what} missing; the model was trained with it"[:None])
+        frame = feature_frame(table, self.features)
+        return self.network.predict(transform(self.preprocessing, frame))
+
+    def predict(self, table: Table, probabilities: bool = True) -> pd.DataFrame:
+        """A row per row of the table: "prediction" and, for classes, "probability_..." of each."""
+        output = self.output(table)
+        columns: dict[str, Any] = {"prediction": self.target.decode(output)}
+        if self.target.classes and probabilities:
+            for label, p in zip(self.target.classes, self.target.probabilities(output).T, strict=True):
+                columns[f"probability_{label}"] = p
+        return pd.DataFrame(columns, index=table.frame.index)
+
+
+def save_model(model: TableModel, path: Path) -> None:
+    """Writes the file, whole or not at all. Raises OSError."""
+    table = {
+        "features": [asdict(feature) for feature in model.features],
+        "target": asdict(model.target),
+        "about": model.about,
+    }
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "network": json.dumps(network_description(model.network)),
+        "table": json.dumps(table, allow_nan=False),
+    }
+    tensors = network_tensors(model.network)
+    tensors[PREPROCESSING] = dump_preprocessing(model.preprocessing)
+    write_safetensors(path, tensors, metadata)
+
+
+def load_model(path: Path) -> TableModel:
+    """The model in a file. Raises InputError if there is none, or if it is damaged."""
+    tensors, metadata = read_model_file(path)
+    if metadata.get("format") != FORMAT:
+        what = "a network without preprocessing" if "network" in metadata else "no model"
+        raise InputError(f"{path}: holds {what}; expected a file of `chainrule train`")
+    if metadata.get("version") != str(VERSION):
+        got = metadata.get("version")
+        raise InputError(f"{path}: format version {got}, this chainrule reads version {VERSION}")
+    try:
+        table = json.loads(metadata["table"])
+        features = [Feature(**values) for values in table["features"]]
+        target = Target(**table["target"])
+        about = dict(table["about"])
+        made_with = str(about["versions"]["scikit-learn"])
+        network = build_network(json.loads(metadata["network"]), tensors)
+        data = tensors[PREPROCESSING]
+        if network.n_outputs != target.n_outputs or any(f.kind not in KINDS for f in features):
+            raise ValueError("network, target and features do not fit")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: the model file is damaged: {one_line(error)}") from None
+    try:
+        preprocessing = load_preprocessing(data, made_with)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return TableModel(network, preprocessing, features, target, about)
+
+
+def read_model_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Tensors and metadata of any safetensors file, or an InputError."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory, not a model file")
+    try:
+        tensors, metadata = read_safetensors(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not a model file, or cut short ({_reason(error)})") from None
+    return {name: np.asarray(tensor) for name, tensor in tensors.items()}, metadata
+
+
+def _reason(error: ValueError) -> str:
+    return one_line(error).rsplit(": ", 1)[-1]

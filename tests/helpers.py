@@ -1,0 +1,84 @@
+"""The reference as an oracle for networks, and error bounds for float32."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import chainrule as cr
+from chainrule import reference
+
+Array = NDArray[Any]
+Layer = tuple[int, str, float]  # units, activation, slope (of leaky_relu)
+
+
+def build(n_inputs: int, layers: Sequence[Layer], dtype: str, seed: int = 0) -> cr.Network:
+    """A network whose biases are not zero, so that they are tested too."""
+    described = [
+        cr.Dense(units, cr.Activation(name, slope if name == "leaky_relu" else None))
+        for units, name, slope in layers
+    ]
+    net = cr.Network(described, n_inputs, dtype, seed)
+    rng = np.random.default_rng(seed + 1)
+    for name, value in net.parameters.items():
+        if value.ndim == 1:
+            net.parameters[name] = rng.normal(0, 0.3, value.shape)
+    return net
+
+
+def reference_parameters(net: cr.Network) -> dict[str, Array]:
+    """`W1, b1, ..` in the course's shapes, as float64."""
+    numbers = range(1, len(net.layers) + 1)
+    W = {f"W{i}": net.W[i].astype(np.float64) for i in numbers}
+    return W | {f"b{i}": net.b[i].astype(np.float64) for i in numbers}
+
+
+def reference_activations(net: cr.Network) -> list[Any]:
+    return [
+        (layer.activation.name, layer.activation.slope)
+        if layer.activation.slope is not None
+        else layer.activation.name
+        for layer in net.layers
+    ]
+
+
+def reference_pass(
+    net: cr.Network, X: Array, Y: Array, loss: str, **options: Any
+) -> tuple[float, dict[str, Array], Array, list[Any]]:
+    """(cost, gradients by the network's names and shapes, prediction, caches) of the reference."""
+    parameters = reference_parameters(net)
+    activations = reference_activations(net)
+    AL, caches = reference.forward_propagation(X, parameters, activations, samples="rows")
+    cost = reference.compute_cost(AL, Y, caches, loss, samples="rows", **options)
+    grads = reference.backward_propagation(AL, Y, caches, loss, samples="rows", **options)
+    gradients = {}
+    for i in range(1, len(net.layers) + 1):
+        gradients[f"{i}.weight"] = grads[f"dW{i}"].T
+        gradients[f"{i}.bias"] = grads[f"db{i}"].ravel()
+    return cost, gradients, AL, caches
+
+
+def targets(rng: np.random.Generator, loss: str, m: int, n: int, form: str = "dense") -> Array:
+    """Random targets that fit a loss; `form` is "dense" or, for cross_entropy, "classes"."""
+    if loss == "binary_cross_entropy":
+        return rng.integers(0, 2, (m, n)).astype(float)
+    if loss == "squared_error":
+        return rng.normal(size=(m, n))
+    if form == "classes":
+        return rng.integers(0, n, m)
+    labels = rng.random((m, n)) + 0.1
+    return labels / labels.sum(axis=1, keepdims=True)
+
+
+def relative_difference(a: Array, b: Array) -> float:
+    """Largest |a - b| relative to the largest element of b."""
+    scale = float(np.max(np.abs(b)))
+    difference = float(np.max(np.abs(np.asarray(a, np.float64) - b)))
+    return difference / scale if scale > 0 else difference
+
+
+def gamma(k: float, dtype: Any = np.float32) -> float:
+    """Higham's gamma_k = k u / (1 - k u): k roundings, whatever their order (ch. 3)."""
+    u = float(np.finfo(dtype).eps) / 2
+    return k * u / (1 - k * u)

@@ -1,0 +1,118 @@
+"""The core computes what the NumPy reference computes: costs, every gradient, predictions."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import chainrule as cr
+from chainrule import _core, reference
+
+from .helpers import build, reference_pass, relative_difference, targets
+
+HIDDEN = [name for name in _core.activations() if name != "softmax"]
+OUTPUT = list(_core.activations())
+LOSSES = list(_core.losses())
+# A cross-entropy of outputs that are no probabilities is tested too; only the Trainer warns of it.
+
+layer_sizes = st.one_of(st.integers(1, 9), st.sampled_from([15, 16, 17, 31, 33, 64, 100]))
+hidden_layers = st.lists(
+    st.tuples(layer_sizes, st.sampled_from(HIDDEN), st.sampled_from([0.0, 0.01, 0.3])), max_size=3
+)
+
+
+@st.composite
+def problems(draw):
+    """A network, samples, a loss and its options."""
+    n_inputs, m = draw(layer_sizes), draw(st.one_of(st.integers(1, 20), st.sampled_from([97, 150])))
+    loss, output = draw(st.sampled_from(LOSSES)), draw(st.sampled_from(OUTPUT))
+    n = draw(layer_sizes)
+    layers = [*draw(hidden_layers), (n, output, 0.1)]
+    seed = draw(st.integers(0, 1000))
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(m, n_inputs))
+    Y = targets(rng, loss, m, n, draw(st.sampled_from(["dense", "classes"])))
+    options = {
+        "sample_weight": draw(st.sampled_from([None, rng.random(m) + 0.01])),
+        "l2": draw(st.sampled_from([0.0, 0.1])),
+        "l1": draw(st.sampled_from([0.0, 0.01])),
+    }
+    return n_inputs, layers, seed, X, Y, loss, options
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(problems())
+def test_cost_gradients_and_prediction_agree_in_float64(isa, problem):
+    n_inputs, layers, seed, X, Y, loss, options = problem
+    net = build(n_inputs, layers, "float64", seed)
+    cost, gradients, AL, _ = reference_pass(net, X, Y, loss, **options)
+
+    assert net.backward(X, Y, loss, **options) == pytest.approx(cost, rel=1e-12, abs=1e-12)
+    assert net.cost(X, Y, loss, **options) == pytest.approx(cost, rel=1e-12, abs=1e-12)
+    assert relative_difference(net.predict(X), AL) < 1e-12
+    for name, expected in gradients.items():
+        assert relative_difference(net.gradients[name], expected) < 1e-12, name
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("rows", [1023, 1024, 1025, 3000])
+def test_large_batches_go_through_in_chunks(rows, loss, rng):
+    net = build(7, [(20, "tanh", 0), (3, "identity", 0)], "float64")
+    X, Y = rng.normal(size=(rows, 7)), targets(rng, "squared_error", rows, 3)
+    cost, gradients, *_ = reference_pass(net, X, Y, "squared_error")
+    assert net.backward(X, Y, "squared_error") == pytest.approx(cost, rel=1e-12)
+    for name, expected in gradients.items():
+        assert relative_difference(net.gradients[name], expected) < 1e-12, name
+
+
+def test_accumulated_gradients_add_up(rng):
+    net = build(5, [(8, "relu", 0), (3, "softmax", 0)], "float64")
+    X, Y = rng.normal(size=(12, 5)), rng.integers(0, 3, 12)
+    net.backward(X[:4], Y[:4], "cross_entropy")
+    first = dict(net.gradients)
+    net.backward(X[4:], Y[4:], "cross_entropy")
+    second = dict(net.gradients)
+    net.backward(X[:4], Y[:4], "cross_entropy")
+    net.backward(X[4:], Y[4:], "cross_entropy", accumulate=True)
+    for name, total in net.gradients.items():
+        assert relative_difference(total, first[name] + second[name]) < 1e-14
+
+
+def test_trace_holds_every_value_of_the_reference(rng):
+    net = build(6, [(9, "leaky_relu", 0.2), (4, "sigmoid", 0), (3, "softmax", 0)], "float64")
+    X, Y = rng.normal(size=(11, 6)), rng.integers(0, 3, 11)
+    weights = rng.random(11)
+    trace = net.trace(X, Y, "cross_entropy", sample_weight=weights)
+    cost, _, AL, caches = reference_pass(net, X, Y, "cross_entropy", sample_weight=weights)
+    grads = reference.backward_propagation(
+        AL, Y, caches, "cross_entropy", sample_weight=weights, samples="rows"
+    )
+    assert trace.cost == pytest.approx(cost, rel=1e-13)
+    np.testing.assert_array_equal(trace.A[0], X)
+    for l, cache in enumerate(caches, start=1):
+        assert relative_difference(trace.Z[l], cache.Z.T) < 1e-12
+        assert relative_difference(trace.A[l], cache.A.T) < 1e-12
+        assert relative_difference(trace.dZ[l], np.reshape(grads[f"dZ{l}"], (-1, 11)).T) < 1e-12
+        assert relative_difference(trace.dW[l], grads[f"dW{l}"]) < 1e-12
+        assert relative_difference(trace.db[l], grads[f"db{l}"]) < 1e-12
+        assert trace.dW[l].shape == net.W[l].shape
+        assert trace.db[l].shape == net.b[l].shape
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "cross_entropy"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_canonical_pairs_stay_finite_at_extreme_outputs(loss, dtype, isa):
+    output = _core.losses()[loss]
+    net = cr.Network([cr.Dense(3, output)], 1, dtype)
+    net.parameters["1.weight"] = np.array([[1.0, 0.0, -1.0]])
+    for size in (1e2, 1e4, 1e30):
+        X = np.array([[size], [-size]])
+        Y = np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+        assert np.isfinite(net.backward(X, Y, loss))
+        assert all(np.isfinite(g).all() for g in net.gradients.values())
+        assert np.isfinite(net.predict(X)).all()

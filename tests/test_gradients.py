@@ -1,0 +1,72 @@
+"""Back-propagation against central differences: every activation x loss x dtype."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import _core
+
+from .helpers import build, targets
+
+HIDDEN = [name for name in _core.activations() if name != "softmax"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", list(_core.losses()))
+@pytest.mark.parametrize("output", list(_core.activations()))
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_gradients_agree_with_central_differences(hidden, output, loss, dtype, rng):
+    net = build(4, [(6, hidden, 0.1), (5, hidden, 0.1), (3, output, 0.1)], dtype)
+    if loss != "squared_error" and output not in ("sigmoid", "softmax"):
+        # Logarithms of outputs that are no probabilities: inside (0, 1), away from the kink of the
+        # clipping and from 0, where the error of a central difference grows as 1 / p^3.
+        net.parameters["3.weight"] = 0.1 * net.parameters["3.weight"]
+        net.parameters["3.bias"] = np.full(3, 0.5)
+    X, weights = rng.normal(size=(9, 4)), rng.random(9)
+    forms = ["dense", "classes"] if loss == "cross_entropy" else ["dense"]
+    for form in forms:
+        Y = targets(rng, loss, 9, 3, form)
+        for options in ({}, {"sample_weight": weights, "l2": 0.1, "l1": 0.01}):
+            check = cr.check_gradients(net, X, Y, loss, **options)
+            assert check.n_checked == net.n_parameters
+            assert check.relative_difference < 1e-7, check
+
+
+def test_check_finds_a_gradient_that_is_wrong_in_one_element(rng, monkeypatch):
+    net = build(4, [(6, "tanh", 0), (3, "softmax", 0)], "float64")
+    right = cr.Network.backward
+
+    def wrong(self, *arguments):
+        """Gradients of another network: one weight differs."""
+        changed = self.parameters["1.weight"]
+        changed[2, 3] += 0.01
+        self.parameters["1.weight"] = changed
+        cost = right(self, *arguments)
+        changed[2, 3] -= 0.01
+        self.parameters["1.weight"] = changed
+        return cost
+
+    monkeypatch.setattr(cr.Network, "backward", wrong)
+    check = cr.check_gradients(net, rng.normal(size=(9, 4)), rng.integers(0, 3, 9), "cross_entropy")
+    assert check.relative_difference > 1e-4
+
+
+def test_check_leaves_the_network_alone_and_draws_from_large_ones(rng):
+    net = build(50, [(40, "tanh", 0), (10, "softmax", 0)], "float32")
+    before = {name: value.tobytes() for name, value in net.parameters.items()}
+    X, Y = rng.normal(size=(5, 50)), rng.integers(0, 10, 5)
+    check = cr.check_gradients(net, X, Y, "cross_entropy", max_elements=100)
+    assert 90 <= check.n_checked <= 110
+    assert check.relative_difference < 1e-7
+    assert before == {name: value.tobytes() for name, value in net.parameters.items()}
+    assert "worst" in repr(check)
+
+
+def test_dead_network_has_gradient_zero():
+    """Both gradients are zero: agreement, not 0/0."""
+    net = cr.Network([cr.Dense(3, "relu"), cr.Dense(1)], 2, "float64")
+    net.parameters["1.weight"] = np.zeros((2, 3))
+    net.parameters["1.bias"] = -np.ones(3)
+    net.parameters["2.weight"] = np.ones((3, 1))
+    check = cr.check_gradients(net, np.ones((4, 2)), np.zeros(4), "squared_error")
+    assert check.relative_difference == 0

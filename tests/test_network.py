@@ -1,0 +1,183 @@
+"""Networks as objects: parameters by name and by the course's symbols, summary, files, copies."""
+
+import json
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import checkpoint
+
+from .helpers import build
+
+
+@pytest.fixture
+def net():
+    return build(5, [(17, "leaky_relu", 0.2), (3, "softmax", 0)], "float32")
+
+
+def test_parameters_have_names_shapes_and_types(net):
+    shapes = {name: value.shape for name, value in net.parameters.items()}
+    assert shapes == {
+        "1.weight": (5, 17),
+        "1.bias": (17,),
+        "2.weight": (17, 3),
+        "2.bias": (3,),
+    }
+    assert all(value.dtype == np.float32 for value in net.parameters.values())
+    assert net.n_parameters == 5 * 17 + 17 + 17 * 3 + 3
+    assert (net.n_inputs, net.n_outputs) == (5, 3)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (5, 17), (16, 16), (33, 8), (7, 100)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parameters_read_back_what_was_assigned(sizes, dtype, rng):
+    net = cr.Network([cr.Dense(sizes[1]), cr.Dense(2)], sizes[0], dtype)
+    for name, value in net.parameters.items():
+        new = rng.normal(size=value.shape).astype(dtype)
+        net.parameters[name] = new
+        np.testing.assert_array_equal(net.parameters[name], new)
+        net.parameters[name] = np.asfortranarray(new[..., ::-1])
+        np.testing.assert_array_equal(net.parameters[name], new[..., ::-1])
+
+
+def test_reading_copies(net):
+    value = net.parameters["1.weight"]
+    value[:] = 0
+    assert (net.parameters["1.weight"] != 0).any()
+    net.W[1][:] = 0
+    assert (net.W[1] != 0).any()
+
+
+def test_course_symbols_are_the_same_parameters_transposed(net, rng):
+    np.testing.assert_array_equal(net.W[1], net.parameters["1.weight"].T)
+    np.testing.assert_array_equal(net.b[2], net.parameters["2.bias"][:, np.newaxis])
+    W, b = rng.normal(size=(3, 17)).astype(np.float32), np.ones((3, 1), np.float32)
+    net.W[2], net.b[2] = W, b
+    np.testing.assert_array_equal(net.parameters["2.weight"], W.T)
+    np.testing.assert_array_equal(net.parameters["2.bias"], b.ravel())
+    assert len(net.W) == len(list(net.b)) == 2
+    with pytest.raises(IndexError, match="1 to 2, got 0"):
+        net.W[0]
+    with pytest.raises(IndexError, match="1 to 2, got 3"):
+        net.b[3]
+    with pytest.raises(ValueError, match=r"W\[1\]: expected shape \(17, 5\), got \(5, 17\)"):
+        net.W[1] = np.zeros((5, 17))
+
+
+def test_a_training_step_written_in_the_course_symbols(net, rng):
+    X, Y = rng.normal(size=(20, 5)), rng.integers(0, 3, 20)
+    before = net.cost(X, Y, loss="cross_entropy")
+    for _ in range(20):
+        trace = net.trace(X, Y, loss="cross_entropy")
+        for l in (1, 2):
+            net.W[l] -= 0.1 * trace.dW[l]
+            net.b[l] -= 0.1 * trace.db[l]
+    assert net.cost(X, Y, loss="cross_entropy") < before
+
+
+def test_gradients_are_read_only(net):
+    with pytest.raises(TypeError, match="read only"):
+        net.gradients["1.weight"] = np.zeros((5, 17))
+
+
+def test_initialization_follows_layer_activation_and_seed():
+    layers = [
+        cr.Dense(400, "relu"),
+        cr.Dense(400, "tanh", "lecun_normal"),
+        cr.Dense(3, "sigmoid", "zeros"),
+    ]
+    net = cr.Network(layers, 300, seed=5)
+    assert net.parameters["1.weight"].std() == pytest.approx(np.sqrt(2 / 300), rel=0.02)
+    assert net.parameters["2.weight"].std() == pytest.approx(np.sqrt(1 / 400), rel=0.02)
+    assert not net.parameters["3.weight"].any()
+    assert not any(value.any() for name, value in net.parameters.items() if "bias" in name)
+
+
+def test_zero_initialization_keeps_the_units_of_a_layer_identical(rng):
+    net = cr.Network([cr.Dense(6, "tanh", "zeros"), cr.Dense(2, "softmax", "zeros")], 4)
+    trainer = cr.Trainer(net, "cross_entropy", cr.SGD(0.5))
+    trainer.fit(rng.normal(size=(50, 4)), rng.integers(0, 2, 50), 10)
+    W = net.parameters["1.weight"]
+    np.testing.assert_array_equal(W, np.repeat(W[:, :1], 6, axis=1))
+
+
+def test_summary_counts_what_there_is(net):
+    summary = net.summary(batch_size=64)
+    assert summary.n_parameters == net.n_parameters
+    assert summary.flops_per_sample == 2 * (5 * 17 + 17 * 3)
+    assert summary.training_flops_per_sample == 4 * 5 * 17 + 6 * 17 * 3
+    assert set(summary.memory) == {"parameters", "gradients", "transposed_weights", "workspace"}
+    assert summary.memory["workspace"] > 64 * 4 * (5 + 2 * 17 + 3 * 3)
+    text = repr(summary)
+    for expected in (
+        "1 Dense",
+        "leaky_relu (0.2)",
+        "(m, 17)",
+        "102",
+        "156 parameters",
+        "batches of 64",
+    ):
+        assert expected in text
+
+
+def test_predict_writes_into_out(net, rng):
+    X = rng.normal(size=(10, 5)).astype(np.float32)
+    out = np.empty((10, 3), np.float32)
+    assert net.predict(X, out=out) is out
+    assert out.tobytes() == net.predict(X).tobytes()
+
+
+def test_save_and_load_give_the_same_network(net, tmp_path, rng):
+    path = tmp_path / "net.safetensors"
+    net.save(path)
+    loaded = cr.Network.load(path)
+    assert repr(loaded) == repr(net)
+    X = rng.normal(size=(10, 5))
+    assert loaded.predict(X).tobytes() == net.predict(X).tobytes()
+    assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_files_of_another_kind_are_refused(net, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"not a model" * 100)
+    with pytest.raises(ValueError, match="expected a safetensors file"):
+        cr.Network.load(path)
+    checkpoint.write_safetensors(path, {"a": np.zeros(3)}, {"format": "other"})
+    with pytest.raises(ValueError, match=r"format chainrule.network, version 1, got 'format other"):
+        cr.Network.load(path)
+    tensors = checkpoint.network_tensors(net)
+    del tensors["2.bias"]
+    metadata = {"format": checkpoint.FORMAT, "version": "1"}
+    description = json.dumps(checkpoint.network_description(net))
+    checkpoint.write_safetensors(path, tensors, metadata | {"network": description})
+    with pytest.raises(ValueError, match="tensors: expected all of"):
+        cr.Network.load(path)
+    with pytest.raises(FileNotFoundError):
+        cr.Network.load(tmp_path / "missing")
+    with pytest.raises(IsADirectoryError):
+        cr.Network.load(tmp_path)
+
+
+def test_a_failed_save_leaves_the_old_file(net, tmp_path, monkeypatch):
+    path = tmp_path / "net.safetensors"
+    net.save(path)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    net.W[1] = 2 * net.W[1]
+    with pytest.raises(OSError, match="No space left"):
+        net.save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_repr_names_everything(net):
+    assert repr(net).startswith(
+        "Network([Dense(units=17, activation=Activation(name='leaky_relu', slope=0.2)"
+    )
+    assert repr(net).endswith("n_inputs=5, dtype='float32', seed=0)")
+    assert "SGD" in repr(cr.Trainer(net, "cross_entropy", "sgd"))

@@ -1,0 +1,122 @@
+"""Optimizers follow the reference step by step, and reach the optimum of a convex problem."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+import chainrule as cr
+from chainrule import reference
+
+from .helpers import build, reference_activations, reference_parameters, relative_difference
+
+OPTIMIZERS = {
+    "sgd": cr.SGD(0.1),
+    "momentum": cr.SGD(0.05, momentum=0.9),
+    "nesterov": cr.SGD(0.05, momentum=0.8, nesterov=True),
+    "rmsprop": cr.RMSProp(0.01, rho=0.8),
+    "adam": cr.Adam(0.02, beta1=0.8, beta2=0.95, epsilon=1e-6),
+    "adamw": cr.AdamW(0.02, weight_decay=0.1),
+}
+
+
+def reference_steps(net, optimizer, X, Y, steps, **options):
+    """The reference's parameters after some steps, from the network's present ones."""
+    parameters = reference_parameters(net)
+    activations = reference_activations(net)
+    hyperparameters = optimizer.to_dict()
+    name, rate = hyperparameters.pop("kind"), hyperparameters.pop("learning_rate")
+    state = None
+    for _ in range(steps):
+        AL, caches = reference.forward_propagation(X, parameters, activations, samples="rows")
+        grads = reference.backward_propagation(
+            AL, Y, caches, "cross_entropy", samples="rows", **options
+        )
+        parameters, state = reference.update_parameters(
+            parameters, grads, rate, name, state, **hyperparameters
+        )
+    return parameters
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_follow_the_reference(name, isa, rng):
+    net = build(7, [(18, "tanh", 0), (5, "softmax", 0)], "float64")
+    X, Y = rng.normal(size=(23, 7)), rng.integers(0, 5, 23)
+    options = {"l2": 0.01, "l1": 0.001}
+    expected = reference_steps(net, OPTIMIZERS[name], X, Y, 25, **options)
+    trainer = cr.Trainer(net, "cross_entropy", OPTIMIZERS[name], **options)
+    for _ in range(25):
+        trainer.step(X, Y)
+    for l in (1, 2):
+        assert relative_difference(net.W[l], expected[f"W{l}"]) < 1e-11
+        assert relative_difference(net.b[l], expected[f"b{l}"]) < 1e-11
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_applying_gradients_is_the_second_half_of_a_step(name, rng):
+    X, Y = rng.normal(size=(6, 3)), rng.integers(0, 4, 6)
+    weights = []
+    for in_two_halves in (False, True):
+        net = build(3, [(4, "softmax", 0)], "float32")
+        trainer = cr.Trainer(net, "cross_entropy", OPTIMIZERS[name])
+        for _ in range(5):
+            if in_two_halves:
+                net.backward(X, Y, "cross_entropy")
+                trainer.apply_gradients()
+            else:
+                trainer.step(X, Y)
+        weights.append(net.parameters["1.weight"].tobytes())
+        assert trainer.steps == 5
+    assert weights[0] == weights[1]
+
+
+@pytest.fixture(scope="module")
+def logistic():
+    """A strictly convex problem, J = mean log loss + l2/2 |w|^2, and scikit-learn's optimum."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)[:, :8]
+    l2 = 0.1
+    # scikit-learn minimizes C sum L_i + 1/2 |w|^2.
+    model = LogisticRegression(C=1 / (l2 * len(X)), tol=1e-12, max_iter=10_000).fit(X, y)
+    return X, y, l2, np.append(model.coef_.ravel(), model.intercept_)
+
+
+def solve(logistic, optimizer, schedule, epochs, batch_size):
+    X, y, l2, optimum = logistic
+    net = cr.Network([cr.Dense(1, "sigmoid", "zeros")], X.shape[1], "float64")
+    trainer = cr.Trainer(net, "binary_cross_entropy", optimizer, schedule, l2=l2)
+    trainer.fit(X, y, epochs, batch_size)
+    found = np.append(net.parameters["1.weight"].ravel(), net.parameters["1.bias"])
+    return np.abs(found - optimum).max()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "epochs"),
+    [
+        (cr.SGD(1.0), 1000),
+        (cr.SGD(0.3, momentum=0.9), 600),
+        (cr.SGD(0.3, momentum=0.9, nesterov=True), 600),
+        (cr.RMSProp(0.01), 2000),
+        (cr.Adam(0.05), 1500),
+        (cr.AdamW(0.05, weight_decay=0.0), 1500),
+    ],
+    ids=["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"],
+)
+def test_every_optimizer_reaches_the_optimum_of_logistic_regression(logistic, optimizer, epochs):
+    schedule = cr.cosine(epochs)
+    assert solve(logistic, optimizer, schedule, epochs, None) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "epochs"),
+    [(None, 1500), (64, 4000), (1, 400)],
+    ids=["batch", "mini-batch", "stochastic"],
+)
+def test_every_kind_of_gradient_descent_reaches_the_optimum(logistic, batch_size, epochs):
+    # The variance of a stochastic iterate shrinks with the learning rate, so that decays to zero.
+    rate = {None: 1.0, 64: 0.1, 1: 0.02}[batch_size]
+    schedule = (
+        cr.cosine(epochs) if batch_size is None else (lambda epoch: (1 - epoch / epochs) ** 3)
+    )
+    assert solve(logistic, cr.SGD(rate), schedule, epochs, batch_size) < 1e-4

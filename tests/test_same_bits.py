@@ -1,0 +1,98 @@
+"""The same bits: on any number of threads, on every path with fma, in any split of rows."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import _core
+
+from .helpers import build, targets
+
+WITH_FMA = [isa for isa in _core.available_isas() if isa != "baseline"]
+OPTIMIZERS = [cr.SGD(0.05, momentum=0.9), cr.Adam(0.01), cr.RMSProp(0.003), cr.AdamW(0.01)]
+# (n_inputs, hidden layers, loss, rows, batch): large enough for several threads, and odd.
+CONFIGURATIONS = [
+    (317, [(211, "relu", 0), (97, "tanh", 0)], "cross_entropy", 400, 77),
+    (64, [(256, "leaky_relu", 0.1), (130, "sigmoid", 0)], "squared_error", 1500, 1500),
+    (20, [(64, "relu", 0), (64, "relu", 0)], "binary_cross_entropy", 2500, 1100),
+]
+
+
+def digest(net):
+    h = hashlib.sha256()
+    for value in net.parameters.values():
+        h.update(value.tobytes())
+    return h.hexdigest()
+
+
+def train(configuration, dtype, optimizer):
+    n_inputs, hidden, loss, rows, batch = configuration
+    rng = np.random.default_rng(1)
+    output = _core.losses()[loss]
+    net = build(n_inputs, [*hidden, (5, output, 0)], dtype)
+    X, Y = rng.normal(size=(rows, n_inputs)), targets(rng, loss, rows, 5)
+    trainer = cr.Trainer(net, loss, optimizer, l2=1e-3)
+    history = trainer.fit(X, Y, 2, batch, sample_weight=rng.random(rows))
+    return digest(net), history["loss"], net, X
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", range(3))
+def test_training_gives_the_same_bits_on_any_number_of_threads(case, dtype, threads):
+    runs = set()
+    for n in (1, 2, 3, 7):
+        cr.set_num_threads(n)
+        bits, losses, *_ = train(CONFIGURATIONS[case], dtype, OPTIMIZERS[case])
+        runs.add((bits, tuple(losses)))
+    assert len(runs) == 1
+
+
+@pytest.mark.skipif(len(WITH_FMA) < 2, reason="this CPU has one path with fma")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", range(3))
+def test_training_gives_the_same_bits_on_every_path_with_fma(case, dtype):
+    before, runs = _core.isa(), set()
+    for isa in WITH_FMA:
+        _core.use_isa(isa)
+        bits, losses, net, X = train(CONFIGURATIONS[case], dtype, OPTIMIZERS[case + 1])
+        runs.add((bits, tuple(losses), net.predict(X).tobytes()))
+    _core.use_isa(before)
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_row_is_predicted_alike_wherever_it_stands(dtype, isa, threads, rng):
+    net = build(37, [(100, "relu", 0), (33, "tanh", 0), (7, "softmax", 0)], dtype)
+    X = rng.normal(size=(1000, 37))
+    cr.set_num_threads(1)
+    together = net.predict(X)
+    order = rng.permutation(1000)
+    assert net.predict(X[order]).tobytes() == together[order].tobytes()
+    assert net.predict(X[::-1]).tobytes() == together[::-1].tobytes()
+    for size in (1, 2, 5, 6, 7, 13, 14, 15, 97, 501):
+        parts = [net.predict(X[i : i + size]) for i in range(0, 1000, size)]
+        assert np.concatenate(parts).tobytes() == together.tobytes()
+    for n in (2, 3, 7):
+        cr.set_num_threads(n)
+        assert net.predict(X).tobytes() == together.tobytes()
+
+
+def test_chunks_of_the_batch_do_not_show(rng):
+    """A larger batch before makes the workspace larger, which must not change a bit."""
+    X, Y = rng.normal(size=(3000, 9)), rng.normal(size=(3000, 2))
+    small, large = (build(9, [(30, "tanh", 0), (2, "identity", 0)], "float32") for _ in range(2))
+    large.cost(X, Y, "squared_error")
+    a = small.backward(X[:700], Y[:700], "squared_error")
+    b = large.backward(X[:700], Y[:700], "squared_error")
+    assert a == b
+    for name in small.gradients:
+        assert small.gradients[name].tobytes() == large.gradients[name].tobytes()
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another():
+    layers = [cr.Dense(8, "relu"), cr.Dense(8, "relu")]
+    first, again, other = (cr.Network(layers, 8, seed=s) for s in (3, 3, 4))
+    assert digest(first) == digest(again) != digest(other)
+    assert not np.array_equal(first.parameters["1.weight"], first.parameters["2.weight"])

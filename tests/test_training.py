@@ -1,0 +1,313 @@
+"""The training loop: batches, orders, histories, schedules, callbacks, interruptions."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_digits
+
+import chainrule as cr
+from chainrule import _core
+
+from .helpers import build
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = X[order] / 16, y[order]
+    return X[:1400], y[:1400], X[1400:], y[1400:]
+
+
+def weights_of(net):
+    return b"".join(value.tobytes() for value in net.parameters.values())
+
+
+def new_trainer(dtype="float32", optimizer=None, **options):
+    net = build(64, [(20, "relu", 0), (10, "softmax", 0)], dtype)
+    return cr.Trainer(net, "cross_entropy", optimizer or cr.Adam(0.01), **options)
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 32, 1399, 1400, "auto"])
+def test_fit_is_the_same_as_its_steps_one_by_one(batch_size, digits):
+    X, y, *_ = digits
+    together, apart = new_trainer(), new_trainer()
+    together.fit(X, y, epochs=2, batch_size=batch_size)
+    size = {None: 1400, "auto": 32}.get(batch_size, batch_size)
+    costs = []
+    for epoch in range(2):
+        order = _core.permutation(1400, 0, epoch)
+        batches = [order[i : i + size] for i in range(0, 1400, size)]
+        costs.append([apart.step(X[batch], y[batch]) for batch in batches])
+    assert weights_of(together.net) == weights_of(apart.net)
+    assert together.steps == apart.steps == 2 * len(batches)
+    means = [np.average(c, weights=[len(b) for b in batches]) for c in costs]
+    np.testing.assert_allclose(together.history["loss"], means, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 100])
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 50, 100])
+def test_every_row_is_used_exactly_once_per_epoch(n, batch_size, rng):
+    """With one-hot rows and plain SGD at rate 1, bias and weights count the rows that came by."""
+    if batch_size > n:
+        pytest.skip("larger than the data")
+    net = cr.Network([cr.Dense(1)], n, "float64")
+    net.parameters["1.weight"] = np.zeros((n, 1))
+    # Targets so far away that the error is their value to the last bit that matters.
+    trainer = cr.Trainer(net, "squared_error", cr.SGD(1e-9))
+    y = 1e6 * np.arange(1, n + 1)
+    trainer.fit(np.eye(n), y, epochs=1, batch_size=batch_size)
+    sizes = np.full(n, batch_size)
+    if n % batch_size:
+        last = _core.permutation(n, 0, 0)[-(n % batch_size) :]
+        sizes[last] = n % batch_size
+    seen = net.parameters["1.weight"].ravel() * sizes / (1e-9 * y)
+    np.testing.assert_allclose(seen, 1, rtol=1e-5)
+
+
+def test_shuffle_is_keyed_by_seed_and_epoch_and_can_be_switched_off(digits):
+    X, y, *_ = digits
+    runs = {}
+    for name, options in {"0": {"seed": 0}, "again": {"seed": 0}, "1": {"seed": 1}}.items():
+        trainer = new_trainer(**options)
+        trainer.fit(X, y, epochs=1, batch_size=32)
+        runs[name] = weights_of(trainer.net)
+    assert runs["0"] == runs["again"] != runs["1"]
+    ordered, steps = new_trainer(), new_trainer()
+    ordered.fit(X, y, epochs=1, batch_size=100, shuffle=False)
+    for i in range(0, 1400, 100):
+        steps.step(X[i : i + 100], y[i : i + 100])
+    assert weights_of(ordered.net) == weights_of(steps.net)
+
+
+def test_training_in_two_fits_equals_training_in_one(digits):
+    X, y, *_ = digits
+    schedule = cr.warmup(cr.cosine(3), epochs=1.5)
+    once, twice = new_trainer(schedule=schedule), new_trainer(schedule=schedule)
+    once.fit(X, y, epochs=4, batch_size=64)
+    twice.fit(X, y, epochs=1, batch_size=64)
+    twice.fit(X, y, epochs=3, batch_size=64)
+    assert weights_of(once.net) == weights_of(twice.net)
+    assert once.history["loss"] == twice.history["loss"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_count_as_repetitions(dtype, rng):
+    X, y = rng.normal(size=(30, 64)), rng.integers(0, 10, 30)
+    times = rng.integers(0, 4, 30)
+    weighted, repeated = new_trainer(dtype), new_trainer(dtype)
+    for _ in range(5):
+        a = weighted.step(X, y, sample_weight=times)
+        b = repeated.step(np.repeat(X, times, axis=0), np.repeat(y, times))
+    tolerance = 1e-4 if dtype == "float32" else 1e-11
+    assert a == pytest.approx(b, rel=tolerance)
+    for name, value in weighted.net.parameters.items():
+        np.testing.assert_allclose(
+            value, repeated.net.parameters[name], rtol=tolerance, atol=tolerance
+        )
+
+
+def test_a_batch_without_weight_takes_no_step(digits):
+    X, y, *_ = digits
+    weight = np.zeros(1400)
+    weight[:700] = 1
+    trainer = new_trainer(l2=0.1)
+    trainer.fit(X, y, 1, 700, sample_weight=weight, shuffle=False)
+    assert trainer.steps == 1
+    other = new_trainer(l2=0.1)
+    other.step(X[:700], y[:700])
+    assert weights_of(trainer.net) == weights_of(other.net)
+    assert np.isfinite(trainer.history["loss"]).all()
+
+
+def test_history_holds_losses_metrics_rates_and_times(digits):
+    X, y, X_val, y_val = digits
+    trainer = new_trainer(metrics=["accuracy", "log_loss"], schedule=cr.step(2, 0.5))
+    history = trainer.fit(X, y, epochs=4, batch_size=50, validation_data=(X_val, y_val))
+    assert history is trainer.history
+    assert set(history.keys()) == {
+        "epoch",
+        "loss",
+        "accuracy",
+        "log_loss",
+        "val_loss",
+        "val_accuracy",
+        "val_log_loss",
+        "learning_rate",
+        "seconds",
+    }
+    assert history["learning_rate"] == [0.01, 0.01, 0.005, 0.005]
+    assert history["val_loss"][-1] == trainer.evaluate(X_val, y_val)["loss"]
+    prediction = trainer.net.predict(X_val)
+    assert history["val_accuracy"][-1] == np.mean(prediction.argmax(axis=1) == y_val)
+    assert history["val_log_loss"][-1] == pytest.approx(history["val_loss"][-1], rel=1e-5)
+    assert history["accuracy"][-1] > 0.9
+    assert all(seconds > 0 for seconds in history["seconds"])
+
+
+def test_losses_include_the_penalty(digits):
+    X, y, *_ = digits
+    trainer = new_trainer("float64", l2=0.3, l1=0.1)
+    squares = sum((w**2).sum() for n, w in trainer.net.parameters.items() if "weight" in n)
+    sizes = sum(np.abs(w).sum() for n, w in trainer.net.parameters.items() if "weight" in n)
+    plain = trainer.net.cost(X, y, "cross_entropy")
+    expected = plain + 0.15 * squares + 0.1 * sizes
+    assert trainer.evaluate(X, y)["loss"] == pytest.approx(expected, rel=1e-12)
+    assert trainer.step(X, y) == pytest.approx(expected, rel=1e-12)
+
+
+def test_regression_learns(rng):
+    X, y = load_diabetes(return_X_y=True)
+    X, y = 20 * X, (y - y.mean()) / y.std()
+    net = cr.Network([cr.Dense(32, "tanh"), cr.Dense(1)], 10)
+    trainer = cr.Trainer(
+        net, "squared_error", cr.Adam(0.003), metrics=["r2", "mean_absolute_error"]
+    )
+    history = trainer.fit(X[:350], y[:350], 30, 16, validation_data=(X[350:], y[350:]))
+    assert history["val_r2"][-1] > 0.4
+    assert history["val_mean_absolute_error"][-1] < 0.65
+
+
+class Recorder(cr.Callback):
+    def __init__(self):
+        self.calls, self.steps = [], 0
+
+    def on_fit_begin(self, trainer, epochs, steps_per_epoch):
+        self.calls.append(("fit begin", epochs, steps_per_epoch))
+
+    def on_epoch_begin(self, trainer, epoch):
+        self.calls.append(("epoch begin", epoch))
+
+    def on_steps_end(self, trainer, steps, loss):
+        self.steps += steps
+        assert np.isfinite(loss)
+
+    def on_epoch_end(self, trainer, epoch, logs):
+        self.calls.append(("epoch end", epoch, self.steps, sorted(logs)))
+
+    def on_fit_end(self, trainer):
+        self.calls.append("fit end")
+
+
+def test_callbacks_are_called_in_order(digits):
+    X, y, *_ = digits
+    recorder = Recorder()
+    new_trainer().fit(X, y, 2, 100, callbacks=[recorder])
+    keys = ["epoch", "learning_rate", "loss", "seconds"]
+    assert recorder.calls == [
+        ("fit begin", 2, 14),
+        ("epoch begin", 0),
+        ("epoch end", 0, 14, keys),
+        ("epoch begin", 1),
+        ("epoch end", 1, 28, keys),
+        "fit end",
+    ]
+
+
+def test_early_stopping_restores_the_best_weights(digits):
+    X, y, X_val, y_val = digits
+    trainer = new_trainer(optimizer=cr.SGD(0.5, momentum=0.9))
+    stopper = cr.EarlyStopping(patience=3)
+    history = trainer.fit(X, y, 200, 32, validation_data=(X_val, y_val), callbacks=[stopper])
+    best = int(np.argmin(history["val_loss"]))
+    assert stopper.best_epoch == best
+    assert len(history) == best + 4 < 200
+    assert trainer.evaluate(X_val, y_val)["loss"] == min(history["val_loss"]) == stopper.best
+    assert "did not improve" in trainer.stop_reason
+
+
+def test_progress_bar_and_csv(digits, tmp_path, capsys):
+    X, y, *_ = digits
+    trainer = new_trainer()
+    path = tmp_path / "log.csv"
+    trainer.fit(X, y, 3, 100, callbacks=[cr.ProgressBar(), cr.CSVLogger(path)])
+    assert "42/42" in capsys.readouterr().err
+    lines = path.read_text().splitlines()
+    assert lines[0] == "epoch,loss,learning_rate,seconds"
+    assert len(lines) == 4
+    assert float(lines[-1].split(",")[1]) == trainer.history["loss"][-1]
+
+
+def test_plateau_schedule_watches_the_validation_loss(digits):
+    X, y, X_val, y_val = digits
+    trainer = new_trainer(optimizer=cr.SGD(0.5), schedule=cr.reduce_on_plateau(0.5, patience=1))
+    history = trainer.fit(X, y, 40, 32, validation_data=(X_val, y_val))
+    rates, losses = history["learning_rate"], history["val_loss"]
+    best, rate = np.inf, 0.5
+    for epoch, loss in enumerate(losses):
+        assert rates[epoch] == rate
+        if loss < best * (1 - 1e-4):
+            best = loss
+        else:
+            rate *= 0.5
+    assert rates[-1] < 0.5
+
+
+def test_diverging_training_stops_with_a_warning(digits):
+    X, y, *_ = digits
+    net = build(64, [(20, "relu", 0), (1, "identity", 0)], "float32")
+    trainer = cr.Trainer(net, "squared_error", cr.SGD(1e6))
+    with pytest.warns(
+        RuntimeWarning, match=r"\[Trainer.fit\] epoch \d+: the cost became (nan|inf)"
+    ):
+        history = trainer.fit(X, y, 50, 32)
+    assert len(history) < 50
+    assert "became" in trainer.stop_reason
+
+
+@pytest.mark.parametrize("output", ["identity", "relu", "tanh", "leaky_relu"])
+def test_cross_entropy_of_outputs_that_are_no_probabilities_is_warned_of(output):
+    net = build(4, [(1, output, 0.1)], "float32")
+    with pytest.warns(UserWarning, match=rf"binary_cross_entropy .* {output} .*use sigmoid"):
+        cr.Trainer(net, "binary_cross_entropy")
+
+
+def test_an_exception_in_a_callback_leaves_complete_steps(digits):
+    X, y, *_ = digits
+
+    class Failing(Recorder):
+        def on_epoch_end(self, trainer, epoch, logs):
+            raise ZeroDivisionError
+
+    trainer, recorder, failing = new_trainer(), Recorder(), Failing()
+    with pytest.raises(ZeroDivisionError):
+        trainer.fit(X, y, 5, 100, callbacks=[recorder, failing])
+    assert recorder.calls[-1] == failing.calls[-1] == "fit end"
+    assert trainer.steps == 14
+    assert len(trainer.history) == 1
+    other = new_trainer()
+    other.fit(X, y, 1, 100)
+    assert weights_of(trainer.net) == weights_of(other.net)
+
+
+def test_ctrl_c_comes_through_within_a_fraction_of_a_second_after_a_whole_step(rng):
+    X, y = rng.normal(size=(20_000, 64)), rng.integers(0, 10, 20_000)
+    trainer = new_trainer()
+
+    def interrupt():
+        time.sleep(0.2)
+        interrupt.at = time.perf_counter()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, epochs=100_000, batch_size=32)
+    late = time.perf_counter() - interrupt.at
+    thread.join()
+    assert late < 0.5  # 50 ms of the core, and a busy machine
+
+    other = new_trainer()
+    done, epoch = trainer.steps, 0
+    while other.steps < done:
+        order = _core.permutation(20_000, 0, epoch)
+        for i in range(0, 20_000, 32):
+            if other.steps < done:
+                other.step(X[order[i : i + 32]], y[order[i : i + 32]])
+        epoch += 1
+    assert weights_of(trainer.net) == weights_of(other.net)
+    trainer.fit(X[:64], y[:64])  # still works
