@@ -2,11 +2,17 @@
 
 #include <omp.h>
 #include <pthread.h>
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#else
 #include <sched.h>
+#endif
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
-#include <cstdio>
 #include <fstream>
 #include <string>
 
@@ -28,6 +34,24 @@ void pause_cpu() {
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("yield");
+#endif
+}
+
+// Returns at once when `word` is no longer `value`, else when woken (or for no reason).
+void sleep_while(std::atomic<unsigned>& word, unsigned value) {
+#if defined(__linux__)
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+#else
+  (void)word, (void)value;
+  sched_yield();
+#endif
+}
+
+void wake_all(std::atomic<unsigned>& word) {
+#if defined(__linux__)
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+#else
+  (void)word;
 #endif
 }
 
@@ -81,16 +105,17 @@ void Barrier::wait(int members) {
   const unsigned round = round_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == members - 1) {
     arrived_.store(0, std::memory_order_relaxed);
-    round_.store(round + 1, std::memory_order_release);
+    round_.store(round + 1);
+    if (sleepers_.load() > 0) wake_all(round_);  // stored, then loaded; a sleeper counts itself, then compares
     return;
   }
-  for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
-    if (spins < kSpins) {
-      pause_cpu();
-    } else {
-      sched_yield();
-    }
+  for (int spins = 0; spins < kSpins; ++spins) {
+    if (round_.load(std::memory_order_acquire) != round) return;
+    pause_cpu();
   }
+  sleepers_.fetch_add(1);
+  while (round_.load() == round) sleep_while(round_, round);
+  sleepers_.fetch_sub(1);
 }
 
 namespace detail {

@@ -17,7 +17,8 @@ void set_max_threads(int n);  // n >= 1; 0 takes the setting back
 int threads_for(double flops);
 double cgroup_quota();  // CPUs this container may use; 0 when there is no quota
 
-// All members meet at wait(); spins briefly, then yields its time slice, so that more threads than cores still advance.
+// All members meet at wait(). A member spins briefly, then sleeps, so that it does not take the core of one that works
+// when there are more threads than cores.
 class Barrier {
  public:
   void wait(int members);
@@ -25,6 +26,7 @@ class Barrier {
  private:
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<unsigned> round_{0};
+  std::atomic<int> sleepers_{0};
 };
 
 // One member's view of the team it works in.

@@ -9,6 +9,12 @@ namespace chainrule {
 
 namespace {
 
+std::string number_text(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
 std::string name_of_type(const py::object& object) { return py::str(py::type::of(object).attr("__name__")); }
 
 // Any object as an array of numbers: float, integer or boolean.
@@ -38,8 +44,9 @@ py::array numbers_arg(const std::string& where, const std::string& name, const p
   return array;
 }
 
+constexpr int kAligned = 0x0100;  // NPY_ARRAY_ALIGNED
+
 bool readable_in_place(const py::array& array) {
-  constexpr int kAligned = 0x0100;
   const py::dtype type = array.dtype();
   return type.kind() == 'f' && (type.itemsize() == 4 || type.itemsize() == 8) && (array.flags() & kAligned) &&
          bool(py::bool_(type.attr("isnative")));
@@ -115,12 +122,10 @@ void check_finite(const std::string& where, const std::string& name, const RowSo
     index_t j = 0;
     while (std::fabs(element(source, i, j)) <= limit) ++j;
     const double value = element(source, i, j);
-    std::ostringstream got;
-    got << value << " at " << name << "[" << i;
-    if (!is_vector) got << ", " << j;
-    got << "]";
-    throw py::value_error(
-        complaint(where, name, std::isfinite(value) ? "numbers that float32 can hold" : "finite numbers", got.str()));
+    const std::string index = std::to_string(i) + (is_vector ? "" : ", " + std::to_string(j));
+    throw py::value_error(complaint(where, name,
+                                    std::isfinite(value) ? "numbers that float32 can hold" : "finite numbers",
+                                    number_text(value) + " at " + name + "[" + index + "]"));
   }
 }
 
@@ -131,9 +136,7 @@ void check_values(const std::string& where, const RowSource& y, index_t rows, in
     for (index_t j = 0; j < columns; ++j) {
       const double value = element(y, i, j);
       if (is_allowed(value)) continue;
-      std::ostringstream got;
-      got << value << " in row " << i;
-      throw py::value_error(complaint(where, "Y", expected, got.str()));
+      throw py::value_error(complaint(where, "Y", expected, number_text(value) + " in row " + std::to_string(i)));
     }
   }
 }
@@ -147,10 +150,9 @@ py::array class_indices(const std::string& where, const py::array& array, index_
   for (index_t i = 0; i < rows; ++i) {
     const double value = values.data()[i];
     if (!(value >= 0 && value < static_cast<double>(n_outputs) && value == std::floor(value))) {
-      std::ostringstream got;
-      got << value << " at Y[" << i << "]";
-      throw py::value_error(
-          complaint(where, "Y", "class indices, whole numbers from 0 to " + std::to_string(n_outputs - 1), got.str()));
+      throw py::value_error(complaint(where, "Y",
+                                      "class indices, whole numbers from 0 to " + std::to_string(n_outputs - 1),
+                                      number_text(value) + " at Y[" + std::to_string(i) + "]"));
     }
     out[i] = static_cast<std::int64_t>(value);
   }
@@ -222,7 +224,7 @@ TargetsArg targets_arg(const std::string& where, const py::object& object, index
       // float32 labels of a thousand classes add up to 1 within 1e-4.
       if (std::fabs(sum - 1) > 1e-3) {
         throw py::value_error(complaint(where, "Y", "labels that add up to 1 in every row",
-                                        std::to_string(sum) + " in row " + std::to_string(i)));
+                                        number_text(sum) + " in row " + std::to_string(i)));
       }
     }
   }
@@ -244,11 +246,12 @@ const double* weights_arg(const std::string& where, const py::object& object, in
   for (index_t i = 0; i < rows; ++i) {
     if (weights[i] < 0) {
       throw py::value_error(complaint(where, name, "weights that are not negative",
-                                      std::to_string(weights[i]) + " at sample_weight[" + std::to_string(i) + "]"));
+                                      number_text(weights[i]) + " at sample_weight[" + std::to_string(i) + "]"));
     }
     total += weights[i];
   }
   if (!(total > 0)) throw py::value_error(complaint(where, name, "at least one positive weight", "all zero"));
+  if (std::isinf(total)) throw py::value_error(complaint(where, name, "weights with a finite sum", "an infinite sum"));
   return weights;
 }
 
@@ -277,9 +280,12 @@ T* output_arg(const std::string& where, const std::string& name, const py::objec
   auto array = py::reinterpret_borrow<py::array>(object);
   const bool fits = is_vector ? array.ndim() == 1 && array.shape(0) == rows
                               : array.ndim() == 2 && array.shape(0) == rows && array.shape(1) == columns;
-  if (!fits || !py::isinstance<py::array_t<T, py::array::c_style>>(array) || !array.writeable()) {
+  const bool is_contiguous = py::isinstance<py::array_t<T, py::array::c_style>>(array);
+  if (!fits || !is_contiguous || !readable_in_place(array) || !array.writeable()) {
+    const bool is_strided = !(array.flags() & py::array::c_style), is_aligned = array.flags() & kAligned;
     throw py::value_error(complaint(where, name, expected,
                                     std::string(array.writeable() ? "" : "read-only ") +
+                                        (is_strided ? "strided " : "") + (is_aligned ? "" : "misaligned ") +
                                         std::string(py::str(array.dtype())) + " of shape " + shape_text(array)));
   }
   return static_cast<T*>(array.mutable_data());
@@ -296,8 +302,9 @@ py::array_t<T> contiguous_arg(const std::string& where, const std::string& name,
                                     (columns == kAny || array.shape(1) == columns);
   if (!fits) {
     auto size = [](index_t n, const char* any) { return n == kAny ? std::string(any) : std::to_string(n); };
-    const std::string shape =
-        is_vector ? "(" + std::to_string(rows) + ",)" : "(" + size(rows, "n") + ", " + size(columns, "m") + ")";
+    const std::string shape = is_vector ? "(" + std::to_string(rows) + ",)"
+                                        : "(" + size(rows, "n") + ", " + size(columns, "m") + ")" +
+                                              (rows == kAny || columns == kAny ? " with no dimension 0" : "");
     throw py::value_error(complaint(where, name, "shape " + shape, shape_text(array)));
   }
   const py::array in_place = readable(array, sizeof(T) == 8);

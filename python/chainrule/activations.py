@@ -12,7 +12,8 @@
 
 from dataclasses import dataclass
 
-from chainrule._errors import check_number, message, named, store
+from chainrule._description import named, store
+from chainrule._errors import check_number, message
 
 
 @dataclass(frozen=True)

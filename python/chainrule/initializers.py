@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._errors import check_number, message, named, quoted, store, unknown
+from chainrule._description import named, store
+from chainrule._errors import check_number, message, quoted, unknown
 from chainrule.activations import Activation, as_activation
 
 Array = NDArray[np.float64]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from chainrule._errors import Count, Description, by_name, resolve, store
+from chainrule._description import Count, Description, by_name, resolve, store
 from chainrule.activations import Activation, as_activation
 from chainrule.initializers import Initializer, as_initializer
 

@@ -7,7 +7,7 @@ L is the loss of one sample. The cost is its mean, `J = (1/m) sum_i L_i`, or wit
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chainrule._errors import Description, by_name, resolve
+from chainrule._description import Description, by_name, resolve
 
 
 class Loss(Description):

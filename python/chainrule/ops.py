@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
-from chainrule._errors import check_number, message, unknown
+from chainrule._errors import check_bool, check_integer, check_number, message, unknown
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation, as_activation
 from chainrule.losses import Loss, resolve_loss
@@ -74,6 +74,8 @@ def activation_backward(
 ) -> Array:
     """`dZ = dA * g'(Z)`; for softmax `dZ_j = a_j (dA_j - sum_k a_k dA_k)`.   dA, Z, dZ (m, n)"""
     where = "ops.activation_backward"
+    if dA is None:
+        raise TypeError(message(where, "dA", "an array of the shape of Z", dA))
     g = _activation(activation, where)
     dZ: Array = _call("activation_backward", Z, where, dA, Z, *g, out)
     return dZ
@@ -92,9 +94,12 @@ def dense_backward(
     """Backward of `Z = X W + b`:  adds `X^T dZ` to dW and the column sums of dZ to db; returns dX.
 
     `dX = dZ W^T`.   X, dX (m, n_in), W, dW (n_in, n_out), dZ (m, n_out), db (n_out,).
-    dW and db must be contiguous and of the type computed in; start them at zero. `out` takes dX;
-    with_dX=False skips it (the first layer needs none) and returns None.
+    dW and db must be contiguous and of the type computed in; start them at zero. `out` takes dX and
+    may be X itself; with_dX=False skips it (the first layer needs none) and returns None.
     """
+    with_dX = check_bool("ops.dense_backward", "with_dX", with_dX)
+    if isinstance(X, np.ndarray) and isinstance(out, np.ndarray) and np.may_share_memory(X, out):
+        X = X.copy()  # dX is written before dW is computed from X
     dX: Array | None = _call("dense_backward", X, X, W, dZ, dW, db, out, with_dX)
     return dX
 
@@ -139,29 +144,46 @@ def optimizer_step(
     rate = chosen.learning_rate if learning_rate is None else learning_rate
     rate = check_number(where, "learning_rate", rate, minimum=0)
     kind, hyperparameters, n_states = core_optimizer(chosen)
-    t = state.get("steps", 0) + 1
+    for argument, value in (("parameters", parameters), ("gradients", gradients), ("state", state)):
+        if not isinstance(value, Mapping):
+            raise TypeError(message(where, argument, "a dict", value))
+    if state.get("kind", kind) != kind:
+        expected = f"an empty dict, or the state of {kind!r}"
+        raise ValueError(message(where, "state", expected, state["kind"]))
+    t = check_integer(where, "state['steps']", state.get("steps", 0), 0) + 1
     arrays = dict(state.get("arrays", {}))
     for name, w in parameters.items():
+        _check_array(where, f"parameters[{name!r}]", w)
+        if name not in gradients:
+            raise ValueError(message(where, "gradients", f"an array {name!r}", list(gradients)))
+        _check_array(where, f"gradients[{name!r}]", gradients[name], w, is_read_only=True)
         arrays.setdefault(name, [np.zeros_like(w) for _ in range(n_states)])
-        _check_alike(where, name, w, [w, gradients.get(name), *arrays[name]])
-        if len(arrays[name]) != n_states:
-            expected = f"an empty dict, or the state of {chosen.name}"
-            raise ValueError(message(where, "state", expected, f"{len(arrays[name])} arrays"))
+        for array in arrays[name]:
+            _check_array(where, f"state['arrays'][{name!r}]", array, w)
     for name, w in parameters.items():
         first, second = [*arrays[name], None, None][:2]
-        arguments = (w, gradients[name], first, second, rate, t, w.ndim == 2, *hyperparameters)
+        gradient = gradients[name] if gradients[name].flags.writeable else gradients[name].copy()
+        arguments = (w, gradient, first, second, rate, t, w.ndim == 2, *hyperparameters)
         _call("optimizer_step", w, kind, *arguments)
-    state["arrays"] = arrays
-    state["steps"] = t
+    state |= {"kind": kind, "steps": t, "arrays": arrays}
 
 
-def _check_alike(where: str, name: str, w: Any, arrays: list[Any]) -> None:
-    """Parameter, gradient and states must be contiguous arrays of one shape and type."""
-    for array in arrays:
-        if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64"):
-            raise TypeError(message(where, name, "arrays of float32 or float64", array))
-        if array.shape != w.shape or array.dtype != w.dtype or not array.flags.c_contiguous:
-            expected = f"contiguous {w.dtype} arrays of shape {w.shape}"
-            raise ValueError(message(where, name, expected, f"{array.dtype} {array.shape}"))
-    if not w.flags.writeable:
-        raise ValueError(message(where, name, "a writable array", "a read-only one"))
+def _check_array(
+    where: str, argument: str, array: Any, like: Array | None = None, is_read_only: bool = False
+) -> None:
+    """What the core works on in place; `like` gives its shape and type."""
+    if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
+        got = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else repr(array)
+        expected = "an array of float32 or float64"
+        raise TypeError(f"[{where}] {argument}: expected {expected}, got {got}")
+    flags = array.flags
+    fits = like is None or (array.shape == like.shape and array.dtype == like.dtype)
+    if not (fits and flags.c_contiguous and flags.aligned and (flags.writeable or is_read_only)):
+        same = array if like is None else like
+        access = "" if is_read_only else "writable, "
+        expected = f"a {access}contiguous {same.dtype} array of shape {same.shape}"
+        faults = "" if flags.writeable or is_read_only else "read-only "
+        faults += "" if flags.c_contiguous else "strided "
+        faults += "" if flags.aligned else "misaligned "
+        got = f"{faults}{array.dtype} of shape {array.shape}"
+        raise ValueError(f"[{where}] {argument}: expected {expected}, got {got}")

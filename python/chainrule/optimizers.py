@@ -8,16 +8,16 @@ but never decay.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chainrule._errors import (
+from chainrule._description import (
     Decay,
     Description,
     NonNegative,
     Positive,
     Switch,
     by_name,
-    message,
     resolve,
 )
+from chainrule._errors import message
 
 
 class Optimizer(Description):

@@ -13,18 +13,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, ClassVar
 
-from chainrule._errors import (
+from chainrule._description import (
     Count,
     Description,
     NonNegative,
     Positive,
     Share,
     by_name,
-    check_number,
-    message,
     resolve,
     store,
 )
+from chainrule._errors import check_number, message
 from chainrule.metrics import check_direction, improves
 
 

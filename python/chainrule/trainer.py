@@ -8,6 +8,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -91,10 +92,10 @@ class Trainer:
         """Trains for `epochs` more epochs and returns the history of all epochs.
 
         X (m, n_inputs), Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a
-        step ("auto": 32, or all of fewer) and the last batch of an epoch may be smaller;
-        None is batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by
-        (seed, epoch). `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over
-        the data at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches
+        step ("auto": 32, or all of fewer), and the last batch of an epoch may be smaller; None is
+        batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed,
+        epoch). `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the
+        data at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches
         while they were trained on; if it is not finite, training ends with a RuntimeWarning.
         """
         where = "Trainer.fit"
@@ -107,18 +108,13 @@ class Trainer:
         callbacks = _check_callbacks(where, callbacks)
 
         self.stop_reason = None
-        steps_per_epoch = -(-rows // batch)
-        begun: list[Callback] = []
-        try:
+        last_epoch = self.epoch + epochs
+        with ExitStack() as at_the_end:  # every on_fit_end runs, whatever happens
             for callback in callbacks:
-                begun.append(callback)
-                callback.on_fit_begin(self, epochs, steps_per_epoch)
-            last = self.epoch + epochs
-            while self.epoch < last and self.stop_reason is None:
+                at_the_end.callback(callback.on_fit_end, self)
+                callback.on_fit_begin(self, epochs, -(-rows // batch))
+            while self.epoch < last_epoch and self.stop_reason is None:
                 self._run_epoch(data, batch, shuffle, validation, callbacks)
-        finally:
-            for callback in begun:
-                callback.on_fit_end(self)
         return self.history
 
     def step(self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -127,10 +123,8 @@ class Trainer:
         Arguments as in `fit`. Schedules count such a step as an epoch.
         """
         data = self._data("Trainer.step", X, Y, sample_weight)
-        rate = self.optimizer.learning_rate * self.schedule.factor(self.steps, self._schedule_state)
-        return float(
-            self._train(data, None, data.samples.rows, np.array([rate]), "Trainer.step")[0]
-        )
+        rates = np.array([self._rate(self.steps)])
+        return float(self._train(data, None, data.samples.rows, rates, "Trainer.step")[0])
 
     def apply_gradients(self) -> None:
         """One optimizer step with `net.gradients` as they are, for accumulated gradients.
@@ -185,19 +179,19 @@ class Trainer:
             logs |= {f"val_{key}": value for key, value in self._evaluate(validation).items()}
         logs |= {"learning_rate": float(rates[-1]), "seconds": seconds}
         self.history.append(logs)
-        if not math.isfinite(loss):
-            self.stop(f"the cost became {loss}")
-            advice = "lower the learning rate or scale the data"
-            warnings.warn(
-                f"[{where}] epoch {self.epoch}: {self.stop_reason}; {advice}",
-                RuntimeWarning,
-                stacklevel=4,
-            )
         monitored = monitored_key(logs, self.schedule.monitor, self.schedule.where)
         self._schedule_state = self.schedule.advance(self._schedule_state, logs[monitored])
         self.epoch += 1
         for callback in callbacks:
             callback.on_epoch_end(self, self.epoch - 1, self.history.last())
+        if not math.isfinite(loss):
+            self.stop(f"the cost became {loss}")
+            warnings.warn(
+                f"[{where}] epoch {self.epoch - 1}: {self.stop_reason}; lower the learning rate or "
+                "scale the data",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _rate(self, epoch: float) -> float:
         return self.optimizer.learning_rate * self.schedule.factor(epoch, self._schedule_state)

@@ -17,7 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from chainrule.cli.app import run
 
-        return run(sys.argv[1:] if arguments is None else arguments)
+        status = run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+        return status
     except ModuleNotFoundError as error:
         name = (error.name or "").split(".")[0]
         if name not in EXTRA:

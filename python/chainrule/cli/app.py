@@ -5,7 +5,7 @@ Those are imported when their command runs: they need pandas and scikit-learn, `
 
 import sys
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,16 +16,16 @@ from chainrule.cli.console import InputError, one_line
 # What typer raises for options: the base class of BadParameter, which is click's or typer's own,
 # as the version has it.
 UsageProblem: Any = typer.BadParameter.__mro__[2]
+INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-class Task(str, Enum):
+class Task(StrEnum):
     """The values of --task."""
 
     auto = "auto"
@@ -38,11 +38,15 @@ def run(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         status = command.main(list(arguments) or ["--help"], "chainrule", standalone_mode=False)
-        return int(status or 0)
+        if status != INTERRUPTED:
+            return int(status or 0)
+        raise KeyboardInterrupt
     except InputError as error:
         text = one_line(error)
-    except typer.Abort:  # typer's KeyboardInterrupt
+    except typer.Abort:  # older versions of typer make this of Ctrl-C
         raise KeyboardInterrupt from None
+    except SystemExit:  # only if the reader of standard output went away
+        raise BrokenPipeError from None
     except UsageProblem as error:
         text = one_line(error.format_message())
     print(f"chainrule: {text}", file=sys.stderr)
@@ -89,11 +93,13 @@ def demo(
 @app.command()
 def train(
     data: Annotated[
-        Path, typer.Argument(help="CSV (also .tsv, .csv.gz), Parquet or NPZ.", show_default=False)
+        Path, typer.Argument(metavar="DATA", help="CSV (also .tsv, .csv.gz), Parquet or NPZ.")
     ],
     target: Annotated[
         str | None,
-        typer.Option("--target", "-t", help="The column to predict; y for NPZ.", show_default=False),
+        typer.Option(
+            "--target", "-t", help="The column to predict; y for NPZ.", show_default=False
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -118,7 +124,9 @@ def train(
     ] = None,
     category: Annotated[
         list[str] | None,
-        typer.Option(help="A column of numbers that are names, such as postcodes; may be repeated."),
+        typer.Option(
+            help="A column of numbers that are names, such as postcodes; may be repeated."
+        ),
     ] = None,
     hidden: Annotated[str, typer.Option(help="Sizes of the hidden layers, or none.")] = "128,64",
     epochs: Annotated[int, typer.Option(min=1, help="At most so many.")] = 300,
@@ -129,7 +137,7 @@ def train(
         int | None, typer.Option(min=1, help="Rows per step, by default 32 to 512.")
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
-    l2: Annotated[float, typer.Option(min=0, help="Penalty l2/2 on the squared weights.")] = 1e-4,
+    l2: Annotated[float, typer.Option(min=0, help="Penalty l2/2 on the squared weights.")] = 1e-3,
     validation: Annotated[
         float, typer.Option(min=0, max=0.9, help="Share of rows for early stopping; 0 for none.")
     ] = 0.2,
@@ -180,9 +188,10 @@ def train(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="A file of `chainrule train`.", show_default=False)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file of chainrule train.")],
     data: Annotated[
-        Path, typer.Argument(help="CSV, Parquet or NPZ with the columns of the training data.")
+        Path,
+        typer.Argument(metavar="DATA", help="A table with the columns of the training data."),
     ],
     output: Annotated[
         Path | None,
@@ -202,7 +211,7 @@ def predict(
 
 @app.command()
 def info(
-    model: Annotated[Path, typer.Argument(help="A file of `chainrule train`.", show_default=False)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file of chainrule train.")],
     as_json: Annotated[bool, typer.Option("--json", help="All that is known, as JSON.")] = False,
 ) -> None:
     """Show what is in a model file: task, columns, layers, settings, scores."""

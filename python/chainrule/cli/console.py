@@ -1,4 +1,4 @@
-"""What the commands say: errors in the input, notes and warnings, tables, and where files may go."""
+"""What the commands say: errors in the input, notes, warnings, tables; and where files may go."""
 
 import os
 import sys
@@ -34,9 +34,9 @@ def names(values: Iterable[object], most: int = 8) -> str:
     return shown if len(values) <= most else f"{shown} and {len(values) - most} more"
 
 
-def count(number: int, thing: str) -> str:
-    """`1 row`, `1,797 rows`."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+def count(number: int, thing: str, things: str | None = None) -> str:
+    """`1 row`, `1,797 rows`; "classes" has to be told."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {things or thing + 's'}"
 
 
 def make_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> "Table":
@@ -56,9 +56,9 @@ def show(*things: Any) -> None:
     """Prints texts and tables to standard output; nothing in them is taken for markup."""
     from rich.console import Console
 
-    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
+    console = Console(markup=False, highlight=False, emoji=False)
     for thing in things:
-        console.print(thing)
+        print(thing) if isinstance(thing, str) else console.print(thing)
 
 
 def number(value: float | None, digits: int = 4) -> str:

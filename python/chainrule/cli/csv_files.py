@@ -22,7 +22,7 @@ MISSING = [*arrow_csv.ConvertOptions().null_values, "<NA>", "?"]
 
 
 def read_csv(path: Path, tabs: bool, text: Collection[str]) -> pa.Table:
-    """The table; columns named in `text` stay text. Raises InputError, OSError or ArrowException."""
+    """The table; columns named in `text` stay text. Raises InputError, OSError, ArrowException."""
     separator, header = _header(path, tabs)
     labels = _labels(header)
     _check_quotes(path, separator)
@@ -38,7 +38,10 @@ def read_csv(path: Path, tabs: bool, text: Collection[str]) -> pa.Table:
     except pa.ArrowInvalid as error:
         broken = _broken_row(path, separator)
         raise InputError(f"{path}: {broken or one_line(error)}") from None
-    columns = [_clean(path, column, name, name in text) for name, column in zip(labels, table.columns, strict=True)]
+    columns = [
+        _clean(path, column, name, name in text)
+        for name, column in zip(labels, table.columns, strict=True)
+    ]
     return pa.Table.from_arrays(columns, labels)
 
 

@@ -44,7 +44,8 @@ def demo(picture: Path, epochs: int, seed: int, compare: bool, threads: int | No
     show(
         f"{len(X):,} handwritten digits of 8 x 8 pixels: {len(X_train):,} to train, "
         f"{len(X_test):,} held out",
-        f"Network {shape} (relu, softmax), Adam, {epochs} epochs, batches of {BATCH_SIZE}, seed {seed}",
+        f"Network {shape} (relu, softmax), Adam, {epochs} epochs of batches of {BATCH_SIZE}, "
+        f"seed {seed}",
     )
     schedule = cr.cosine(epochs)
     trainer = cr.Trainer(
@@ -63,7 +64,7 @@ def demo(picture: Path, epochs: int, seed: int, compare: bool, threads: int | No
     seconds = sum(history["seconds"])
     test_accuracy = trainer.evaluate(X_test, y_test)["accuracy"]
     rows = [["chainrule", f"{100 * test_accuracy:.2f} %", f"{seconds:.2f}"]]
-    lines = []
+    lines: list[str] = []
     if compare:
         row, lines = compare_with_numpy(first, X_train, y_train, X_test, y_test, history, schedule)
         rows.append(row)
@@ -118,11 +119,14 @@ def compare_with_numpy(
     if one * epochs > LONGEST:
         estimate = one * epochs
         row = ["NumPy reference", "-", f"about {estimate:.0f}"]
-        return row, [f"About {estimate / own:.1f} times as fast as NumPy (one epoch timed, scaled up)."]
+        return row, [
+            f"About {estimate / own:.1f} times as fast as NumPy (one epoch timed, scaled up)."
+        ]
     trained, costs, seconds = optimize(epochs)
     predicted = reference.predict(X_test, trained, activations, samples="rows").argmax(axis=1)
     row = ["NumPy reference", f"{100 * np.mean(predicted == y_test):.2f} %", f"{seconds:.2f}"]
     difference = np.max(np.abs(np.array(costs) / history["loss"] - 1))
-    ratio = f"{seconds / own:.1f} times as fast as NumPy doing the same work"
-    same = f"same first weights, same batches; the costs of all epochs agree within {difference:.1g}"
-    return row, [f"{ratio} ({same})."]
+    return row, [
+        f"{seconds / own:.1f} times as fast as NumPy doing the same work.",
+        f"Same first weights, same batches; the costs of all epochs agree within {difference:.1g}.",
+    ]

@@ -1,4 +1,4 @@
-"""Which columns are features, and of which kind: the choice `chainrule train` makes for the user."""
+"""Which columns are features, and of which kind: what `chainrule train` chooses for the user."""
 
 import re
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chainrule.cli.console import InputError, count, names, note, warning
+from chainrule.cli.console import InputError, names, warning
 from chainrule.cli.tables import Table
 
 KINDS = ("number", "boolean", "category", "time")
@@ -35,7 +35,9 @@ def kind_of(values: Any) -> str:
         return "boolean"
     if values.dtype.kind != "O":
         return "number"
-    return "boolean" if any(isinstance(value, bool) for value in values.dropna()[:1]) else "category"
+    return (
+        "boolean" if any(isinstance(value, bool) for value in values.dropna()[:1]) else "category"
+    )
 
 
 def choose_features(
@@ -59,6 +61,7 @@ def choose_features(
             advice = f"leave it out with --exclude {name!r}"
             raise InputError(f"{table.path}: column {name!r} holds {kind}, not a feature; {advice}")
     features = []
+    left_out: dict[str, list[str]] = {}
     for name in usable:
         values = table.frame[name]
         kind = "category" if name in category else kind_of(values)
@@ -66,10 +69,10 @@ def choose_features(
         if reason is None:
             features.append(Feature(name, kind))
             _comment(name, values, kind)
-        elif reason == "constant":
-            note(f"column {name!r} left out: a single value in all rows")
         else:
-            warning(f"column {name!r} left out: {reason} (--keep {name!r} uses it all the same)")
+            left_out.setdefault(reason, []).append(name)
+    for reason, columns in left_out.items():
+        warning(f"left out {names(columns)}: {reason}; --keep COLUMN uses it all the same")
     if not features:
         raise InputError(f"{table.path}: no column is left to predict {target!r} from")
     return features
@@ -81,17 +84,18 @@ def _reason_against(name: str, values: pd.Series, kind: str) -> str | None:
         return "no values"
     distinct = present.nunique()
     if distinct == 1 and len(present) == len(values):
-        return "constant"
+        return "the same value in all rows"
     if kind == "category" and len(present) >= 20 and distinct > 0.9 * len(present):
-        return f"{distinct:,} different texts in {count(len(present), 'row')}"
+        return "text that differs in nearly all rows"
     if kind == "number" and ROW_NAMES.fullmatch(name) and _counts_rows(values):
-        return "it numbers the rows"
+        return "numbers the rows"
     return None
 
 
 def _counts_rows(values: pd.Series) -> bool:
-    steps = np.diff(values.to_numpy(np.float64))
-    return len(values) > 2 and values.iloc[0] in (0, 1) and bool((steps == 1).all())
+    # The index of a frame is the row in the file, also where rows without a target are left out.
+    ahead = values.to_numpy(np.float64) - values.index.to_numpy()
+    return len(values) > 2 and bool((ahead == ahead[0]).all())
 
 
 def _comment(name: str, values: pd.Series, kind: str) -> None:
@@ -99,7 +103,9 @@ def _comment(name: str, values: pd.Series, kind: str) -> None:
     present = values.dropna()
     distinct = present.nunique()
     if kind == "category" and distinct > MAX_CATEGORIES:
-        text = f"{distinct:,} categories, of which the {MAX_CATEGORIES} most frequent are told apart"
+        text = (
+            f"{distinct:,} categories, of which the {MAX_CATEGORIES} most frequent are told apart"
+        )
         warning(f"column {name!r}: {text}")
     whole = kind == "number" and len(present) >= 20 and distinct == len(values)
     if whole and ID_NAMES.fullmatch(name) and bool((present % 1 == 0).all()):
@@ -126,16 +132,18 @@ def as_kind(table: Table, feature: Feature) -> pd.Series:
 
 def _as_text(values: pd.Series) -> pd.Series:
     """Numbers and booleans as text; 3.0 is "3", as in a file of whole numbers."""
+
     def text(value: Any) -> str | None:
         if value is None or value != value:
             return None
-        return str(int(value)) if not isinstance(value, (bool, np.bool_)) and value % 1 == 0 else str(value)
+        return (
+            str(int(value))
+            if not isinstance(value, (bool, np.bool_)) and value % 1 == 0
+            else str(value)
+        )
 
     return pd.Series([text(value) for value in values.tolist()], dtype=object)
 
 
 def plural(kind: str) -> str:
     return {"number": "numbers", "boolean": "booleans", "category": "text", "time": "dates"}[kind]
-
-
-__all__ = ["KINDS", "Feature", "as_kind", "choose_features", "kind_of", "names", "plural"]

@@ -12,14 +12,17 @@ from chainrule.network import Network
 
 
 def info(path: Path, as_json: bool = False) -> None:
-    """Prints what the file of `chainrule train` or of `Network.save` holds, or the former as JSON."""
+    """Prints what a file of `chainrule train` or of `Network.save` holds, as tables or as JSON."""
     _, metadata = read_model_file(path)
     if metadata.get("format") == "chainrule.network":
         if as_json:
             show_json(json.loads(metadata["network"]))
             return
         try:
-            show(f"{path}: a network without preprocessing, of Network.save", Network.load(path).summary())
+            show(
+                f"{path}: a network without preprocessing, of Network.save",
+                Network.load(path).summary(),
+            )
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path}: the model file is damaged: {error}") from None
         return
@@ -41,7 +44,7 @@ def describe(path: Path, model: TableModel) -> None:
     data = settings.pop("data")
     show(f"{path}: {target.task} of {target.name!r}, trained on {data}")
     if target.classes:
-        show(f"{count(len(target.classes), 'class')}: {shortened(target.classes)}".replace("classs", "classes"))
+        show(f"{count(len(target.classes), 'class', 'classes')}: {shortened(target.classes)}")
     else:
         show(f"target: mean {target.mean:.6g}, standard deviation {target.scale:.6g}")
 
@@ -55,17 +58,23 @@ def describe(path: Path, model: TableModel) -> None:
     for place, layer in enumerate(model.network.layers, start=1):
         values = layer.to_dict()
         n_out = values["units"]
-        cells = [f"{place} {values['kind']}", values["activation"]["name"], f"{n_in:,}", f"{n_out:,}"]
+        cells = [
+            f"{place} {values['kind']}",
+            values["activation"]["name"],
+            f"{n_in:,}",
+            f"{n_out:,}",
+        ]
         layers.append([*cells, f"{(n_in + 1) * n_out:,}"])
         n_in = n_out
     header = ["layer", "activation", "inputs", "outputs", "parameters"]
     title = f"Network, {count(model.network.n_parameters, 'parameter')}, {model.network.dtype}"
     show(make_table(title, header, layers))
-    show(report.score_table(about), *report.class_table(model))
-    shown = {**settings, "hidden": ",".join(map(str, settings["hidden"])) or "none"}
-    show(report.training_text(about))
-    show("Settings: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items()))
-    show("Made with " + ", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+    show(*report.score_table(model), *report.class_table(model), report.training_text(about))
+    settings["hidden"] = ",".join(map(str, settings["hidden"])) or "none"
+    pairs = (f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
+    show(f"Settings: {', '.join(pairs)}")
+    versions = (f"{name} {version}" for name, version in about["versions"].items())
+    show(f"Made with {', '.join(versions)}")
 
 
 def shortened(values: list[Any], most: int = 20) -> str:

@@ -1,7 +1,7 @@
-"""The file of `chainrule train`: network, preprocessing and what is known about both, in safetensors.
+"""The file of `chainrule train`, safetensors: network, preprocessing, what is known about both.
 
-    tensors    the network's parameters; "preprocessing", the bytes of skops as uint8
-    metadata   "format", "version"; "network" and "table", JSON
+tensors    the network's parameters; "preprocessing", the bytes of skops as uint8
+metadata   "format", "version"; "network" and "table", JSON
 """
 
 import json
@@ -22,7 +22,7 @@ from chainrule.checkpoint import (
     read_safetensors,
     write_safetensors,
 )
-from chainrule.cli.console import InputError, names, one_line
+from chainrule.cli.console import InputError, one_line
 from chainrule.cli.features import KINDS, Feature
 from chainrule.cli.preprocessing import (
     dump_preprocessing,
@@ -53,21 +53,18 @@ class TableModel:
     about: dict[str, Any] = field(default_factory=dict)
 
     def output(self, table: Table) -> NDArray[Any]:
-        """The network's output (m, n_outputs). Raises InputError if columns are missing."""
-        absent = [f.name for f in self.features if f.name not in table.frame.columns]
-        table.check_names([name for name in absent if name in table.unsupported])
-        if absent:
-            what = f"column {absent[0]!r} is" if len(absent) == 1 else f"columns {names(absent)} are"
-            raise InputError(f"{table.path}: {what} missing; the model was trained with it"[:None])
+        """The network's output (m, n_outputs). Raises InputError if the columns do not fit."""
         frame = feature_frame(table, self.features)
         return self.network.predict(transform(self.preprocessing, frame))
 
     def predict(self, table: Table, probabilities: bool = True) -> pd.DataFrame:
         """A row per row of the table: "prediction" and, for classes, "probability_..." of each."""
         output = self.output(table)
-        columns: dict[str, Any] = {"prediction": self.target.decode(output)}
+        columns: dict[str, Any] = {"prediction": self.target.decode(output).tolist()}
         if self.target.classes and probabilities:
-            for label, p in zip(self.target.classes, self.target.probabilities(output).T, strict=True):
+            for label, p in zip(
+                self.target.classes, self.target.probabilities(output).T, strict=True
+            ):
                 columns[f"probability_{label}"] = p
         return pd.DataFrame(columns, index=table.frame.index)
 

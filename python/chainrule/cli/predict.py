@@ -28,7 +28,7 @@ def predict(
         cr.set_num_threads(threads)
     model = load_model(model_path)
     categories = [feature.name for feature in model.features if feature.kind == "category"]
-    table = read_table(data, "X", categories)
+    table = read_table(data, text=categories)
     predictions = model.predict(table, probabilities)
     if with_data:
         both = [name for name in predictions.columns if name in table.frame.columns]
@@ -46,7 +46,9 @@ def write(predictions: pd.DataFrame, output: Path | None) -> None:
             predictions.to_parquet(output, index=False)
         else:
             separator = "\t" if suffix == ".tsv" else ","
-            predictions.to_csv(output or sys.stdout, index=False, sep=separator, lineterminator="\n")
+            predictions.to_csv(
+                output or sys.stdout, index=False, sep=separator, lineterminator="\n"
+            )
     except BrokenPipeError:
         raise
     except OSError as error:

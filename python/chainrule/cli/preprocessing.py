@@ -1,4 +1,4 @@
-"""From columns to the numbers a network takes: scikit-learn's transformers, fitted on training rows.
+"""From columns to a network's input: scikit-learn's transformers, fitted on the training rows.
 
     number     missing -> median; mean 0, standard deviation 1; a column that tells missing rows
     boolean    the same, as 0 and 1
@@ -28,12 +28,13 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from chainrule.cli.console import InputError, note, one_line, warning
+from chainrule.cli.console import InputError, names, note, one_line, warning
 from chainrule.cli.features import MAX_CATEGORIES, Feature, as_kind
 from chainrule.cli.tables import Table
 
-# Besides scikit-learn's own types, NumPy's and Python's plain ones: the dtype of imputed columns.
-TRUSTED = ["numpy.dtype"]
+# What the preprocessing holds besides the types that skops trusts anyway (scikit-learn's estimators,
+# NumPy's arrays, plain Python): the dtype of imputed columns; in scikit-learn 1.6, a list of columns.
+TRUSTED = ["numpy.dtype", "sklearn.compose._column_transformer._RemainderColsList"]
 
 LARGEST = 1e100  # beyond it a number counts as missing: its square would overflow float64
 # Training rows stay within sqrt(m) standard deviations; a new row may not overflow float32.
@@ -41,7 +42,16 @@ MOST_DEVIATIONS = 1e4
 
 
 def feature_frame(table: Table, features: Sequence[Feature]) -> pd.DataFrame:
-    """One column per number, named "number:...", and one per category, "category:..."."""
+    """One column per number, named "number:...", and one per category, "category:...".
+
+    Raises InputError if columns are missing or of another kind.
+    """
+    names_there = {*table.frame.columns, *table.unsupported}
+    absent = [feature.name for feature in features if feature.name not in names_there]
+    if absent:
+        what = f"column {absent[0]!r} is" if len(absent) == 1 else f"columns {names(absent)} are"
+        raise InputError(f"{table.path}: {what} missing, which the model needs")
+    table.check_names([feature.name for feature in features])
     columns: dict[str, Any] = {}
     for feature in features:
         values = as_kind(table, feature)
@@ -56,7 +66,7 @@ def feature_frame(table: Table, features: Sequence[Feature]) -> pd.DataFrame:
 
 
 def _finite(table: Table, name: str, values: pd.Series) -> NDArray[np.float64]:
-    numbers = values.astype(np.float64).to_numpy(copy=True)
+    numbers: NDArray[np.float64] = values.astype(np.float64).to_numpy(copy=True)
     huge = np.abs(numbers) > LARGEST
     if huge.any():
         row = int(huge.argmax()) + 1
@@ -95,7 +105,7 @@ def fit_preprocessing(frame: pd.DataFrame) -> ColumnTransformer:
         ("categories", encode, categories),
     ]
     used = [transformer for transformer in transformers if transformer[2]]
-    return ColumnTransformer(used, verbose_feature_names_out=False).fit(frame)
+    return ColumnTransformer(used).fit(frame)
 
 
 def transform(preprocessing: ColumnTransformer, frame: pd.DataFrame) -> NDArray[np.float32]:
@@ -120,7 +130,9 @@ def dump_preprocessing(preprocessing: ColumnTransformer) -> NDArray[np.uint8]:
 
     def renumber(text: str) -> str:
         text = re.sub(r'(?<="__id__": )\d+', lambda match: order[match[0]], text)
-        return re.sub(r'\b(\d+)(?=\.(npy|npz)\b)', lambda match: order.get(match[0], match[0]), text)
+        return re.sub(
+            r"\b(\d+)(?=\.(npy|npz)\b)", lambda match: order.get(match[0], match[0]), text
+        )
 
     parts = {renumber(name): source.read(name) for name in source.namelist()}
     parts["schema.json"] = json.dumps(json.loads(renumber(schema))).encode()
@@ -133,14 +145,16 @@ def dump_preprocessing(preprocessing: ColumnTransformer) -> NDArray[np.uint8]:
 
 
 def load_preprocessing(data: NDArray[np.uint8], made_with: str) -> ColumnTransformer:
-    """The preprocessing in these bytes, made with this version of scikit-learn; or an InputError."""
+    """The preprocessing in these bytes, `made_with` a version of scikit-learn; or InputError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the versions differ is said below
             loaded = skops.io.loads(np.asarray(data, np.uint8).tobytes(), trusted=TRUSTED)
     except Exception as error:  # whatever a damaged, foreign or hostile file makes skops raise
         versions = f"made with scikit-learn {made_with}, here is {sklearn.__version__}"
-        raise InputError(f"the preprocessing cannot be read ({versions}): {one_line(error)}") from None
+        raise InputError(
+            f"the preprocessing cannot be read ({versions}): {one_line(error)}"
+        ) from None
     if not isinstance(loaded, ColumnTransformer):
         raise InputError(f"the preprocessing is a {type(loaded).__name__}, not a ColumnTransformer")
     if made_with.split(".")[:2] != sklearn.__version__.split(".")[:2]:

@@ -13,21 +13,22 @@ PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 MOST_CLASSES = 30  # rows of the table of classes
 
 
-def results(model: TableModel) -> None:
+def results(model: TableModel, seconds: float) -> None:
     """The table of results of a training, and that of the classes."""
-    about, target = model.about, model.target
-    shape = layers_text(model)
-    show(f"{target.task.capitalize()} of {target.name!r}: {shape}", training_text(about))
-    show(score_table(about), *class_table(model))
+    target = model.target
+    show(f"{target.task.capitalize()} of {target.name!r}: {layers_text(model)}")
+    show(training_text(model.about, seconds), *score_table(model), *class_table(model))
 
 
-def training_text(about: Mapping[str, Any]) -> str:
+def training_text(about: Mapping[str, Any], seconds: float | None = None) -> str:
     """How the training went, in a sentence."""
     training = about["training"]
-    text = f"{count(training['epochs'], 'epoch')} in {training['seconds']:.2f} s"
+    text = f"Trained for {count(training['epochs'], 'epoch')}"
+    if seconds is not None:
+        text += f" in {seconds:.2f} s"
     if training["best_epoch"] is not None:
-        text += f", the weights are those of epoch {training['best_epoch']}"
-        text += " (early stopping)" if training["stopped_early"] else " (no early stop)"
+        text += f"; kept the weights after {training['best_epoch']}"
+        text += " (early stopping)" if training["stopped_early"] else ""
     return text
 
 
@@ -41,16 +42,15 @@ def layers_text(model: TableModel) -> str:
     return f"{' - '.join(parts)}, {count(net.n_parameters, 'parameter')}"
 
 
-def score_table(about: Mapping[str, Any]) -> Any:
-    """The scores of training, validation, test and baseline, a row each."""
-    parts = dict(about["scores"])
-    base = about["baseline"]
-    parts[f"{base['name']} ({base['part']})"] = base["scores"]
+def score_table(model: TableModel) -> list[Any]:
+    """The scores of training, validation, test and baseline, a row each; what baseline means."""
+    base = model.about["baseline"]
+    parts = {**model.about["scores"], "baseline": base["scores"]}
+    always = "the mean" if model.target.task == "regression" else "the most frequent class"
+    meaning = f"Baseline: {always} of the training rows, for all {base['part']} rows"
     keys = [key for key in HEADINGS if any(key in values for values in parts.values())]
-    rows = [
-        [part, *(cell(key, values.get(key)) for key in keys)] for part, values in parts.items()
-    ]
-    return make_table("Results", ["", *(HEADINGS[key] for key in keys)], rows)
+    rows = [[part, *(cell(key, values.get(key)) for key in keys)] for part, values in parts.items()]
+    return [make_table("Results", ["", *(HEADINGS[key] for key in keys)], rows), meaning]
 
 
 def class_table(model: TableModel) -> list[Any]:
@@ -63,7 +63,7 @@ def class_table(model: TableModel) -> list[Any]:
     rows = []
     entries = zip(about["classes"]["scores"], about["class_rows"], strict=True)
     for entry, trained in list(entries)[:MOST_CLASSES]:
-        own = [number(entry[key], 3) for key in ("precision", "recall", "f1")]
+        own = [f"{entry[key]:.3f}" for key in ("precision", "recall", "f1")]
         share = f"{100 * trained / total:.1f} %"
         rows.append([entry["class"], f"{trained:,}", share, f"{entry['rows']:,}", *own])
     header = ["", "training rows", "share", f"{part} rows", "precision", "recall", "F1"]
@@ -76,8 +76,12 @@ def class_table(model: TableModel) -> list[Any]:
 def cell(key: str, value: float | None) -> str:
     if key == "rows":
         return f"{value:,}"
-    if value is not None and key in ("accuracy", "balanced_accuracy"):
+    if value is None:
+        return "-"
+    if key in ("accuracy", "balanced_accuracy"):
         return f"{100 * value:.2f} %"
+    if key in ("log_loss", "roc_auc", "r2"):
+        return f"{round(value, 4) + 0.0:.4f}"  # never -0.0000
     return number(value)
 
 
@@ -85,11 +89,13 @@ def saved(path: Path) -> None:
     show(f"Saved {path} ({path.stat().st_size / 1024:,.0f} KiB)")
 
 
-def picture(history: History, path: Path, title: str) -> None:
-    """Writes the learning curve. Raises InputError if the file cannot be written."""
+def picture(history: History, path: Path, title: str, without: str = "") -> None:
+    """Writes the learning curve, without one of the metrics. InputError if that cannot be done."""
     from chainrule.plots import plot_history
 
+    hidden = {without, f"val_{without}"}
+    shown = History({key: epoch[key] for key in epoch if key not in hidden} for epoch in history)
     try:
-        plot_history(history, path, title)
+        plot_history(shown, path, title)
     except OSError as error:
         raise InputError(f"--picture {path}: {error.strerror or error}") from None

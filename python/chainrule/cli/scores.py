@@ -16,9 +16,9 @@ HEADINGS = {
     "rows": "rows",
     "log_loss": "log loss",
     "accuracy": "accuracy",
-    "balanced_accuracy": "balanced acc.",
+    "balanced_accuracy": "balanced",
     "roc_auc": "ROC AUC",
-    "r2": "R²",
+    "r2": "R2",
     "mean_absolute_error": "mean abs. error",
     "root_mean_squared_error": "root mean sq. error",
 }
@@ -64,11 +64,10 @@ def class_scores(target: Target, y: NDArray[Any], output: NDArray[Any]) -> list[
     ]
 
 
-def baseline(target: Target, y_train: NDArray[Any], y: NDArray[Any]) -> tuple[str, Scores]:
-    """What it is and how it scores on y: the training rows' class shares, or their mean."""
+def baseline(target: Target, y_train: NDArray[Any], y: NDArray[Any]) -> Scores:
+    """How the class shares of the training rows, or their mean, score on y."""
     if target.task == "regression":
-        output = np.zeros((len(y), 1))  # the mean, standardized
-        return "mean of training rows", scores(target, y, output)
+        return scores(target, y, np.zeros((len(y), 1)))  # the mean, standardized
     shares = np.bincount(y_train, minlength=len(target.classes)) / len(y_train)
     output = np.tile(shares if target.n_outputs > 1 else shares[1:], (len(y), 1))
-    return "most frequent class", scores(target, y, output)
+    return scores(target, y, output)

@@ -7,9 +7,9 @@ A column of `Table.frame` has one of these dtypes:
     category   object with str and None
     time       datetime64, UTC where the file told a time zone; missing is NaT
 
-CSV: UTF-8, the first row names the columns, the separator (, ; tab |) is seen from that row. Text is
-stripped of white space around it; empty fields, NA, NaN, null, N/A and ? are missing. Every row must
-have as many fields as the first. A file may be compressed (.csv.gz, .csv.bz2, .csv.zst).
+CSV: UTF-8, the first row names the columns, the separator (, ; tab |) is seen from that row. Text
+is stripped of white space around it; empty fields, NA, NaN, null, N/A and ? are missing. Every row
+must have as many fields as the first. A file may be compressed (.csv.gz, .csv.bz2, .csv.zst).
 
 NPZ: an array (m,) is a column of its name, an array (m, n) named X is the columns X[0] .. X[n-1];
 further dimensions are flattened. Arrays with another number of rows than the target are left out.
@@ -128,6 +128,8 @@ def _values(column: pa.ChunkedArray) -> pd.Series | None:
         return pd.Series(np.full(len(column), np.nan))
     if types.is_decimal(kind):
         column = pc.cast(column, pa.float64())
+    if types.is_float16(kind):  # which older versions of pyarrow do not cast
+        return pd.Series(column.to_pandas(), dtype=np.float64)
     if types.is_time(kind):  # seconds since midnight
         microseconds = pc.cast(column, pa.time64("us"), safe=False)
         return pd.Series(pc.cast(microseconds, pa.int64()).to_pandas() / 1e6)
@@ -144,7 +146,7 @@ def _values(column: pa.ChunkedArray) -> pd.Series | None:
 
 def _read_npz(path: Path, target: str | None) -> pd.DataFrame:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
     except Exception as error:  # zipfile, zlib and NumPy each have their own
         raise InputError(f"{path}: not a readable NPZ file: {error}") from None

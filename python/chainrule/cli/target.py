@@ -40,19 +40,21 @@ class Target:
         if kind == "time":
             raise InputError(f"target {name!r} holds dates; expected numbers or classes")
         distinct = values.nunique()
-        if task == "auto":
-            task = "classification" if kind != "number" or _few(values) else "regression"
-            what = f"{count(distinct, 'different value')}, {plural(kind)}"
-            other = "regression" if task == "classification" else "classification"
-            option = f"; --task {other} changes that" if kind == "number" else ""
-            note(f"target {name!r}: {what}: {task}{option}")
         if distinct < 2:
             what = f"is {values.iloc[0]} in all rows" if distinct else "has no values"
             raise InputError(f"target {name!r} {what}: nothing to learn")
+        if task == "auto":
+            task = "classification" if kind != "number" or _few(values) else "regression"
+            what = f"{plural(kind)} with {count(distinct, 'different value')}"
+            other = "regression" if task == "classification" else "classification"
+            option = f" (--task {other} changes that)" if kind == "number" else ""
+            note(f"target {name!r} is {what}: {task}{option}")
         if task == "regression":
             if kind == "category":
                 row, text = values.index[0] + 1, str(values.iloc[0])
-                raise InputError(f"target {name!r}: regression needs numbers, got {text!r} in row {row}")
+                raise InputError(
+                    f"target {name!r}: regression needs numbers, got {text!r} in row {row}"
+                )
             return cls(name, task)
         if distinct > len(values) / 2:
             what = f"{distinct:,} different values in {count(len(values), 'row')}"
@@ -87,7 +89,7 @@ class Target:
         if self.task == "regression":
             if kind_of(values) not in ("number", "boolean"):
                 raise InputError(f"{where}target {self.name!r}: expected numbers")
-            return values.to_numpy(np.float64)
+            return np.asarray(values, np.float64)
         indices = pd.Index(self.classes, dtype=object).get_indexer(pd.Index(values, dtype=object))
         if (indices < 0).any():
             unknown = values[indices < 0].unique()
@@ -108,12 +110,12 @@ class Target:
         return output if self.n_outputs > 1 else np.hstack([1 - output, output])
 
     def decode(self, output: NDArray[Any]) -> NDArray[Any]:
-        """(m,) classes (as objects), or numbers in the target's units, from the network's output."""
+        """(m,) classes, as objects, or numbers in the target's units, from the network's output."""
         if self.task == "regression":
-            return output[:, 0].astype(np.float64) * self.scale + self.mean
-        classes = np.empty(len(self.classes), dtype=object)
+            return np.asarray(output[:, 0], np.float64) * self.scale + self.mean
+        classes: NDArray[Any] = np.empty(len(self.classes), dtype=object)
         classes[:] = self.classes
-        return classes[self.probabilities(output).argmax(axis=1)]
+        return np.asarray(classes[self.probabilities(output).argmax(axis=1)])
 
 
 def present(values: pd.Series) -> "pd.Series[bool]":

@@ -66,12 +66,14 @@ def train(options: Options) -> TableModel:
     target = Target.infer(values, name, options.task)
     chosen = (options.exclude, options.keep, options.category)
     features = choose_features(table, name, *chosen)
-    test = None
-    if options.test is not None:
-        texts = [f.name for f in features if f.kind == "category"]
-        test = labelled(read_table(options.test, name, texts), name)
-
     frame, y = feature_frame(table, features), target.encode(values)
+    if options.test is not None:  # read early: what is wrong with it should not cost a training
+        texts = [f.name for f in features if f.kind == "category"]
+        texts += [name] if any(isinstance(label, str) for label in target.classes) else []
+        test, test_values = labelled(read_table(options.test, name, texts), name)
+        test_frame = feature_frame(test, features)
+        y_test = target.encode(test_values, f"{options.test}: ")
+
     fit_rows, check_rows = split(y, options.validation, options.seed, target.task)
     target = target.scaled(y[fit_rows].astype(np.float64))
     preprocessing = fit_preprocessing(frame.iloc[fit_rows])
@@ -84,28 +86,31 @@ def train(options: Options) -> TableModel:
     parts = {"training": fit_rows, "validation": check_rows}
     X_parts = {part: Z[rows] for part, rows in parts.items() if len(rows)}
     y_parts = {part: y[rows] for part, rows in parts.items() if len(rows)}
+    start = time.perf_counter()
     training = fit(net, target, X_parts, y_parts, options)
+    seconds = time.perf_counter() - start
 
+    if options.test is not None:
+        X_parts["test"], y_parts["test"] = transform(preprocessing, test_frame), y_test
     outputs = {part: net.predict(X) for part, X in X_parts.items()}
-    if test is not None:
-        outputs["test"] = model.output(test[0])
-        y_parts["test"] = target.encode(test[1], f"{options.test}: ")
     last = list(outputs)[-1]  # the rows that are the fairest judges
-    reference = baseline(target, y_parts["training"], y_parts[last])
     results = {part: scores(target, y_parts[part], output) for part, output in outputs.items()}
     model.about = {
         "versions": {"chainrule": cr.__version__, "scikit-learn": sklearn.__version__},
         "settings": settings(options, training["batch_size"]),
         "training": training,
         "scores": results,
-        "baseline": {"name": reference[0], "part": last, "scores": reference[1]},
+        "baseline": {"part": last, "scores": baseline(target, y_parts["training"], y_parts[last])},
     }
     if target.task == "classification":
         counts = np.bincount(y_parts["training"], minlength=len(target.classes))
         model.about["class_rows"] = [int(n) for n in counts]
-        model.about["classes"] = {"part": last, "scores": class_scores(target, y_parts[last], outputs[last])}
+        model.about["classes"] = {
+            "part": last,
+            "scores": class_scores(target, y_parts[last], outputs[last]),
+        }
     if not options.quiet:
-        report.results(model)
+        report.results(model, seconds)
     try:
         save_model(model, options.output)
     except OSError as error:
@@ -124,7 +129,9 @@ def parse_hidden(text: str) -> list[int]:
     except ValueError:
         sizes = [0]
     if not all(1 <= size <= 65536 for size in sizes):
-        raise InputError(f"--hidden: expected sizes from 1 to 65536 such as 128,64, or none, got {text!r}")
+        raise InputError(
+            f"--hidden: expected sizes from 1 to 65536 such as 128,64, or none, got {text!r}"
+        )
     return sizes
 
 
@@ -133,7 +140,9 @@ def default_target(path: Path) -> str:
     if path.suffix.lower() == ".npz":
         return "y"
     columns = list(read_table(path).frame.columns)
-    raise InputError(f"--target: name the column to predict, one of {', '.join(map(repr, columns))}")
+    raise InputError(
+        f"--target: name the column to predict, one of {', '.join(map(repr, columns))}"
+    )
 
 
 def labelled(table: Table, name: str) -> tuple[Table, pd.Series]:
@@ -170,7 +179,10 @@ def split(y: Array, share: float, seed: int, task: str) -> tuple[Array, Array]:
             warning("too few rows for validation with every class; the split is plainly random")
             strata, alone = None, np.zeros(len(y), dtype=bool)
     fit_rows, check_rows = train_test_split(
-        rows[~alone], test_size=max(1, round(share * len(rows[~alone]))), random_state=seed, stratify=strata
+        rows[~alone],
+        test_size=max(1, round(share * len(rows[~alone]))),
+        random_state=seed,
+        stratify=strata,
     )
     return np.concatenate([fit_rows, rows[alone]]), check_rows
 
@@ -189,12 +201,12 @@ def fit(
     """Trains the network; returns what `chainrule info` tells of it."""
     rows = len(X["training"])
     batch_size = min(options.batch_size or auto_batch_size(rows), rows)
-    metrics: list[Any] = [cr.Metric("mean_squared_error", mean_squared_error), "r2"]
-    if target.task == "classification":
-        metrics = ["log_loss", "accuracy"]
-    # Not "val_loss", which the penalty of l2 is a part of.
-    monitor = f"val_{getattr(metrics[0], 'name', metrics[0])}"
-    stopping = cr.EarlyStopping(options.patience, monitor, larger_is_better=False)
+    # "val_loss" is not watched, for the penalty of l2 is a part of it.
+    metrics: list[Any] = ["log_loss", "accuracy"]
+    watched = "log_loss"
+    if target.task == "regression":
+        watched, metrics = "mean_squared_error", [mean_squared_error, "r2"]
+    stopping = cr.EarlyStopping(options.patience, f"val_{watched}", larger_is_better=False)
     validation = None
     callbacks: list[cr.Callback] = []
     if sys.stderr.isatty() and not options.quiet:
@@ -210,7 +222,6 @@ def fit(
         metrics=metrics,
         l2=options.l2,
     )
-    start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a cost that is not finite: see below
         history = trainer.fit(
@@ -221,19 +232,17 @@ def fit(
             validation_data=validation,
             callbacks=callbacks,
         )
-    seconds = time.perf_counter() - start
     if not np.isfinite(history["loss"][-1]) and stopping.best is None:
         rate = options.learning_rate
         raise InputError(f"training diverged; try a smaller --learning-rate than {rate:g}")
     if options.picture is not None:
-        report.picture(history, options.picture, f"{options.data.name}: {target.name}")
+        title = f"{options.data.name}: {target.name}"
+        report.picture(history, options.picture, title, without=watched)
     return {
         "epochs": len(history),
         "best_epoch": None if stopping.best_epoch is None else stopping.best_epoch + 1,
         "stopped_early": trainer.stop_reason is not None,
         "batch_size": batch_size,
-        "seconds": round(seconds, 3),
-        "parameters": net.n_parameters,
     }
 
 

@@ -8,7 +8,6 @@ gradients always have the course's shapes.
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 # l is the number of a layer, as in the course.
-# ruff: noqa: E741
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias

@@ -19,7 +19,6 @@ enters.
 """
 
 # l is the number of a layer, as in the course.
-# ruff: noqa: E741
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
