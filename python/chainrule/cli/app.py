@@ -97,13 +97,11 @@ def train(
     ],
     target: Annotated[
         str | None,
-        typer.Option(
-            "--target", "-t", help="The column to predict; y for NPZ.", show_default=False
-        ),
+        typer.Option("--target", "-t", metavar="COLUMN", help="What to predict; y for NPZ."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The model file, by default DATA.safetensors."),
+        typer.Option("--output", "-o", help="The model file; else DATA's name with .safetensors."),
     ] = None,
     task: Annotated[
         Task,
@@ -116,16 +114,17 @@ def train(
         Path | None, typer.Option(help="Another table, to test the trained model on.")
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(help="A column that is no feature; may be repeated.")
+        list[str] | None, typer.Option(metavar="COLUMN", help="Not a feature; may be repeated.")
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option(help="A column to use though it seems useless; may be repeated."),
+        typer.Option(metavar="COLUMN", help="Use it though it seems useless; may be repeated."),
     ] = None,
     category: Annotated[
         list[str] | None,
         typer.Option(
-            help="A column of numbers that are names, such as postcodes; may be repeated."
+            metavar="COLUMN",
+            help="Numbers that are names, such as postcodes; may be repeated.",
         ),
     ] = None,
     hidden: Annotated[str, typer.Option(help="Sizes of the hidden layers, or none.")] = "128,64",
@@ -159,13 +158,13 @@ def train(
         raise InputError(f"--l2: expected a number >= 0, got {l2:g}")
     if validation != validation:
         raise InputError("--validation: expected a number from 0 to 0.9, got nan")
-    from chainrule.cli.train import Options
+    from chainrule.cli.options import Options
     from chainrule.cli.train import train as command
 
     options = Options(
         data=data,
         target=target,
-        output=output or Path(f"{data.name.split('.')[0] or 'model'}.safetensors"),
+        output=output,
         task=task.value,
         test=test,
         exclude=tuple(exclude or ()),

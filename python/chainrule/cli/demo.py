@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 import chainrule as cr
 from chainrule import reference
 from chainrule.cli import report
-from chainrule.cli.console import check_output, make_table, show
+from chainrule.cli.console import make_table, show
 
 Array = NDArray[Any]
 
@@ -29,7 +29,7 @@ LONGEST = 60.0  # seconds for the reference; beyond, one epoch is timed and scal
 
 def demo(picture: Path, epochs: int, seed: int, compare: bool, threads: int | None) -> None:
     """Trains, times, prints a table and writes the learning curve."""
-    check_output("--picture", picture, report.PICTURES, [])
+    report.check_picture(picture)
     if threads is not None:
         cr.set_num_threads(threads)
     X, y = load_digits(return_X_y=True)
@@ -69,7 +69,7 @@ def demo(picture: Path, epochs: int, seed: int, compare: bool, threads: int | No
         row, lines = compare_with_numpy(first, X_train, y_train, X_test, y_test, history, schedule)
         rows.append(row)
     show(make_table("", ["", "test accuracy", "seconds of training"], rows), *lines)
-    cr.plot_history(history, picture, "Handwritten digits (validation: the test data)")
+    report.picture(history, picture, "Handwritten digits (validation: the test data)")
     show(f"Learning curve: {picture}")
 
 

@@ -32,8 +32,8 @@ from chainrule.cli.console import InputError, names, note, one_line, warning
 from chainrule.cli.features import MAX_CATEGORIES, Feature, as_kind
 from chainrule.cli.tables import Table
 
-# What the preprocessing holds besides the types that skops trusts anyway (scikit-learn's estimators,
-# NumPy's arrays, plain Python): the dtype of imputed columns; in scikit-learn 1.6, a list of columns.
+# Besides what skops trusts anyway (scikit-learn's estimators, NumPy's arrays, plain Python): the
+# dtype of imputed columns and, in scikit-learn 1.6, a list of columns.
 TRUSTED = ["numpy.dtype", "sklearn.compose._column_transformer._RemainderColsList"]
 
 LARGEST = 1e100  # beyond it a number counts as missing: its square would overflow float64

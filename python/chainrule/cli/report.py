@@ -1,10 +1,10 @@
 """What the commands print about a model: standard output, in tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule.cli.console import InputError, count, make_table, number, show
+from chainrule.cli.console import InputError, check_output, count, make_table, number, show
 from chainrule.cli.model_file import TableModel
 from chainrule.cli.scores import HEADINGS
 from chainrule.history import History
@@ -87,6 +87,13 @@ def cell(key: str, value: float | None) -> str:
 
 def saved(path: Path) -> None:
     show(f"Saved {path} ({path.stat().st_size / 1024:,.0f} KiB)")
+
+
+def check_picture(path: Path, inputs: Sequence[Path] = ()) -> None:
+    """Refuses, before any work, a picture that could not be drawn or written."""
+    import matplotlib  # noqa: F401
+
+    check_output("--picture", path, PICTURES, inputs)
 
 
 def picture(history: History, path: Path, title: str, without: str = "") -> None:

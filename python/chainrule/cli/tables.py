@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from chainrule.cli.console import InputError, names, note
 from chainrule.cli.csv_files import read_csv
 
-SUFFIXES = ".csv, .tsv, .txt, .parquet, .pq or .npz"
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".npz")
 COMPRESSED = (".gz", ".bz2", ".zst")
 
 
@@ -74,8 +74,9 @@ def read_table(path: Path, target: str | None = None, text: Collection[str] = ()
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a directory, not a file")
-    if kind not in (".csv", ".tsv", ".txt", ".parquet", ".pq", ".npz"):
-        raise InputError(f"{path}: unknown kind of table; expected a name ending in {SUFFIXES}")
+    if kind not in SUFFIXES:
+        expected = f"a name ending in one of {', '.join(SUFFIXES)}"
+        raise InputError(f"{path}: unknown kind of table; expected {expected}")
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty")
