@@ -1,0 +1,1 @@
+"""Benchmarks; no part of the installed package. Start with README.md."""

@@ -12,8 +12,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEM = Path("/sys/devices/system/cpu")
-ISA_FLAGS = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512dq", "avx512bw", "avx512vl")
-ISA_FLAGS += ("avx512_bf16", "amx_tile", "asimd", "sve", "sve2")
+ISA_FLAGS = (
+    *("sse4_2", "avx", "avx2", "fma", "f16c"),
+    *("avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512_bf16", "amx_tile"),
+    *("asimd", "sve", "sve2"),
+)
 LIBRARIES = ("numpy", "scipy", "threadpoolctl")
 
 

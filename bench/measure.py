@@ -128,15 +128,16 @@ def _round(
 
     before = measured_peak()
     for name, remote in list(remotes.items()):
-        result = measured[name]
+        result, reply = measured[name], None
         with _failures_noted(result, remotes):
             reply = remote.ask("time", epochs=result.epochs)
-            after = measured_peak()
-            steps = result.epochs * case.steps_per_epoch
-            result.step_seconds.append(reply["seconds"] / steps)
-            result.busy.append(reply["busy"])
-            result.peaks.append((before + after) / 2)
-            before = after
+        if reply is None:
+            continue
+        after = measured_peak()
+        result.step_seconds.append(reply["seconds"] / (result.epochs * case.steps_per_epoch))
+        result.busy.append(reply["busy"])
+        result.peaks.append((before + after) / 2)
+        before = after
 
 
 @contextmanager

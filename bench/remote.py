@@ -22,8 +22,10 @@ from bench.cases import Case
 
 WORKER = Path(__file__).with_name("worker.py")
 # Settings of the caller's shell that would make the comparison unequal.
-DROPPED = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "XLA_", "JAX_")
-DROPPED += ("TORCH", "PYTORCH_")
+DROPPED = (
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_"),
+    *("XLA_", "JAX_", "TORCH", "PYTORCH_"),
+)
 
 
 class WorkerError(RuntimeError):
@@ -71,6 +73,7 @@ class Remote:
             stdout=subprocess.PIPE,
             stderr=log if log is not None else subprocess.DEVNULL,
             env=worker_environment(os.environ, len(cpus), dtype, self._scratch),
+            start_new_session=True,  # Ctrl-C reaches the driver alone, which then closes this
         )
 
     def ask(self, do: str, timeout: float = 900.0, **request: Any) -> dict[str, Any]:
@@ -90,7 +93,8 @@ class Remote:
 
     def close(self) -> None:
         """Ends the worker; it gets two seconds to do so by itself."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             self.process.stdin.close()
             self.process.wait(2.0)

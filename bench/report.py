@@ -1,4 +1,5 @@
-"""Rows as text. As a program: `python bench/report.py FILE` prints the Markdown of a --json file."""
+"""Rows as text. As a program, `python bench/report.py FILE`: a --json file as Markdown,
+a summary first."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from bench.machine import machine_line
+from bench.peers import OURS
 from bench.rows import quartiles, warnings_of
 
 Row = dict[str, Any]
-HEADER = ("peer", "step", "quartiles", "GFLOP/s", "of peak", "x fastest peer", "loss", "compiling")
+HEADER = ("peer", "step", "quartiles", "GFLOP/s", "of peak", "x fastest peer", "loss", "warm-up")
 
 
 def duration(seconds: float) -> str:
@@ -27,22 +29,25 @@ def duration(seconds: float) -> str:
     raise AssertionError("unreachable")
 
 
+def two_digits(value: float) -> str:
+    """2.63, 0.17, 0.0084."""
+    return f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
+
+
 def cells(row: Row) -> tuple[str, ...]:
-    """The columns of HEADER."""
-    if "seconds" not in row:
-        return (row["peer"], row["status"], *[""] * (len(HEADER) - 2))
-    seconds, ratio, share = row["seconds"], row["to_fastest_peer"], row["share_of_peak"]
-    middle = ""
+    """The columns of HEADER, for a row with numbers."""
+    seconds, share = row["seconds"], row["share_of_peak"]
+    ratio = row["to_fastest_peer"]
     if ratio is not None:
-        middle = f"{ratio['median']:.2f} ({ratio['q1']:.2f}-{ratio['q3']:.2f})"
+        low, middle, high = (two_digits(ratio[key]) for key in ("q1", "median", "q3"))
     compiling = row["setup"]["compile_seconds"]
     return (
         row["peer"],
         duration(seconds["median"]),
         f"{duration(seconds['q1'])} - {duration(seconds['q3'])}",
         f"{row['gflops']:.3g}",
-        "" if share is None else f"{share:.1%}",
-        middle,
+        "" if share is None else f"{100 * share:.2g} %",
+        "" if ratio is None else f"{middle} ({low}-{high})",
         f"{row['setup']['loss']['after']:.5f}",
         duration(compiling) if compiling >= 0.05 else "",
     )
@@ -68,15 +73,14 @@ def case_line(rows: list[Row]) -> str:
 
 def text_table(rows: list[Row]) -> str:
     """The rows of one case, for a terminal."""
-    table = [HEADER, *(cells(row) for row in rows)]
-    spans = [cell for line in table[1:] for cell in line[1:2] if not line[2]]
-    compared = [[c if c not in spans else "" for c in line] for line in table]
-    widths = [max(len(line[i]) for line in compared) for i in range(len(HEADER))]
+    table = [HEADER, *(cells(row) for row in rows if "seconds" in row)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(HEADER))]
     lines = [case_line(rows)]
     for line in table:
         padded = [line[0].ljust(widths[0])]
         padded += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         lines.append(("  " + "  ".join(padded)).rstrip())
+    lines += [f"  {row['peer']}: {row['status']}" for row in rows if "seconds" not in row]
     lines += [f"  ! {warning}" for warning in warnings_of(rows)]
     return "\n".join(lines)
 
@@ -85,9 +89,26 @@ def markdown_table(rows: list[Row]) -> str:
     """The rows of one case, for a document."""
     lines = [case_line(rows), "", "| " + " | ".join(HEADER) + " |"]
     lines.append("| --- |" + " ---: |" * (len(HEADER) - 1))
-    lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
-    lines += ["", *(f"* {warning}" for warning in warnings_of(rows))]
+    lines += ["| " + " | ".join(cells(row)) + " |" for row in rows if "seconds" in row]
+    notes = [f"{row['peer']}: {row['status']}" for row in rows if "seconds" not in row]
+    lines += ["", *(f"* {note}" for note in [*notes, *warnings_of(rows)])]
     return "\n".join(lines).rstrip()
+
+
+def markdown_summary(rows: list[Row]) -> str:
+    """A line per case and number of threads: the step of each peer, and how chainrule stands."""
+    names = list(dict.fromkeys(row["peer"] for row in rows))
+    header = ["case", "threads", *names, f"{OURS}: of peak", "x fastest peer", "others busy"]
+    lines = ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
+    for group in by_case(rows):
+        found = {row["peer"]: row for row in group if "seconds" in row}
+        line = [group[0]["case"]["name"], str(group[0]["threads"])]
+        line += [duration(found[n]["seconds"]["median"]) if n in found else "" for n in names]
+        line += cells(found[OURS])[4:6] if OURS in found else ("", "")
+        others = group[0]["others_busy"]
+        line.append("" if others is None else f"{others:.0%}")
+        lines.append("| " + " | ".join(line) + " |")
+    return "\n".join(lines)
 
 
 def by_case(rows: list[Row]) -> list[list[Row]]:
@@ -103,15 +124,16 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python bench/report.py FILE")
     rows = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
-    previous = None
-    for group in by_case(rows):
-        first = group[0]
+    runs: dict[str, list[Row]] = {}
+    for row in rows:
+        runs.setdefault(row["date"], []).append(row)
+    for run in runs.values():
+        first = run[0]
         commit = (first["commit"] or "no commit")[:12] + (" + changes" if first["dirty"] else "")
-        heading = f"{machine_line(first['machine'])}. {first['date']}, {commit}."
-        if heading != previous:
-            print(heading + "\n")
-            previous = heading
-        print(markdown_table(group) + "\n")
+        print(f"{machine_line(first['machine'])}. {first['date']}, {commit}.\n")
+        print(markdown_summary(run) + "\n")
+        for group in by_case(run):
+            print(markdown_table(group) + "\n")
 
 
 if __name__ == "__main__":

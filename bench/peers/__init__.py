@@ -22,8 +22,8 @@ class PeerInfo:
 
 OURS = "chainrule"
 PEERS = (
-    PeerInfo(OURS, "with_chainrule", ("chainrule", "chainrule._core"), ("chainrule",)),
-    PeerInfo("numpy", "with_numpy", ("chainrule.reference",), ("numpy",)),
+    PeerInfo(OURS, "with_chainrule", ("chainrule",), ("chainrule",)),
+    PeerInfo("numpy", "with_numpy", ("chainrule",), ("numpy",)),
     PeerInfo("sklearn", "with_sklearn", ("sklearn",), ("scikit-learn",)),
     PeerInfo("torch", "with_torch", ("torch",), ("torch",)),
     PeerInfo("torch-compile", "with_torch_compile", ("torch",), ("torch",)),
@@ -41,11 +41,8 @@ def find_peers(names: list[str] | None) -> list[PeerInfo]:
 
 
 def is_installed(peer: PeerInfo) -> bool:
-    """Whether all its imports are found; nothing but their parent packages is loaded."""
-    try:
-        return all(find_spec(name) is not None for name in peer.imports)
-    except ImportError:
-        return False
+    """Whether all its imports are found; nothing is loaded."""
+    return all(find_spec(name) is not None for name in peer.imports)
 
 
 def versions(peer: PeerInfo) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import jax
@@ -33,7 +34,8 @@ def _step(carry: Tree, X: jax.Array, y: jax.Array) -> tuple[Tree, jax.Array]:
     t = t + 1
     m = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, grads)
     v = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, grads)
-    scale_m, scale_v = 1 / (1 - BETA1**t), 1 / (1 - BETA2**t)
+    # 1 / (1 - beta^t), without the cancellation that float32 suffers at t = 1
+    scale_m, scale_v = (-1 / jnp.expm1(t * log(beta)) for beta in (BETA1, BETA2))
     parameters = jax.tree.map(
         lambda w, m, v: w - LEARNING_RATE * (m * scale_m) / (jnp.sqrt(v * scale_v) + EPSILON),
         parameters,

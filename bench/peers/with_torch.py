@@ -24,10 +24,8 @@ class Trained:
         if case.is_binary:
             self.Y = self.Y.to(self.X.dtype).reshape(-1, 1)
             self.loss = torch.nn.BCEWithLogitsLoss()
-        modules: list[torch.nn.Module] = []
-        for n_in, n_out in pairwise(case.sizes):
-            modules += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
-        self.linears = modules[::2]
+        self.linears = [torch.nn.Linear(n_in, n_out) for n_in, n_out in pairwise(case.sizes)]
+        modules = [module for linear in self.linears for module in (linear, torch.nn.ReLU())]
         self.model = torch.nn.Sequential(*modules[:-1])
         self.optimizer = self._optimizer(fused=True)
         self.forward: Any = self._forward
