@@ -37,17 +37,40 @@ static void add_column_sums(index_t rows, index_t n, const T* x, index_t stride,
   }
 }
 
+// A square block of as many rows as a 16-byte vector has lanes: to[j, i] = from[i, j]; rows are one panel apart.
+static inline void transpose_block(const float* from, float* to) {
+  typedef float V4 __attribute__((vector_size(16)));
+  V4 row[4];
+  for (int i = 0; i < 4; ++i) __builtin_memcpy(&row[i], from + i * kPanel<float>, 16);
+  for (int j = 0; j < 4; ++j) {
+    const V4 column = {row[0][j], row[1][j], row[2][j], row[3][j]};
+    __builtin_memcpy(to + j * kPanel<float>, &column, 16);
+  }
+}
+static inline void transpose_block(const double* from, double* to) {
+  for (int i = 0; i < 2; ++i) {
+    for (int j = 0; j < 2; ++j) to[j * kPanel<double> + i] = from[i * kPanel<double> + j];
+  }
+}
+
 template <class T>
 static void transpose_panel(index_t n_in, index_t n_out, index_t panel, index_t begin, index_t end, const T* w,
                             T* out) {
-  constexpr index_t width = kPanel<T>;
+  constexpr index_t width = kPanel<T>, block = 16 / static_cast<index_t>(sizeof(T));
   const index_t columns = n_out - panel * width < width ? n_out - panel * width : width;
-  const T* from = w + panel * n_in * width;
   for (index_t l = begin; l < end; l += width) {
+    const T* from = w + (panel * n_in + l) * width;
     T* to = out + l * n_out + panel * width * width;  // panel l / width of the transpose, row panel * width
     const index_t inputs = n_in - l < width ? n_in - l : width;
-    for (index_t j = 0; j < columns; ++j) {
-      for (index_t i = 0; i < width; ++i) to[j * width + i] = i < inputs ? from[(l + i) * width + j] : T(0);
+    if (inputs == width && columns == width) {
+      for (index_t i = 0; i < width; i += block) {
+#pragma GCC unroll 4
+        for (index_t j = 0; j < width; j += block) transpose_block(from + i * width + j, to + j * width + i);
+      }
+    } else {
+      for (index_t j = 0; j < columns; ++j) {
+        for (index_t i = 0; i < width; ++i) to[j * width + i] = i < inputs ? from[i * width + j] : T(0);
+      }
     }
   }
 }

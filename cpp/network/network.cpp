@@ -24,11 +24,15 @@ Network<T>::Network(const NetworkSpec& spec)
 template <class T>
 void Network<T>::refresh_mirror() {
   if (!mirror_is_stale_) return;
-  for (const PlannedUnit& u : plan_.units) {
-    const auto l = static_cast<std::size_t>(u.layer);
-    plan_.layers[l]->refresh(u.unit, parameters_.data() + plan_.parameter_offset[l], mirror(u.layer));
-  }
+  for (const PlannedUnit& u : plan_.units) refresh_mirror(u);
   mirror_is_stale_ = false;
+}
+
+template <class T>
+void Network<T>::refresh_mirror(const PlannedUnit& u) {
+  if (u.layer == 0) return;  // serves the gradient in a layer's input, which the first layer is not asked for
+  plan_.layers[u.layer]->refresh(u.unit, parameters_.data() + plan_.parameter_offset[u.layer],
+                                 mirror_.data() + plan_.mirror_offset[u.layer]);
 }
 
 template <class T>

@@ -17,10 +17,11 @@ class Network {
   Buffer<T>& gradients() { return gradients_; }
   const Buffer<T>& gradients() const { return gradients_; }
   const Buffer<T>& parameters() const { return parameters_; }
-  T* mirror(int layer) { return mirror_.data() + plan_.mirror_offset[static_cast<std::size_t>(layer)]; }
+  const T* mirror(std::size_t layer) const { return mirror_.data() + plan_.mirror_offset[layer]; }
   // Parameters were set from outside: the mirror must be rebuilt before the next backward pass.
   void parameters_changed() { mirror_is_stale_ = true; }
-  void refresh_mirror();
+  void refresh_mirror();                      // all of it, if it is stale
+  void refresh_mirror(const PlannedUnit& u);  // one unit's part
 
   // Workspace for batches of `batch` rows; kept, and grown when a larger batch comes.
   Workspace<T>& workspace(index_t batch);

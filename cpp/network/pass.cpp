@@ -21,11 +21,9 @@ struct UpdateRule {
         plain(update_step<T>(o.spec, learning_rate, t, false)) {}
 
   void apply(Network<T>& net, const PlannedUnit& u) const {
-    const auto l = static_cast<std::size_t>(u.layer);
-    const Plan<T>& plan = net.plan();
     optimizer->update(u.offset, u.unit.size, net.parameters().data(), net.gradients().data(),
                       u.decays ? decaying : plain);
-    plan.layers[l]->refresh(u.unit, net.parameters().data() + plan.parameter_offset[l], net.mirror(u.layer));
+    net.refresh_mirror(u);
   }
 };
 
@@ -90,8 +88,7 @@ class Pass {
     if (goal_ == Goal::kCost) return;
     for (std::size_t l = last + 1; l-- > 0;) {
       const Rows<T> dx = l > 0 ? work_.d[l - 1].from(begin) : Rows<T>{};
-      plan_.layers[l]->backward(net_.mirror(static_cast<int>(l)), work_.y[l].from(begin), work_.d[l].from(begin), dx,
-                                rows, output_of(l));
+      plan_.layers[l]->backward(net_.mirror(l), work_.y[l].from(begin), work_.d[l].from(begin), dx, rows, output_of(l));
     }
   }
 
@@ -136,9 +133,8 @@ class Pass {
     T* const g = net_.gradients().data();
     for (const PlannedUnit& u : plan_.units) {
       if (u.cost_before < part.begin || u.cost_before >= part.end) continue;
-      const auto l = static_cast<std::size_t>(u.layer);
-      const Rows<const T> x = l == 0 ? work_.x : work_.y[l - 1];
-      plan_.layers[l]->gradient(u.unit, x, work_.d[l], rows, g + plan_.parameter_offset[l], add);
+      const Rows<const T> x = u.layer == 0 ? work_.x : work_.y[u.layer - 1];
+      plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g + plan_.parameter_offset[u.layer], add);
       if (complete) add_penalty(u, g);
       if (complete && rule) rule->apply(net_, u);
     }

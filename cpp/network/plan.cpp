@@ -36,9 +36,9 @@ Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs) {
                             parameters_size, size});
       parameters_size += size;
     }
-    mirror_size += layer.mirror_size();
+    if (layers.size() > 1) mirror_size += layer.mirror_size();
     for (const Unit& unit : layer.units()) {
-      units.push_back({static_cast<int>(layers.size()) - 1, unit, parameter_offset.back() + unit.offset,
+      units.push_back({layers.size() - 1, unit, parameter_offset.back() + unit.offset,
                        shapes[static_cast<std::size_t>(unit.parameter)].decays, units_cost});
       units_cost += unit.cost;
     }

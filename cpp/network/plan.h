@@ -23,7 +23,7 @@ struct Parameter {
 
 // A unit of gradient work, with its place in the network.
 struct PlannedUnit {
-  int layer;
+  std::size_t layer;  // from 0
   Unit unit;
   index_t offset;  // in the flat buffers
   bool decays;
@@ -38,7 +38,7 @@ struct Plan {
   Activation output_activation;
   std::vector<std::unique_ptr<Layer<T>>> layers;
   std::vector<Parameter> parameters;
-  std::vector<index_t> parameter_offset, mirror_offset;  // per layer
+  std::vector<index_t> parameter_offset, mirror_offset;  // per layer; the first has no mirror
   index_t parameters_size = 0, mirror_size = 0;          // elements, padding included
   std::vector<PlannedUnit> units;
   index_t units_cost = 0;
