@@ -9,7 +9,6 @@ probabilities = net.predict(X_new)
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from chainrule.activations import Activation
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from chainrule import ops, reference
     from chainrule.plots import plot_history
 
-__version__ = version("chainrule")
+    __version__: str
 
 __all__ = [
     "SGD",
@@ -80,12 +79,17 @@ __all__ = [
     "warmup",
 ]
 
-# Loaded when first named: modules, and functions of modules.
+# Found when first named: modules, and functions of modules.
 _LAZY_MODULES = ("ops", "reference")
 _LAZY_NAMES = {"plot_history": "plots"}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        # Imported here because it takes a third of the import time of the whole package.
+        from importlib.metadata import version
+
+        return version("chainrule")
     if name in _LAZY_MODULES:
         return import_module(f"chainrule.{name}")
     if name in _LAZY_NAMES:
