@@ -1,7 +1,6 @@
 """The reference against finite differences, numbers worked by hand, and plain Python."""
 
 # l is the number of a layer, as in the course.
-# ruff: noqa: E741
 
 import ast
 import math

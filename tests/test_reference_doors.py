@@ -1,7 +1,6 @@
 """The doors of the reference: orientations, targets, sample weights, scalar types."""
 
 # l is the number of a layer, as in the course.
-# ruff: noqa: E741
 
 import numpy as np
 import pytest

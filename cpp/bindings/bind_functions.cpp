@@ -95,7 +95,7 @@ py::tuple bound_loss_and_gradient(const py::object& Z, const py::object& Y, cons
   const index_t rows = z.shape(0), n = z.shape(1);
   const TargetsArg targets = targets_arg(where, Y, rows, n, loss, sizeof(T) == 8);
   py::array_t<T> dense;
-  if (targets.dense) dense = py::array_t<T, py::array::c_style | py::array::forcecast>::ensure(targets.keep);
+  if (targets.dense) dense = contiguous_arg<T>(where, "Y", targets.keep, rows, targets.keep.ndim() == 1 ? 0 : n);
   py::array keep;
   const double* weights = weights_arg(where, sample_weight, rows, keep);
   py::object result = result_arg<T>(where, out, rows, n);

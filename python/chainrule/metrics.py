@@ -166,6 +166,8 @@ def resolve_metrics(
     """
     if isinstance(metrics, str) or callable(metrics):
         metrics = (metrics,)
+    if not isinstance(metrics, Iterable):
+        raise TypeError(message(where, "metrics", "a list of names, functions or Metrics", metrics))
     resolved = tuple(_resolve(metric, where) for metric in metrics)
     names = [metric.name for metric in resolved]
     for name in names:

@@ -6,6 +6,7 @@ read and set as `net.W[l]`. Layers count from 1.
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, cast
 
@@ -54,7 +55,8 @@ class Parameters(Mapping[str, Array]):
 
     def _at(self, name: str) -> int:
         if name not in self._index:
-            raise KeyError(str(unknown("Network.parameters", "name", name, self._index)))
+            where = f"Network.{type(self).__name__.lower()}"
+            raise KeyError(str(unknown(where, "name", name, self._index)))
         return self._index[name]
 
 
@@ -92,7 +94,9 @@ class CourseView(Sequence[Array]):
     def __iter__(self) -> Iterator[Array]:
         return (self[layer] for layer in range(1, self._n_layers + 1))
 
-    def _name(self, layer: int) -> str:
+    def _name(self, layer: Any) -> str:
+        if isinstance(layer, bool) or not isinstance(layer, int | np.integer):
+            raise TypeError(message("Network", "layer", f"1 to {self._n_layers}", layer))
         if not 1 <= layer <= self._n_layers:
             raise IndexError(message("Network", "layer", f"1 to {self._n_layers}", layer))
         return f"{layer}.{self._kind}"
@@ -113,8 +117,10 @@ class Network:
         self.n_inputs = check_integer("Network", "n_inputs", n_inputs, 1, 2**31)
         self.dtype = _check_dtype(dtype)
         self.seed = check_integer("Network", "seed", seed, 0, 2**63 - 1)
+        _check_size(self.layers, self.n_inputs, self.dtype)
         core_layers = [_core_layer(layer) for layer in self.layers]
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
+        self._trainer = threading.RLock()  # held during a whole fit; the core's lock, during a call
         self.parameters = Parameters(self._core)
         self.gradients = Gradients(self._core)
         self.W = CourseView(self.parameters, "weight", len(self.layers))
@@ -147,6 +153,12 @@ class Network:
         network's dtype. Several threads may predict at once. Raises ValueError or TypeError for an
         X of another shape, of no numbers, or with NaN or infinity.
         """
+        if (
+            isinstance(X, np.ndarray)
+            and isinstance(out, np.ndarray)
+            and np.may_share_memory(X, out)
+        ):
+            X = X.copy()  # rows are written before later rows are read
         return self._core.predict(X, out, "Network.predict")
 
     def cost(
@@ -226,6 +238,16 @@ class Network:
 
         return cast(Self, load_network(path))
 
+    @contextlib.contextmanager
+    def _held_by_trainer(self, where: str) -> Iterator[None]:
+        """Other threads that want to train meanwhile are told."""
+        if not self._trainer.acquire(blocking=False):
+            raise RuntimeError(f"[{where}] the network is at work in another thread")
+        try:
+            yield
+        finally:
+            self._trainer.release()
+
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
         rest = f"n_inputs={self.n_inputs}, dtype={self.dtype.name!r}, seed={self.seed}"
@@ -249,10 +271,24 @@ def _check_layers(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
+def _check_size(layers: tuple[Layer, ...], n_inputs: int, dtype: "np.dtype[Any]") -> None:
+    """Parameters that cannot fit are refused before the core lists them, which takes memory too."""
+    n_in, elements = n_inputs, 0
+    for layer in layers:
+        assert isinstance(layer, Dense)
+        elements += (n_in + 1) * layer.units
+        n_in = layer.units
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if elements * dtype.itemsize > memory:
+        expected = f"parameters that fit in this machine's {memory / 2**30:.0f} GiB"
+        got = f"{elements * dtype.itemsize / 2**30:.0f} GiB of them"
+        raise ValueError(f"[Network] layers: expected {expected}, got {got}")
+
+
 def _check_dtype(dtype: Any) -> "np.dtype[Any]":
     for name in CORES:
         with contextlib.suppress(TypeError):  # NumPy's, for what is no dtype at all
-            if np.dtype(dtype) == name:
+            if dtype is not None and np.dtype(dtype) == name:  # None is NumPy's float64
                 return np.dtype(name)
     raise ValueError(message("Network", "dtype", f"one of {quoted(CORES)}", dtype))
 

@@ -107,11 +107,11 @@ class Trainer:
         shuffle = check_bool(where, "shuffle", shuffle)
         callbacks = _check_callbacks(where, callbacks)
 
-        self.stop_reason = None
-        last_epoch = self.epoch + epochs
-        with ExitStack() as at_the_end:  # every on_fit_end runs, whatever happens
+        with self.net._held_by_trainer(where), ExitStack() as at_the_end:
+            self.stop_reason = None
+            last_epoch = self.epoch + epochs
             for callback in callbacks:
-                at_the_end.callback(callback.on_fit_end, self)
+                at_the_end.callback(callback.on_fit_end, self)  # runs whatever happens
                 callback.on_fit_begin(self, epochs, -(-rows // batch))
             while self.epoch < last_epoch and self.stop_reason is None:
                 self._run_epoch(data, batch, shuffle, validation, callbacks)
@@ -124,14 +124,16 @@ class Trainer:
         """
         data = self._data("Trainer.step", X, Y, sample_weight)
         rates = np.array([self._rate(self.steps)])
-        return float(self._train(data, None, data.samples.rows, rates, "Trainer.step")[0])
+        with self.net._held_by_trainer("Trainer.step"):
+            return float(self._train(data, None, data.samples.rows, rates, "Trainer.step")[0])
 
     def apply_gradients(self) -> None:
         """One optimizer step with `net.gradients` as they are, for accumulated gradients.
 
         net.backward(X1, Y1, loss); net.backward(X2, Y2, loss, accumulate=True)
         """
-        self.net._core.apply_gradients(self._state, self._rate(self.steps))
+        with self.net._held_by_trainer("Trainer.apply_gradients"):
+            self.net._core.apply_gradients(self._state, self._rate(self.steps))
 
     def evaluate(
         self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -238,7 +240,10 @@ class Trainer:
             return None
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             expected = "(X, Y) or (X, Y, sample_weight)"
-            raise TypeError(message(where, "validation_data", expected, type(data).__name__))
+            got = type(data).__name__
+            if isinstance(data, tuple | list):
+                got += f" of {len(data)}"
+            raise TypeError(f"[{where}] validation_data: expected {expected}, got {got}")
         return self._data(f"{where}, validation_data", *data, *[None] * (3 - len(data)))
 
     def __repr__(self) -> str:
@@ -258,7 +263,11 @@ def _check_batch_size(where: str, batch_size: Any, rows: int) -> int:
 
 
 def _check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]:
-    given: list[Callback] = [callbacks] if isinstance(callbacks, Callback) else [*callbacks]
+    if isinstance(callbacks, Callback):
+        callbacks = [callbacks]
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(message(where, "callbacks", "a list of callbacks", callbacks))
+    given = list(callbacks)
     return [check_instance(where, "callbacks", callback, Callback) for callback in given]
 
 

@@ -1,0 +1,219 @@
+"""How an array lies in memory, and in which type, changes no bit; where results go is checked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import chainrule as cr
+
+from .doors import TARGETS, M, X, build, refusal, trainer_at_work
+
+Y = TARGETS["cross_entropy"]
+ONE_HOT = np.eye(3)[Y]
+WEIGHTS = np.linspace(0.5, 2, M)
+
+
+def every_other(a):
+    """The elements with others between them, in every dimension."""
+    wide = np.full([2 * n for n in a.shape], np.nan if a.dtype.kind == "f" else 1, a.dtype)
+    view = wide[tuple(slice(1, None, 2) for _ in a.shape)]
+    view[...] = a
+    return view
+
+
+def misaligned(a):
+    raw = np.zeros(a.nbytes + 1, np.uint8)[1:]
+    view = raw.view(a.dtype).reshape(a.shape)
+    view[...] = a
+    assert not view.flags.aligned
+    return view
+
+
+def reversed_twice(a):
+    flip = tuple(slice(None, None, -1) for _ in a.shape)
+    return np.ascontiguousarray(a[flip])[flip]
+
+
+def read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+LAYOUTS = {
+    "Fortran": np.asfortranarray,
+    "transposed": lambda a: np.ascontiguousarray(a.T).T,
+    "with gaps": every_other,
+    "negative strides": reversed_twice,
+    "other byte order": lambda a: a.astype(a.dtype.newbyteorder()),
+    "other byte order, with gaps": lambda a: every_other(a.astype(a.dtype.newbyteorder())),
+    "read-only": read_only,
+    "misaligned": misaligned,
+    "long double": lambda a: a.astype(np.longdouble),
+    "list": lambda a: a.tolist(),
+    "pandas": lambda a: (
+        pd.DataFrame(a, index=range(M, 0, -1)) if a.ndim == 2 else pd.Series(a, range(M, 0, -1))
+    ),
+    "columns of pandas": lambda a: (
+        pd.DataFrame({f"c{j}": column for j, column in enumerate(a.T)}) if a.ndim == 2 else a
+    ),
+}
+TYPES = ["float32", "float64", "float16", "int8", "int64", "uint8", "uint32", "bool"]
+
+
+def results(dtype, X, Y, weights):
+    """All that comes out of a network, as bytes."""
+    trainer = cr.Trainer(build(dtype=dtype), "cross_entropy", cr.Adam(0.01))
+    trainer.fit(X, Y, 2, 3, validation_data=(X, Y, weights), sample_weight=weights)
+    step = trainer.step(X, Y, weights)
+    losses = trainer.history["loss"]
+    out = trainer.net.predict(X).tobytes()
+    trace = trainer.net.trace(X, Y, "cross_entropy", weights)
+    parameters = [value.tobytes() for value in trainer.net.parameters.values()]
+    return losses, step, out, trace.cost, trace.A[0].tobytes(), parameters
+
+
+def cases(types):
+    """(layout, type), but for single bytes, which are always aligned."""
+    return [
+        (layout, dtype)
+        for layout in LAYOUTS
+        for dtype in types
+        if layout != "misaligned" or np.dtype(dtype).itemsize > 1
+    ]
+
+
+@pytest.mark.parametrize("network", ["float32", "float64"])
+@pytest.mark.parametrize(("layout", "dtype"), cases(TYPES))
+def test_layout_changes_no_bit(layout, dtype, network):
+    lay = LAYOUTS[layout]
+    features = (X * 3).astype(dtype)
+    labels = ONE_HOT.astype(dtype)
+    weights = (WEIGHTS * 2).astype(dtype)
+    plain = results(network, features.astype(network), ONE_HOT.astype(network), weights)
+    with np.errstate(all="raise"):
+        assert results(network, lay(features), lay(labels), lay(weights)) == plain
+
+
+@pytest.mark.parametrize(
+    ("layout", "dtype"), cases(["int64", "float32", "float64", "uint8", "float16"])
+)
+def test_layout_of_class_indices_changes_no_bit(layout, dtype):
+    plain = results("float32", X, Y, WEIGHTS)
+    assert results("float32", X, LAYOUTS[layout](Y.astype(dtype)), WEIGHTS) == plain
+
+
+def test_columns_of_one_number_mean_the_same_as_a_vector():
+    targets = TARGETS["binary_cross_entropy"]
+    nets = [build("binary_cross_entropy") for _ in range(3)]
+    for net, form in zip(nets, (targets, targets[:, None], targets > 0.5), strict=True):
+        cr.Trainer(net, "binary_cross_entropy").step(X, form)
+    for name, value in nets[0].parameters.items():
+        for other in nets[1:]:
+            np.testing.assert_array_equal(other.parameters[name], value)
+
+
+def test_broadcast_rows_and_columns_are_read_with_stride_0():
+    net = build()
+    for view in (np.broadcast_to(X[:1], X.shape), np.broadcast_to(X[:, :1], X.shape)):
+        assert 0 in view.strides
+        np.testing.assert_array_equal(net.predict(view), net.predict(view.copy()))
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if "pandas" not in name])
+def test_layout_changes_no_bit_of_many_rows_either(layout, rng):
+    net = cr.Network([cr.Dense(9, "tanh"), cr.Dense(2)], 5, "float64")
+    many = rng.normal(size=(1500, 5))
+    Y = many[:, :2]
+    twin = cr.Network(net.layers, 5, "float64")
+    lay = LAYOUTS[layout]
+    np.testing.assert_array_equal(net.predict(lay(many)), twin.predict(many))
+    cost = net.backward(lay(many), lay(Y), "squared_error")
+    assert cost == twin.backward(many, Y, "squared_error")
+    for name, gradient in twin.gradients.items():
+        np.testing.assert_array_equal(net.gradients[name], gradient)
+
+
+def test_large_integers_are_rounded_once():
+    """2^60 + 2^36 + 1 lies just above the middle of two float32 numbers and on no float64."""
+    net = cr.Network([cr.Dense(1)], 1, "float32")
+    net.parameters["1.weight"] = [[1.0]]
+    wide = np.array([[2**60 + 2**36 + 1]])
+    assert net.predict(wide)[0, 0] == np.float32(2**60 + 2**37)
+    assert net.predict(wide.astype(np.uint64))[0, 0] == np.float32(2**60 + 2**37)
+
+
+# ---- out= ---------------------------------------------------------------------------------------
+
+OUT = "expected a writable, contiguous float32 array of shape (8, 3), got"
+BAD_OUT = {
+    "wrong type": (np.ones((8, 3)), ValueError, f"{OUT} float64 of shape (8, 3)"),
+    "other byte order": (np.ones((8, 3), ">f4"), ValueError, f"{OUT} >f4 of shape (8, 3)"),
+    "wrong shape": (np.ones((8, 4), "f4"), ValueError, f"{OUT} float32 of shape (8, 4)"),
+    "too many rows": (np.ones((9, 3), "f4"), ValueError, f"{OUT} float32 of shape (9, 3)"),
+    "flat": (np.ones(24, "f4"), ValueError, f"{OUT} float32 of shape (24,)"),
+    "Fortran": (
+        np.ones((8, 3), "f4", order="F"),
+        ValueError,
+        f"{OUT} strided float32 of shape (8, 3)",
+    ),
+    "with gaps": (
+        every_other(np.ones((8, 3), "f4")),
+        ValueError,
+        f"{OUT} strided float32 of shape (8, 3)",
+    ),
+    "read-only": (
+        read_only(np.ones((8, 3), "f4")),
+        ValueError,
+        f"{OUT} read-only float32 of shape (8, 3)",
+    ),
+    "broadcast": (
+        np.broadcast_to(np.float32(1), (8, 3)),
+        ValueError,
+        f"{OUT} read-only strided float32 of shape (8, 3)",
+    ),
+    "misaligned": (
+        misaligned(np.ones((8, 3), "f4")),
+        ValueError,
+        f"{OUT} misaligned float32 of shape (8, 3)",
+    ),
+    "a list": ([[1.0] * 3] * 8, TypeError, f"{OUT} list"),
+    "a string": ("out", TypeError, f"{OUT} str"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OUT)
+def test_predict_refuses_what_it_cannot_write_to(case):
+    out, error, problem = BAD_OUT[case]
+    with refusal(trainer_at_work(), error, f"[Network.predict] out: {problem}"):
+        trainer_at_work().net.predict(X, out=out)
+    if isinstance(out, np.ndarray):
+        assert (out == 1).all()
+
+
+def test_predict_writes_to_out_and_returns_it():
+    net, out = build(), np.zeros((M, 3), np.float32)
+    assert net.predict(X, out=out) is out
+    np.testing.assert_array_equal(out, net.predict(X))
+
+
+def test_a_refused_prediction_writes_nothing():
+    out, bad = np.ones((M, 3), np.float32), X.copy()
+    bad[-1, -1] = np.nan
+    with pytest.raises(ValueError, match="X: expected finite numbers"):
+        build().predict(bad, out=out)
+    assert (out == 1).all()
+
+
+def test_out_may_overlap_with_X():
+    net = cr.Network([cr.Dense(4, "tanh")], 4, "float64")
+    X = np.random.default_rng(0).normal(size=(1001, 4))
+    memory = np.vstack([X, np.zeros((1, 4))])
+    np.testing.assert_array_equal(net.predict(memory[:-1], out=memory[1:]), net.predict(X))
+
+
+def test_a_prediction_may_replace_its_input():
+    net = cr.Network([cr.Dense(4, "tanh")], 4, "float64")
+    in_place = X.copy()
+    net.predict(in_place, out=in_place)
+    np.testing.assert_array_equal(in_place, net.predict(X))

@@ -1,0 +1,37 @@
+"""The examples run, and do what they say."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+pytest.importorskip("sklearn")
+
+
+def test_the_training_script_learns_the_digits_on_ops_as_on_the_reference(capsys):
+    example = runpy.run_path(str(EXAMPLES / "training_script.py"))
+    results = example["main"](epochs=12)
+    assert list(results) == ["train_with_ops", "train_with_reference"]
+    (accuracy, costs), (reference_accuracy, reference_costs) = results.values()
+    assert accuracy > 0.95
+    assert reference_accuracy > 0.95
+    assert len(costs) == 12 * 45
+    # The same steps in float32: only rounding differs, and it grows from 1e-7 to 5e-7.
+    np.testing.assert_allclose(costs, reference_costs, rtol=1e-5)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    for line, name in zip(lines, results, strict=True):
+        assert line.startswith(name)
+        assert "% " in line
+
+
+def test_the_training_script_runs_from_the_command_line():
+    command = [sys.executable, "-W", "error", EXAMPLES / "training_script.py", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("test accuracy") == 2

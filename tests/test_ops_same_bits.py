@@ -1,0 +1,158 @@
+"""A training script on chainrule.ops gives the bits of Network and Trainer; out= changes none."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import Activation, _core, ops
+
+from .helpers import build, targets
+
+HIDDEN = [name for name in _core.activations() if name != "softmax"]
+SIZES = [1, 7, 8, 9, 15, 16, 17, 33]
+OPTIMIZERS = [
+    cr.SGD(0.1),
+    cr.SGD(0.1, momentum=0.9),
+    cr.SGD(0.1, momentum=0.9, nesterov=True),
+    cr.RMSProp(0.01),
+    cr.Adam(0.01),
+    cr.AdamW(0.01, weight_decay=0.1),
+]
+
+
+def script(net, X, Y, loss, weights=None):
+    """(cost, gradients by name, prediction): forward and backward by hand."""
+    P, g = net.parameters, [layer.activation for layer in net.layers]
+    L = len(g)
+    A, Z = [np.asarray(X, net.dtype)], []
+    for i in range(L):
+        W, b = P[f"{i + 1}.weight"], P[f"{i + 1}.bias"]
+        Z.append(ops.dense_forward(A[i], W, b))
+        A.append(ops.dense_forward(A[i], W, b, g[i]))
+        np.testing.assert_array_equal(ops.activation(Z[i], g[i]), A[-1])
+    cost, dZ = ops.loss_and_gradient(Z[-1], Y, loss, g[-1], weights)
+    gradients = {name: np.zeros_like(value) for name, value in P.items()}
+    for i in reversed(range(L)):
+        dW, db = gradients[f"{i + 1}.weight"], gradients[f"{i + 1}.bias"]
+        dA = ops.dense_backward(A[i], P[f"{i + 1}.weight"], dZ, dW=dW, db=db, with_dX=i > 0)
+        if i > 0:
+            dZ = ops.activation_backward(dA, Z[i - 1], g[i - 1])
+    return cost, gradients, A[-1]
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(other[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", _core.losses())
+@pytest.mark.parametrize("output", _core.activations())
+def test_a_script_has_the_bits_of_the_network(output, loss, dtype, rng, isa):
+    for i, m in enumerate(SIZES):
+        n_in, n, n_out = SIZES[i - 2], SIZES[i - 4], SIZES[i - 7]
+        net = build(n_in, [(n, HIDDEN[i % len(HIDDEN)], 0.1), (n_out, output, 0.2)], dtype)
+        X, Y = rng.normal(size=(m, n_in)), targets(rng, loss, m, n_out)
+        weights = rng.random(m) if i % 2 else None
+        cost, gradients, A = script(net, X, Y, loss, weights)
+        assert net.backward(X, Y, loss, weights) == cost
+        assert_same(net.gradients, gradients)
+        np.testing.assert_array_equal(net.predict(X), A)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_large_batches_on_threads_have_the_same_bits(n_threads, rng, threads):
+    net = build(50, [(120, "relu", 0), (10, "softmax", 0)], "float32")
+    X, Y = rng.normal(size=(2500, 50)), rng.integers(0, 10, 2500)
+    expected = net.backward(X, Y, "cross_entropy"), dict(net.gradients), net.predict(X)
+    cr.set_num_threads(n_threads)
+    cost, gradients, A = script(net, X, Y, "cross_entropy")
+    assert cost == expected[0]
+    assert_same(gradients, expected[1])
+    np.testing.assert_array_equal(A, expected[2])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_optimizer_step_follows_the_trainer_bit_for_bit(optimizer, dtype, rng, isa):
+    net = build(7, [(33, "tanh", 0), (9, "sigmoid", 0), (3, "softmax", 0)], dtype)
+    parameters = dict(net.parameters)
+    # One array of all elements, with two dimensions so that it decays like the weights in it.
+    flat = np.concatenate([p.ravel() for name, p in parameters.items() if "weight" in name])[None]
+    trainer = cr.Trainer(net, "cross_entropy", optimizer)
+    state, flat_state = {}, {}
+    for _ in range(6):
+        X, Y = rng.normal(size=(10, 7)), rng.integers(0, 3, 10)
+        trainer.step(X, Y)
+        gradients = dict(net.gradients)
+        ops.optimizer_step(optimizer, parameters, gradients, state)
+        assert_same(net.parameters, parameters)
+        weights = [gradients[name].ravel() for name in parameters if "weight" in name]
+        ops.optimizer_step(optimizer, {"W": flat}, {"W": np.concatenate(weights)[None]}, flat_state)
+        here = [p.ravel() for name, p in parameters.items() if "weight" in name]
+        np.testing.assert_array_equal(flat[0], np.concatenate(here))
+    assert state["steps"] == trainer.steps == 6
+
+
+def test_optimizer_step_takes_a_schedule_s_rate():
+    w, v = np.ones(5), np.ones(5)
+    ops.optimizer_step(cr.SGD(0.5), {"w": w}, {"w": np.ones(5)}, {})
+    ops.optimizer_step(cr.SGD(0.1), {"w": v}, {"w": np.ones(5)}, {}, learning_rate=0.5)
+    np.testing.assert_array_equal(w, np.full(5, 0.5))
+    np.testing.assert_array_equal(v, w)
+
+
+def test_biases_do_not_decay_but_weights_do():
+    parameters = {"W": np.ones((3, 3)), "b": np.ones(3)}
+    gradients = {name: np.zeros_like(value) for name, value in parameters.items()}
+    ops.optimizer_step(cr.AdamW(0.1, weight_decay=0.5), parameters, gradients, {})
+    np.testing.assert_array_equal(parameters["b"], np.ones(3))
+    np.testing.assert_array_equal(parameters["W"], np.full((3, 3), 0.95))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", SIZES)
+def test_out_takes_the_result_with_the_same_bits(n, dtype, rng):
+    draw = lambda *shape: rng.normal(size=shape).astype(dtype)  # noqa: E731
+    X, W, b, Z, dA = draw(9, 5), draw(5, n), draw(n), draw(9, n), draw(9, n)
+    leaky = Activation("leaky_relu", 0.3)
+    calls = {
+        "dense_forward": (lambda out: ops.dense_forward(X, W, b, "tanh", out=out), (9, n)),
+        "activation": (lambda out: ops.activation(Z, leaky, out=out), (9, n)),
+        "derivative": (lambda out: ops.activation_derivative(Z, "tanh", out=out), (9, n)),
+        "backward": (lambda out: ops.activation_backward(dA, Z, "softmax", out=out), (9, n)),
+        "dense_backward": (lambda out: ops.dense_backward(X, W, Z, out=out), (9, 5)),
+        "loss": (lambda out: ops.loss_and_gradient(Z, dA, "squared_error", out=out)[1], (9, n)),
+    }
+    for name, (call, shape) in calls.items():
+        out = np.full(shape, np.nan, dtype)
+        assert call(out) is out, name
+        np.testing.assert_array_equal(out, call(None), err_msg=name)
+
+
+def test_out_may_be_an_argument(rng):
+    X, W, Z, dA = (rng.normal(size=(6, 6)) for _ in range(4))
+    Y = rng.integers(0, 6, 6)
+
+    def both(call, argument):
+        """The call on its own, and with its result in one of its arguments."""
+        expected, in_place = call(argument, None), argument.copy()
+        call(in_place, in_place)
+        np.testing.assert_array_equal(in_place, expected)
+
+    both(lambda Z, out: ops.activation(Z, "softmax", out=out), Z)
+    both(lambda dA, out: ops.activation_backward(dA, Z, "softmax", out=out), dA)
+    both(lambda Z, out: ops.activation_backward(dA, Z, "tanh", out=out), Z)
+    both(lambda X, out: ops.dense_forward(X, W, Z[0], "tanh", out=out), X)
+    both(lambda dZ, out: ops.dense_backward(X, W, dZ, out=out), Z)
+    both(lambda X, out: ops.dense_backward(X, W, Z, out=out), X)
+    both(lambda Z, out: ops.loss_and_gradient(Z, Y, "cross_entropy", out=out)[1], Z)
+
+
+def test_dX_in_the_memory_of_X_leaves_dW_right(rng):
+    X, W, dZ = rng.normal(size=(6, 4)), rng.normal(size=(4, 3)), rng.normal(size=(6, 3))
+    expected, dW = np.zeros((4, 3)), np.zeros((4, 3))
+    ops.dense_backward(X, W, dZ, dW=expected)
+    ops.dense_backward(X, W, dZ, dW=dW, out=X)
+    np.testing.assert_array_equal(dW, expected)
