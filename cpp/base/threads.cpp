@@ -89,8 +89,9 @@ int max_threads() {
 }
 
 int threads_for(double flops) {
-  // A thread that joins costs one or two barriers, about a microsecond: worth it from some 10 us of its own work.
-  constexpr double kFlopsPerThread = 1e6;
+  // About 40 us of one core's work. Joining costs a microsecond or two when the cores are idle, but up to a time slice
+  // when another program holds one, so small work does not ask for company.
+  constexpr double kFlopsPerThread = 4e6;
   return std::max(1, static_cast<int>(std::min<double>(max_threads(), flops / kFlopsPerThread)));
 }
 
