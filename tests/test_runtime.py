@@ -125,11 +125,11 @@ net = cr.Network([cr.Dense(128, "relu"), cr.Dense(10, "softmax")], 64)
 trainer = cr.Trainer(net, "cross_entropy")
 
 def go_on():
-    trainer.fit(X, Y, epochs=2, batch_size=128)
+    trainer.fit(X, Y, epochs=2, batch_size=256)
     bits = net.predict(X).tobytes() + net.parameters["1.weight"].tobytes()
     return hashlib.sha256(bits).hexdigest()
 
-trainer.fit(X, Y, epochs=1, batch_size=128)
+trainer.fit(X, Y, epochs=1, batch_size=256)
 for generation in range(int(sys.argv[1])):
     if os.fork() > 0:
         os.wait()  # until the child is done, so that lines do not mix
