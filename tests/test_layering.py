@@ -109,7 +109,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"_core", "_errors", "reference", "trace"},
     {"_description", "history", "runtime"},
     {"activations", "losses", "metrics", "optimizers"},
-    {"initializers", "schedules", "callbacks", "plots", "_data", "_optimizer"},
+    {"initializers", "schedules", "callbacks", "plots", "_data", "_optimizer", "parameters"},
     {"layers", "ops"},
     {"summary"},
     {"network"},

@@ -7,17 +7,18 @@
 
 namespace chainrule {
 
-namespace {
-
 std::string number_text(double value) {
   std::ostringstream text;
   text << value;
   return text.str();
 }
 
+namespace {
+
 std::string name_of_type(const py::object& object) { return py::str(py::type::of(object).attr("__name__")); }
 
-// Any object as an array of numbers: float, integer or boolean.
+}  // namespace
+
 py::array numbers_arg(const std::string& where, const std::string& name, const py::object& object) {
   py::object numpy = py::module_::import("numpy");
   if (py::hasattr(object, "mask") && py::isinstance(object, numpy.attr("ma").attr("MaskedArray"))) {
@@ -43,6 +44,8 @@ py::array numbers_arg(const std::string& where, const std::string& name, const p
   }
   return array;
 }
+
+namespace {
 
 constexpr int kAligned = 0x0100;  // NPY_ARRAY_ALIGNED
 
@@ -73,15 +76,14 @@ py::array converted(const py::array& array) {
                                                     py::arg("order") = "C");
 }
 
-// The array itself where it can be read in place. Other floating-point types become float or double, which hold their
-// values (of long double the nearest); integers and booleans the network's type.
+}  // namespace
+
 py::array readable(const py::array& array, bool network_is_double) {
   if (readable_in_place(array)) return array;
   const bool is_double = array.dtype().kind() == 'f' ? array.itemsize() > 4 : network_is_double;
   return is_double ? converted<double>(array) : converted<float>(array);
 }
 
-// The array itself where it is a contiguous, aligned array of T.
 template <class T>
 py::array_t<T, py::array::c_style> contiguous(const py::array& array) {
   using Contiguous = py::array_t<T, py::array::c_style>;
@@ -99,6 +101,8 @@ double element(const RowSource& source, index_t i, index_t j) {
   return source.is_double ? *reinterpret_cast<const double*>(at) : *reinterpret_cast<const float*>(at);
 }
 
+namespace {
+
 template <class S>
 bool row_is_within(const char* row, index_t column_bytes, index_t columns, S limit) {
   bool within = true;
@@ -109,7 +113,8 @@ bool row_is_within(const char* row, index_t column_bytes, index_t columns, S lim
   return within;
 }
 
-// Refuses NaN, infinities, and what becomes infinite in a float32 network.
+}  // namespace
+
 void check_finite(const std::string& where, const std::string& name, const RowSource& source, index_t rows,
                   index_t columns, bool network_is_double, bool is_vector) {
   const double limit = network_is_double ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
@@ -128,48 +133,6 @@ void check_finite(const std::string& where, const std::string& name, const RowSo
                                     number_text(value) + " at " + name + "[" + index + "]"));
   }
 }
-
-template <class F>
-void check_values(const std::string& where, const RowSource& y, index_t rows, index_t columns,
-                  const std::string& expected, F is_allowed) {
-  for (index_t i = 0; i < rows; ++i) {
-    for (index_t j = 0; j < columns; ++j) {
-      const double value = element(y, i, j);
-      if (is_allowed(value)) continue;
-      throw py::value_error(complaint(where, "Y", expected, number_text(value) + " in row " + std::to_string(i)));
-    }
-  }
-}
-
-// (rows) whole numbers as class indices.
-py::array class_indices(const std::string& where, const py::array& array, index_t n_outputs) {
-  const py::array_t<double, py::array::c_style> values = contiguous<double>(array);
-  const index_t rows = values.shape(0);
-  py::array_t<std::int64_t> classes(rows);
-  std::int64_t* out = classes.mutable_data();
-  for (index_t i = 0; i < rows; ++i) {
-    const double value = values.data()[i];
-    if (!(value >= 0 && value < static_cast<double>(n_outputs) && value == std::floor(value))) {
-      throw py::value_error(complaint(where, "Y",
-                                      "class indices, whole numbers from 0 to " + std::to_string(n_outputs - 1),
-                                      number_text(value) + " at Y[" + std::to_string(i) + "]"));
-    }
-    out[i] = static_cast<std::int64_t>(value);
-  }
-  return classes;
-}
-
-template <class E, std::size_t N>
-E find_name(const std::string& where, const std::string& what, const char* const (&names)[N], const std::string& name) {
-  std::string known;
-  for (std::size_t i = 0; i < N; ++i) {
-    if (name == names[i]) return static_cast<E>(i);
-    known += (i ? ", " : "") + std::string(names[i]);
-  }
-  throw py::value_error(complaint(where, what, "one of " + known, "'" + name + "'"));
-}
-
-}  // namespace
 
 std::string complaint(const std::string& where, const std::string& name, const std::string& expected,
                       const std::string& got) {
@@ -190,82 +153,6 @@ Matrix matrix_arg(const std::string& where, const std::string& name, const py::o
   m.source = source_of(m.keep);
   check_finite(where, name, m.source, m.rows, m.columns, network_is_double, false);
   return m;
-}
-
-TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, index_t n_outputs, Loss loss,
-                       bool network_is_double) {
-  const py::array array = numbers_arg(where, "Y", object);
-  const bool is_vector = array.ndim() == 1, takes_classes = loss == Loss::kCrossEntropy;
-  const bool fits = is_vector ? takes_classes || n_outputs == 1 : array.ndim() == 2 && array.shape(1) == n_outputs;
-  if (!fits || array.shape(0) != rows) {
-    const std::string n = std::to_string(rows), matrix = "(" + n + ", " + std::to_string(n_outputs) + ")";
-    const std::string expected = takes_classes    ? "class indices of shape (" + n + ",) or labels of shape " + matrix
-                                 : n_outputs == 1 ? "shape (" + n + ",) or " + matrix
-                                                  : "shape " + matrix;
-    throw py::value_error(complaint(where, "Y", expected, "shape " + shape_text(array)));
-  }
-  TargetsArg targets;
-  if (takes_classes && is_vector) {
-    targets.keep = class_indices(where, array, n_outputs);
-    targets.classes = static_cast<const std::int64_t*>(targets.keep.data());
-    return targets;
-  }
-  targets.keep = readable(array, network_is_double);
-  targets.dense = source_of(targets.keep);
-  check_finite(where, "Y", targets.dense, rows, n_outputs, network_is_double, is_vector);
-  if (loss != Loss::kSquaredError) {
-    check_values(where, targets.dense, rows, n_outputs, "labels from 0 to 1",
-                 [](double v) { return v >= 0 && v <= 1; });
-  }
-  if (takes_classes) {
-    for (index_t i = 0; i < rows; ++i) {
-      double sum = 0;
-      for (index_t j = 0; j < n_outputs; ++j) sum += element(targets.dense, i, j);
-      // float32 labels of a thousand classes add up to 1 within 1e-4.
-      if (std::fabs(sum - 1) > 1e-3) {
-        throw py::value_error(complaint(where, "Y", "labels that add up to 1 in every row",
-                                        number_text(sum) + " in row " + std::to_string(i)));
-      }
-    }
-  }
-  return targets;
-}
-
-const double* weights_arg(const std::string& where, const py::object& object, index_t rows, py::array& keep) {
-  if (object.is_none()) return nullptr;
-  const std::string name = "sample_weight";
-  const py::array array = numbers_arg(where, name, object);
-  if (array.ndim() != 1 || array.shape(0) != rows) {
-    throw py::value_error(
-        complaint(where, name, "shape (" + std::to_string(rows) + ",)", "shape " + shape_text(array)));
-  }
-  keep = contiguous<double>(array);
-  const auto* weights = static_cast<const double*>(keep.data());
-  check_finite(where, name, source_of(keep), rows, 1, true, true);
-  double total = 0;
-  for (index_t i = 0; i < rows; ++i) {
-    if (weights[i] < 0) {
-      throw py::value_error(complaint(where, name, "weights that are not negative",
-                                      number_text(weights[i]) + " at sample_weight[" + std::to_string(i) + "]"));
-    }
-    total += weights[i];
-  }
-  if (!(total > 0)) throw py::value_error(complaint(where, name, "at least one positive weight", "all zero"));
-  if (std::isinf(total)) throw py::value_error(complaint(where, name, "weights with a finite sum", "an infinite sum"));
-  return weights;
-}
-
-CheckedSamples::CheckedSamples(const std::string& where, const py::object& x, const py::object& y,
-                               const py::object& weights, index_t n_inputs, index_t n_outputs, Loss loss,
-                               bool network_is_double)
-    : x_(matrix_arg(where, "X", x, n_inputs, network_is_double)) {
-  samples_.rows = x_.rows;
-  samples_.x = x_.source;
-  const TargetsArg targets = targets_arg(where, y, x_.rows, n_outputs, loss, network_is_double);
-  y_ = targets.keep;
-  samples_.y = targets.dense;
-  samples_.classes = targets.classes;
-  samples_.weights = weights_arg(where, weights, x_.rows, weights_);
 }
 
 template <class T>
@@ -313,19 +200,8 @@ py::array_t<T> contiguous_arg(const std::string& where, const std::string& name,
   return contiguous<T>(in_place);
 }
 
-#define CHAINRULE_NAME(struct_name, name, ...) name,
-
-Activation activation_arg(const std::string& where, const std::string& name) {
-  return find_name<Activation>(where, "activation", {CHAINRULE_ACTIVATIONS(CHAINRULE_NAME)}, name);
-}
-Loss loss_arg(const std::string& where, const std::string& name) {
-  return find_name<Loss>(where, "loss", {CHAINRULE_LOSSES(CHAINRULE_NAME)}, name);
-}
-Optimizer optimizer_arg(const std::string& where, const std::string& name) {
-  return find_name<Optimizer>(where, "optimizer", {CHAINRULE_OPTIMIZERS(CHAINRULE_NAME)}, name);
-}
-
 #define CHAINRULE_INSTANTIATE(T)                                                                                \
+  template py::array_t<T, py::array::c_style> contiguous<T>(const py::array&);                                  \
   template T* output_arg<T>(const std::string&, const std::string&, const py::object&, index_t, index_t);       \
   template py::array_t<T> contiguous_arg<T>(const std::string&, const std::string&, const py::object&, index_t, \
                                             index_t);

@@ -7,7 +7,6 @@
 
 #include <string>
 
-#include "kernels/lists.h"
 #include "ops/samples.h"
 
 namespace chainrule {
@@ -23,6 +22,27 @@ std::string complaint(const std::string& where, const std::string& name, const s
 // "(128, 783)"
 std::string shape_text(const py::array& array);
 
+std::string number_text(double value);
+
+// Any object as an array of numbers: float, integer or boolean.
+py::array numbers_arg(const std::string& where, const std::string& name, const py::object& object);
+
+// The array itself where it can be read in place. Other floating-point types become float or double, which hold their
+// values (of long double the nearest); integers and booleans the network's type.
+py::array readable(const py::array& array, bool network_is_double);
+
+// The array itself where it is a contiguous, aligned array of T.
+template <class T>
+py::array_t<T, py::array::c_style> contiguous(const py::array& array);
+
+// Views of a readable array, and one element as a double.
+RowSource source_of(const py::array& array);
+double element(const RowSource& source, index_t i, index_t j);
+
+// Refuses NaN, infinities, and what becomes infinite in a float32 network.
+void check_finite(const std::string& where, const std::string& name, const RowSource& source, index_t rows,
+                  index_t columns, bool network_is_double, bool is_vector);
+
 // A matrix of finite numbers with `columns` columns. `keep` owns what `source` points into.
 struct Matrix {
   py::array keep;
@@ -31,30 +51,6 @@ struct Matrix {
 };
 Matrix matrix_arg(const std::string& where, const std::string& name, const py::object& object, index_t columns,
                   bool network_is_double);
-
-// Samples of a network with n_inputs and n_outputs, for the given loss; owns or keeps what it points into.
-class CheckedSamples {
- public:
-  CheckedSamples(const std::string& where, const py::object& x, const py::object& y, const py::object& weights,
-                 index_t n_inputs, index_t n_outputs, Loss loss, bool network_is_double);
-  const Samples& samples() const { return samples_; }
-
- private:
-  Samples samples_;
-  Matrix x_;
-  py::array y_, weights_;
-};
-
-// Parts of the above, for operations on plain arrays.
-struct TargetsArg {
-  py::array keep;
-  RowSource dense;  // or
-  const std::int64_t* classes = nullptr;
-};
-TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, index_t n_outputs, Loss loss,
-                       bool network_is_double);
-// (rows) finite, not negative, not all zero; null for None.
-const double* weights_arg(const std::string& where, const py::object& object, index_t rows, py::array& keep);
 
 // A contiguous array of T that is written in place: the object itself, never a copy.
 template <class T>
@@ -65,10 +61,5 @@ T* output_arg(const std::string& where, const std::string& name, const py::objec
 template <class T>
 py::array_t<T> contiguous_arg(const std::string& where, const std::string& name, const py::object& object, index_t rows,
                               index_t columns);
-
-// The enumerator with this name; the known ones are listed in the error.
-Activation activation_arg(const std::string& where, const std::string& name);
-Loss loss_arg(const std::string& where, const std::string& name);
-Optimizer optimizer_arg(const std::string& where, const std::string& name);
 
 }  // namespace chainrule

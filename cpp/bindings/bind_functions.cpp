@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "bindings/arrays.h"
+#include "bindings/checked_samples.h"
+#include "bindings/names.h"
 #include "layers/functions.h"
 #include "ops/optimizers.h"
 

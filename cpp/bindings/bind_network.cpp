@@ -9,7 +9,8 @@
 #include <shared_mutex>
 
 #include "base/threads.h"
-#include "bindings/arrays.h"
+#include "bindings/checked_samples.h"
+#include "bindings/names.h"
 #include "network/pass.h"
 #include "ops/panels.h"
 

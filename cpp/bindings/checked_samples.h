@@ -1,0 +1,33 @@
+// The door for data sets: features, targets and weights that fit a network and a loss.
+#pragma once
+
+#include "bindings/arrays.h"
+#include "kernels/lists.h"
+
+namespace chainrule {
+
+// Samples of a network with n_inputs and n_outputs, for the given loss; owns or keeps what it points into.
+class CheckedSamples {
+ public:
+  CheckedSamples(const std::string& where, const py::object& x, const py::object& y, const py::object& weights,
+                 index_t n_inputs, index_t n_outputs, Loss loss, bool network_is_double);
+  const Samples& samples() const { return samples_; }
+
+ private:
+  Samples samples_;
+  Matrix x_;
+  py::array y_, weights_;
+};
+
+// Parts of the above, for operations on plain arrays.
+struct TargetsArg {
+  py::array keep;
+  RowSource dense;  // or
+  const std::int64_t* classes = nullptr;
+};
+TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, index_t n_outputs, Loss loss,
+                       bool network_is_double);
+// (rows) finite, not negative, not all zero; null for None.
+const double* weights_arg(const std::string& where, const py::object& object, index_t rows, py::array& keep);
+
+}  // namespace chainrule

@@ -1,0 +1,33 @@
+#include "bindings/names.h"
+
+#include "bindings/arrays.h"
+
+namespace chainrule {
+
+namespace {
+
+template <class E, std::size_t N>
+E find_name(const std::string& where, const std::string& what, const char* const (&names)[N], const std::string& name) {
+  std::string known;
+  for (std::size_t i = 0; i < N; ++i) {
+    if (name == names[i]) return static_cast<E>(i);
+    known += (i ? ", " : "") + std::string(names[i]);
+  }
+  throw py::value_error(complaint(where, what, "one of " + known, "'" + name + "'"));
+}
+
+}  // namespace
+
+#define CHAINRULE_NAME(struct_name, name, ...) name,
+
+Activation activation_arg(const std::string& where, const std::string& name) {
+  return find_name<Activation>(where, "activation", {CHAINRULE_ACTIVATIONS(CHAINRULE_NAME)}, name);
+}
+Loss loss_arg(const std::string& where, const std::string& name) {
+  return find_name<Loss>(where, "loss", {CHAINRULE_LOSSES(CHAINRULE_NAME)}, name);
+}
+Optimizer optimizer_arg(const std::string& where, const std::string& name) {
+  return find_name<Optimizer>(where, "optimizer", {CHAINRULE_OPTIMIZERS(CHAINRULE_NAME)}, name);
+}
+
+}  // namespace chainrule

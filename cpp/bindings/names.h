@@ -1,0 +1,14 @@
+// Names of the lists (kernels/lists.h): the enumerator with a name. Unknown names are errors that list the known ones.
+#pragma once
+
+#include <string>
+
+#include "kernels/lists.h"
+
+namespace chainrule {
+
+Activation activation_arg(const std::string& where, const std::string& name);
+Loss loss_arg(const std::string& where, const std::string& name);
+Optimizer optimizer_arg(const std::string& where, const std::string& name);
+
+}  // namespace chainrule

@@ -1,0 +1,88 @@
+"""A network's parameters and gradients as mappings: by name, and by the course's symbols."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule._errors import message, unknown
+
+if TYPE_CHECKING:
+    from chainrule import _core
+
+Array = NDArray[Any]
+
+
+class Parameters(Mapping[str, Array]):
+    """`"1.weight"` (n_in, n_out), `"1.bias"` (n_out,), ..: reading copies, assigning sets.
+
+    Assigning raises ValueError if the shape differs or a value is not finite.
+    """
+
+    def __init__(self, core: "_core._Network") -> None:
+        self._core = core
+        self._index = {name: i for i, (name, _, _) in enumerate(core.parameter_table())}
+
+    def __getitem__(self, name: str) -> Array:
+        return self._core.parameter(self._at(name))
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        self._core.set_parameter(self._at(name), value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self)})"
+
+    def _at(self, name: str) -> int:
+        if name not in self._index:
+            where = f"Network.{type(self).__name__.lower()}"
+            raise KeyError(str(unknown(where, "name", name, self._index)))
+        return self._index[name]
+
+
+class Gradients(Parameters):
+    """As `Parameters`, read only: the gradients of the last `backward` or training step."""
+
+    def __getitem__(self, name: str) -> Array:
+        return self._core.gradient(self._at(name))
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        raise TypeError("[Network.gradients] read only; backward() computes them")
+
+
+class CourseView(Sequence[Array]):
+    """`net.W[l]`, (n[l], n[l-1]), or `net.b[l]`, (n[l], 1): reading copies, assigning sets."""
+
+    def __init__(self, parameters: Parameters, kind: str, n_layers: int) -> None:
+        self._parameters, self._kind, self._n_layers = parameters, kind, n_layers
+
+    def __getitem__(self, layer: int) -> Array:  # type: ignore[override]
+        array = self._parameters[self._name(layer)]
+        return array.T.copy() if array.ndim == 2 else array[:, np.newaxis]
+
+    def __setitem__(self, layer: int, value: ArrayLike) -> None:
+        name = self._name(layer)
+        array, shape = np.asarray(value), self[layer].shape
+        if array.shape != shape:
+            symbol = f"{'W' if self._kind == 'weight' else 'b'}[{layer}]"
+            raise ValueError(message("Network", symbol, f"shape {shape}", array.shape))
+        self._parameters[name] = array.T if self._kind == "weight" else array[:, 0]
+
+    def __len__(self) -> int:
+        return self._n_layers
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[layer] for layer in range(1, self._n_layers + 1))
+
+    def _name(self, layer: Any) -> str:
+        if isinstance(layer, bool) or not isinstance(layer, int | np.integer):
+            raise TypeError(message("Network", "layer", f"1 to {self._n_layers}", layer))
+        if not 1 <= layer <= self._n_layers:
+            raise IndexError(message("Network", "layer", f"1 to {self._n_layers}", layer))
+        return f"{layer}.{self._kind}"
