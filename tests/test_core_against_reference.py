@@ -62,12 +62,29 @@ def test_cost_gradients_and_prediction_agree_in_float64(isa, problem):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("rows", [1023, 1024, 1025, 3000])
 def test_large_batches_go_through_in_chunks(rows, loss, rng):
-    net = build(7, [(20, "tanh", 0), (3, "identity", 0)], "float64")
-    X, Y = rng.normal(size=(rows, 7)), targets(rng, "squared_error", rows, 3)
-    cost, gradients, *_ = reference_pass(net, X, Y, "squared_error")
-    assert net.backward(X, Y, "squared_error") == pytest.approx(cost, rel=1e-12)
-    for name, expected in gradients.items():
-        assert relative_difference(net.gradients[name], expected) < 1e-12, name
+    """Rows of the second chunk must find their own targets and weights."""
+    net = build(7, [(20, "tanh", 0), (3, _core.losses()[loss], 0)], "float64")
+    X = rng.normal(size=(rows, 7))
+    options = {"sample_weight": rng.random(rows), "l2": 0.1}
+    for form in ("dense", "classes"):
+        Y = targets(rng, loss, rows, 3, form)
+        cost, gradients, *_ = reference_pass(net, X, Y, loss, **options)
+        assert net.backward(X, Y, loss, **options) == pytest.approx(cost, rel=1e-12)
+        assert net.cost(X, Y, loss, **options) == pytest.approx(cost, rel=1e-12)
+        for name, expected in gradients.items():
+            assert relative_difference(net.gradients[name], expected) < 1e-12, name
+
+
+def test_backward_sees_parameters_assigned_after_an_earlier_backward(rng):
+    net = build(6, [(33, "tanh", 0), (20, "relu", 0), (3, "softmax", 0)], "float64")
+    X, Y = rng.normal(size=(9, 6)), rng.integers(0, 3, 9)
+    for _ in range(3):
+        _, gradients, *_ = reference_pass(net, X, Y, "cross_entropy")
+        net.backward(X, Y, "cross_entropy")
+        for name, expected in gradients.items():
+            assert relative_difference(net.gradients[name], expected) < 1e-12, name
+        for name, value in net.parameters.items():
+            net.parameters[name] = value + rng.normal(0, 0.2, value.shape)
 
 
 def test_accumulated_gradients_add_up(rng):

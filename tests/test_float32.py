@@ -8,7 +8,7 @@ errors of its operands times the sizes of the others. Activations are Lipschitz 
 import numpy as np
 import pytest
 
-from .helpers import build, gamma, reference_activations, reference_pass, targets
+from .helpers import build, gamma, reference_pass, targets
 
 SECOND_ORDER = 1.1  # products of two errors, left out of the bounds
 # Lipschitz constants of g and of g', both in z.
@@ -74,7 +74,6 @@ def test_prediction_and_gradients_stay_within_their_bounds(hidden, sizes, rows, 
     for name, expected in gradients.items():
         error = np.abs(net.gradients[name] - expected)
         assert (error <= SECOND_ORDER * gradient_bounds[name]).all(), name
-    assert len(reference_activations(net)) == 3
 
 
 @pytest.mark.parametrize("sizes", [(5, 9, 3), (64, 33, 17)])

@@ -70,3 +70,13 @@ def test_dead_network_has_gradient_zero():
     net.parameters["2.weight"] = np.ones((3, 1))
     check = cr.check_gradients(net, np.ones((4, 2)), np.zeros(4), "squared_error")
     assert check.relative_difference == 0
+
+
+def test_gradients_that_are_not_numbers_are_no_agreement(rng):
+    net = build(3, [(4, "identity", 0), (2, "identity", 0)], "float64")
+    for name, value in net.parameters.items():
+        net.parameters[name] = np.full(value.shape, 1e300)
+    with np.errstate(all="ignore"):
+        check = cr.check_gradients(net, rng.normal(size=(5, 3)), np.zeros((5, 2)), "squared_error")
+        assert np.isnan(check.relative_difference)
+        assert np.isnan(cr.reference.relative_difference([np.nan], [1.0]))

@@ -57,6 +57,7 @@ def test_course_symbols_are_the_same_parameters_transposed(net, rng):
     np.testing.assert_array_equal(net.parameters["2.weight"], W.T)
     np.testing.assert_array_equal(net.parameters["2.bias"], b.ravel())
     assert len(net.W) == len(list(net.b)) == 2
+    assert [W.shape for W in reversed(net.W)] == [(3, 17), (17, 5)]
     with pytest.raises(IndexError, match="1 to 2, got 0"):
         net.W[0]
     with pytest.raises(IndexError, match="1 to 2, got 3"):
@@ -153,6 +154,18 @@ def test_files_of_another_kind_are_refused(net, tmp_path):
     checkpoint.write_safetensors(path, tensors, metadata | {"network": description})
     with pytest.raises(ValueError, match="tensors: expected all of"):
         cr.Network.load(path)
+    tensors = checkpoint.network_tensors(net)
+    whole = metadata | {"network": description}
+    checkpoint.write_safetensors(path, tensors | {"x": tensors["1.bias"]}, whole)
+    with pytest.raises(ValueError, match="tensors: expected"):
+        cr.Network.load(path)
+    checkpoint.write_safetensors(path, tensors, metadata)
+    with pytest.raises(ValueError, match=r"\[Network.load\] path: "):
+        cr.Network.load(path)
+    for text in ("{}", "[]", "3", "{", '{"layers": 3}', '{"layers": [{"kind": []}]}'):
+        checkpoint.write_safetensors(path, tensors, metadata | {"network": text})
+        with pytest.raises(ValueError, match=r"^\[Network.load\] path: expected a description"):
+            cr.Network.load(path)
     with pytest.raises(FileNotFoundError):
         cr.Network.load(tmp_path / "missing")
     with pytest.raises(IsADirectoryError):

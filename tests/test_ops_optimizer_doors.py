@@ -134,3 +134,12 @@ def test_scalars_and_empty_arrays_are_parameters_too():
     gradients = {"scalar": np.array(2.0), "none": np.zeros((0, 3))}
     ops.optimizer_step(cr.SGD(0.25), parameters, gradients, {})
     assert parameters["scalar"] == 0.5
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_state_with_another_number_of_arrays_is_refused(n):
+    w, g = np.ones((2, 3)), np.ones((2, 3))
+    state = {"kind": "adam", "steps": 1, "arrays": {"W": [np.zeros((2, 3))] * n}}
+    with pytest.raises(ValueError, match=r"state\['arrays'\]\['W'\]: expected 2 arrays"):
+        ops.optimizer_step("adam", {"W": w}, {"W": g}, state)
+    assert (w == 1).all()

@@ -284,29 +284,106 @@ def test_an_exception_in_a_callback_leaves_complete_steps(digits):
 
 
 def test_ctrl_c_comes_through_within_a_fraction_of_a_second_after_a_whole_step(rng):
-    X, y = rng.normal(size=(20_000, 64)), rng.integers(0, 10, 20_000)
+    n = 3_000_000  # an epoch takes more than a second, so a call of the core must end before it
+    X, y = np.broadcast_to(rng.normal(size=(1, 64)), (n, 64)), np.zeros(n, np.int64)
     trainer = new_trainer()
 
-    def interrupt():
-        time.sleep(0.2)
-        interrupt.at = time.perf_counter()
-        os.kill(os.getpid(), signal.SIGINT)
+    class Interrupt(cr.Callback):
+        def on_epoch_begin(self, trainer, epoch):
+            self.timer = threading.Timer(0.3, self.interrupt)
+            self.timer.start()
 
-    thread = threading.Thread(target=interrupt)
-    thread.start()
+        def interrupt(self):
+            self.at = time.perf_counter()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    interrupt = Interrupt()
     with pytest.raises(KeyboardInterrupt):
-        trainer.fit(X, y, epochs=100_000, batch_size=32)
+        trainer.fit(X, y, epochs=1, batch_size=32, callbacks=[interrupt])
     late = time.perf_counter() - interrupt.at
-    thread.join()
+    interrupt.timer.join()
+    assert trainer.epoch == 0
     assert late < 0.5  # 50 ms of the core, and a busy machine
 
     other = new_trainer()
-    done, epoch = trainer.steps, 0
-    while other.steps < done:
-        order = _core.permutation(20_000, 0, epoch)
-        for i in range(0, 20_000, 32):
-            if other.steps < done:
-                other.step(X[order[i : i + 32]], y[order[i : i + 32]])
-        epoch += 1
+    for _ in range(trainer.steps):  # all rows are alike
+        other.step(X[:32], y[:32])
     assert weights_of(trainer.net) == weights_of(other.net)
     trainer.fit(X[:64], y[:64])  # still works
+
+
+def test_what_does_not_fit_is_refused_before_the_first_step(digits):
+    X, y, *_ = digits
+
+    def wrong(Y, prediction, sample_weight=None):
+        raise ValueError("wrong")
+
+    for options, text in (
+        ({"schedule": cr.reduce_on_plateau(monitor="val_loss")}, "monitor"),
+        ({"metrics": [wrong]}, "wrong"),
+    ):
+        trainer = new_trainer(**options)
+        before = weights_of(trainer.net)
+        with pytest.raises(ValueError, match=text):
+            trainer.fit(X, y)
+        assert (trainer.steps, trainer.epoch, len(trainer.history)) == (0, 0, 0)
+        assert weights_of(trainer.net) == before
+
+
+def test_a_metric_may_return_an_array_of_one_number(digits):
+    X, y, *_ = digits
+
+    def one(Y, prediction, sample_weight=None):
+        return np.array(1.0)
+
+    assert new_trainer(metrics=[one]).fit(X, y)["one"] == [1.0]
+
+
+def test_parameters_that_overflow_in_the_last_step_are_noticed(rng):
+    net = build(4, [(2, "identity", 0)], "float32")
+    trainer = cr.Trainer(net, "squared_error", cr.SGD(3e38))
+    with pytest.warns(RuntimeWarning, match="a parameter became infinite or NaN"):
+        trainer.fit(rng.normal(size=(8, 4)), 1e3 * rng.normal(size=(8, 2)), 1, None)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [cr.SGD(1e39), cr.Adam(epsilon=1e-60), cr.Adam(1e-50)], ids=repr
+)
+def test_numbers_that_float32_cannot_hold_are_refused(optimizer):
+    layers = [(2, "identity", 0)]
+    refusal = r"\[Trainer\] optimizer\.\w+: expected a number that float32"
+    with pytest.raises(ValueError, match=refusal):
+        cr.Trainer(build(4, layers, "float32"), "squared_error", optimizer)
+    cr.Trainer(build(4, layers, "float64"), "squared_error", optimizer)
+
+
+def test_single_steps_follow_the_schedule_from_where_a_fit_left_it(digits):
+    X, y, *_ = digits
+    trainer = new_trainer(optimizer=cr.SGD(0.1), schedule=cr.exponential(0.5))
+    trainer.fit(X, y, epochs=2, batch_size=700)
+    before = trainer.net.parameters["2.bias"]
+    trainer.step(X, y)
+    moved = trainer.net.parameters["2.bias"] - before
+    np.testing.assert_allclose(moved, -0.025 * trainer.net.gradients["2.bias"], rtol=1e-3)
+
+
+def test_a_fit_waits_for_predictions_of_another_thread(digits):
+    X, y, *_ = digits
+    trainer, stop, refused = new_trainer(), threading.Event(), []
+
+    def serve():
+        while not stop.is_set():
+            try:
+                trainer.net.predict(X)
+            except RuntimeError as error:  # the latecomer is told
+                refused.append(str(error))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        trainer.fit(X, y, epochs=30, batch_size=50)
+    finally:
+        stop.set()
+        thread.join()
+    assert trainer.epoch == 30
+    assert all("at work in another thread" in text for text in refused)

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <climits>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -22,11 +23,16 @@ namespace {
 
 std::atomic<int> requested{0};          // by set_max_threads; 0: not set
 std::atomic<int> openmp_limit_then{0};  // OpenMP's limit when it was set: one lowered since then is obeyed
-std::atomic<bool> team_has_run{false};
-std::atomic<bool> forked{false};
 
-void after_fork_in_child() {
-  if (team_has_run.load()) forked.store(true);
+// The OpenMP runtime does not survive a fork once anyone in the process has run a team, which need not have been us.
+std::atomic<bool> forked{false};
+const int fork_handler = pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
+
+// OpenMP reads the affinity mask when it is loaded; asked for the processors, it looks again.
+const bool limit_is_set = std::getenv("OMP_NUM_THREADS") != nullptr;
+
+int openmp_threads() {
+  return limit_is_set ? omp_get_max_threads() : std::min(omp_get_max_threads(), omp_get_num_procs());
 }
 
 void pause_cpu() {
@@ -85,13 +91,14 @@ int max_threads() {
     return openmp_limit < openmp_limit_then.load(std::memory_order_relaxed) ? std::min(n, openmp_limit) : n;
   }
   const double quota = cgroup_quota();
-  return quota > 0 ? std::min(openmp_limit, std::max(1, static_cast<int>(std::ceil(quota)))) : openmp_limit;
+  return quota > 0 ? std::min(openmp_threads(), std::max(1, static_cast<int>(std::ceil(quota)))) : openmp_threads();
 }
 
 int threads_for(double flops) {
   // About 40 us of one core's work. Joining costs a microsecond or two when the cores are idle, but up to a time slice
   // when another program holds one, so small work does not ask for company.
   constexpr double kFlopsPerThread = 4e6;
+  if (flops < 2 * kFlopsPerThread) return 1;
   return std::max(1, static_cast<int>(std::min<double>(max_threads(), flops / kFlopsPerThread)));
 }
 
@@ -127,9 +134,6 @@ void run_team(int n_threads, void (*call)(void*, const Team&), void* f) {
     call(f, Team(0, 1, barrier));
     return;
   }
-  static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
-  (void)registered;
-  team_has_run.store(true);
 #pragma omp parallel num_threads(n_threads)
   call(f, Team(omp_get_thread_num(), omp_get_num_threads(), barrier));
 }

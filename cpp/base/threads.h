@@ -9,8 +9,8 @@
 namespace chainrule {
 
 // How many threads a call made now may use: set_num_threads, else OpenMP's own limit (OMP_NUM_THREADS, threadpoolctl,
-// joblib, the affinity mask) and the CPU quota of the container. 1 in a child forked after a team has run, because the
-// OpenMP runtime does not survive a fork.
+// joblib, the affinity mask) and the CPU quota of the container. 1 in a forked child, because the OpenMP runtime does
+// not survive a fork.
 int max_threads();
 void set_max_threads(int n);  // n >= 1; 0 takes the setting back
 // How many of them a piece of work of so many floating-point operations is worth.

@@ -28,13 +28,16 @@ struct BoundNetwork {
 
   explicit BoundNetwork(const NetworkSpec& spec) : net(spec) {}
 
-  // Taken without waiting: a second user is told, never made to wait or to race.
+  // Taken without waiting: who comes while the network is trained is told, never made to wait or to race.
   template <class AnyLock>
   AnyLock lock(const std::string& where) const {
     AnyLock l(mutex, std::try_to_lock);
     if (!l) throw std::runtime_error("[" + where + "] the network is at work in another thread");
     return l;
   }
+
+  // Training waits for predictions that are under way. Call it without the GIL, which they may need.
+  Lock wait_and_lock() const { return Lock(mutex); }
 };
 
 NetworkSpec spec_arg(index_t n_inputs, const py::list& layers) {
@@ -57,10 +60,15 @@ py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
   return out;
 }
 
+// A value in the shape of a parameter. Runs the user's code if `value` is an object that converts itself to an array.
 template <class T>
-void set_public_array(const Parameter& p, const py::object& value, const std::string& where, Buffer<T>& flat) {
-  const py::array_t<T> array = p.is_vector ? contiguous_arg<T>(where, p.name, value, p.columns, 0)
-                                           : contiguous_arg<T>(where, p.name, value, p.rows, p.columns);
+py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const std::string& where) {
+  return p.is_vector ? contiguous_arg<T>(where, p.name, value, p.columns, 0)
+                     : contiguous_arg<T>(where, p.name, value, p.rows, p.columns);
+}
+
+template <class T>
+void set_public_array(const Parameter& p, const py::array_t<T>& array, Buffer<T>& flat) {
   pack(p.rows, p.columns, array.data(), p.columns, 1, flat.data() + p.offset);
 }
 
@@ -103,8 +111,10 @@ void bind_parameters(py::class_<BoundNetwork<T>>& type) {
   type.def(
       "set_parameter",
       [](Net& self, std::size_t index, const py::object& value) {
+        const Parameter& p = parameter(self.net, index);
+        const py::array_t<T> array = parameter_arg<T>(p, value, "Network.parameters");
         const auto lock = self.template lock<Lock>("Network.parameters");
-        set_public_array(parameter(self.net, index), value, "Network.parameters", self.net.parameters());
+        set_public_array(p, array, self.net.parameters());
         self.net.parameters_changed();
       },
       "index"_a, "value"_a);
@@ -198,7 +208,8 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       .def(
           "set_state",
           [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
-            set_public_array(parameter(net.net, index), value, "Trainer", self.state[which]);
+            const Parameter& p = parameter(net.net, index);
+            set_public_array(p, parameter_arg<T>(p, value, "Trainer"), self.state[which]);
           },
           "network"_a, "which"_a, "index"_a, "value"_a);
   type.def(
@@ -211,10 +222,10 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
         py::array_t<double> costs(learning_rates.size());
         const Steps steps{order ? order->data() : nullptr, n_rows,  batch_size,
                           learning_rates.data(),           seconds, costs.mutable_data()};
-        const auto lock = self.template lock<Lock>(where);
         index_t done = 0;
         {
           const py::gil_scoped_release without_gil;
+          const Lock lock = self.wait_and_lock();
           done = train(self.net, optimizer, samples.samples(), objective, steps);
         }
         return py::object(costs[py::slice(0, done, 1)]);
@@ -224,8 +235,8 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
   type.def(
       "apply_gradients",
       [](Net& self, State& optimizer, double learning_rate) {
-        const auto lock = self.template lock<Lock>("Trainer.apply_gradients");
         const py::gil_scoped_release without_gil;
+        const Lock lock = self.wait_and_lock();
         apply_gradients(self.net, optimizer, learning_rate);
       },
       "optimizer"_a, "learning_rate"_a);
@@ -239,6 +250,10 @@ void bind_type(py::module_& m, const char* name, const char* optimizer_name) {
              return std::make_unique<BoundNetwork<T>>(spec_arg(n_inputs, layers));
            }),
            "n_inputs"_a, "layers"_a);
+  type.def("parameters_are_finite", [](const BoundNetwork<T>& self) {
+    const auto lock = self.template lock<SharedLock>("Network.parameters");
+    return self.net.parameters_are_finite();
+  });
   type.def_property_readonly("n_outputs", [](const BoundNetwork<T>& self) { return self.net.plan().n_outputs; });
   type.def(
       "sizes",

@@ -42,13 +42,18 @@ struct PackedDense {
   }
 };
 
-template <class T, class F>
-void share_rows(const Dense<T>& layer, index_t rows, F f) {
-  run_team(threads_for(static_cast<double>(layer.flops_per_sample()) * static_cast<double>(rows)),
-           [&](const Team& team) {
-             const Team::Range part = team.part(rows);
-             if (part.end > part.begin) f(part.begin, part.end - part.begin);
-           });
+// Threads share n pieces of work of so many floating-point operations altogether.
+template <class F>
+void share(index_t n, double flops, F f) {
+  run_team(threads_for(flops), [&](const Team& team) {
+    const Team::Range part = team.part(n);
+    if (part.end > part.begin) f(part.begin, part.end - part.begin);
+  });
+}
+
+template <class T>
+double flops_of(const Dense<T>& layer, index_t rows) {
+  return static_cast<double>(layer.flops_per_sample()) * static_cast<double>(rows);
 }
 
 }  // namespace
@@ -58,7 +63,7 @@ void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const 
                    double slope, T* out) {
   const PackedDense<T> dense(n_in, n_out, W, b, activation, slope);
   Padded<T> y(rows, n_out);
-  share_rows(dense.layer, rows, [&](index_t first, index_t n) {
+  share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
     dense.layer.forward(dense.parameters.data(), {x + first * n_in, n_in}, y.rows.from(first), n, Output::kActivated);
   });
   y.save(rows, n_out, out);
@@ -74,7 +79,7 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
     Buffer<T> mirror(dense.layer.mirror_size());
     for (const Unit& unit : dense.layer.units()) dense.layer.refresh(unit, dense.parameters.data(), mirror.data());
     Padded<T> gradient_in_x(rows, n_in);
-    share_rows(dense.layer, rows, [&](index_t first, index_t n) {
+    share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
       dense.layer.backward(mirror.data(), {}, d.rows.from(first), gradient_in_x.rows.from(first), n, Output::kRaw);
     });
     gradient_in_x.save(rows, n_in, dx);
@@ -83,7 +88,7 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
   // The sums start from what dW and db hold.
   PackedDense<T> gradients(n_in, n_out, dW, db, Activation::kIdentity, 0);
   const std::vector<Unit> units = dense.layer.units();
-  share_rows(dense.layer, static_cast<index_t>(units.size()), [&](index_t first, index_t n) {
+  share(static_cast<index_t>(units.size()), flops_of(dense.layer, rows), [&](index_t first, index_t n) {
     for (index_t u = first; u < first + n; ++u) {
       dense.layer.gradient(units[static_cast<std::size_t>(u)], {x, n_in}, d.rows, rows, gradients.parameters.data(),
                            true);

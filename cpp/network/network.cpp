@@ -36,6 +36,13 @@ void Network<T>::refresh_mirror(const PlannedUnit& u) {
 }
 
 template <class T>
+bool Network<T>::parameters_are_finite() const {
+  bool finite = true;
+  for (index_t i = 0; i < parameters_.size(); ++i) finite &= parameters_[i] - parameters_[i] == 0;
+  return finite;
+}
+
+template <class T>
 Workspace<T>& Network<T>::workspace(index_t batch) {
   const index_t rows = std::min(batch, Workspace<T>::kMaxRows);
   if (workspace_.rows < rows) workspace_ = Workspace<T>(plan_, rows);

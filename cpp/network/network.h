@@ -20,6 +20,7 @@ class Network {
   const T* mirror(std::size_t layer) const { return mirror_.data() + plan_.mirror_offset[layer]; }
   // Parameters were set from outside: the mirror must be rebuilt before the next backward pass.
   void parameters_changed() { mirror_is_stale_ = true; }
+  bool parameters_are_finite() const;
   void refresh_mirror();                      // all of it, if it is stale
   void refresh_mirror(const PlannedUnit& u);  // one unit's part
 

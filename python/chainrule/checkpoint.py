@@ -44,9 +44,10 @@ def build_network(description: Mapping[str, Any], tensors: Mapping[str, Array]) 
     Raises ValueError or TypeError if they do not belong together.
     """
     layers = [layer_from_dict(layer) for layer in description["layers"]]
-    net = Network(layers, description["n_inputs"], description["dtype"], description["seed"])
-    missing = sorted(set(net.parameters) - set(tensors))
-    if missing:
+    net = Network._without_values(
+        layers, description["n_inputs"], description["dtype"], description["seed"]
+    )
+    if set(net.parameters) != set(tensors):
         raise ValueError(
             message("Network.load", "tensors", f"all of {sorted(net.parameters)}", sorted(tensors))
         )
@@ -122,4 +123,10 @@ def load_network(path: str | os.PathLike[str]) -> Network:
         raise ValueError(
             message("Network.load", "path", f"format {FORMAT}, version {VERSION}", got)
         )
-    return build_network(json.loads(metadata["network"]), tensors)
+    try:
+        return build_network(json.loads(metadata["network"]), tensors)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        got = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            message("Network.load", "path", "a description of a network", got)
+        ) from error

@@ -59,7 +59,7 @@ def check_gradients(
     where = "check_gradients"
     step = check_number(where, "step", step, above=0)
     max_elements = check_integer(where, "max_elements", max_elements, 1)
-    twin = Network(net.layers, net.n_inputs, "float64", net.seed)
+    twin = Network._without_values(net.layers, net.n_inputs, "float64", net.seed)
     for name, value in net.parameters.items():
         twin.parameters[name] = value
     twin.backward(X, Y, loss, sample_weight, l2, l1)
@@ -84,7 +84,8 @@ def check_gradients(
     numeric = np.array([n for _, _, n, _ in found])
     analytic = np.array([a for _, _, _, a in found])
     total = float(np.linalg.norm(numeric) + np.linalg.norm(analytic))
-    difference = float(np.linalg.norm(numeric - analytic)) / total if total > 0 else 0.0
-    at = int(np.argmax(np.abs(numeric - analytic)))
+    difference = 0.0 if total == 0 else float(np.linalg.norm(numeric - analytic)) / total
+    # NaN counts as the worst of all.
+    at = int(np.argmax(np.nan_to_num(np.abs(numeric - analytic), nan=np.inf)))
     name, index, n, a = found[at]
     return GradientCheck(difference, (name, index), n, a, len(found))

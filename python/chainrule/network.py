@@ -40,6 +40,19 @@ class Network:
     def __init__(
         self, layers: Sequence[Layer], n_inputs: int, dtype: Any = "float32", seed: int = 0
     ) -> None:
+        self._build(layers, n_inputs, dtype, seed)
+        self._initialize()
+
+    @classmethod
+    def _without_values(
+        cls, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int
+    ) -> "Network":
+        """A network whose parameters are zero, to be set."""
+        net = cls.__new__(cls)
+        net._build(layers, n_inputs, dtype, seed)
+        return net
+
+    def _build(self, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int) -> None:
         self.layers = _check_layers(layers)
         self.n_inputs = check_integer("Network", "n_inputs", n_inputs, 1, 2**31)
         self.dtype = _check_dtype(dtype)
@@ -47,12 +60,12 @@ class Network:
         _check_size(self.layers, self.n_inputs, self.dtype)
         core_layers = [_core_layer(layer) for layer in self.layers]
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
-        self._trainer = threading.RLock()  # held during a whole fit; the core's lock, during a call
+        # Held during a whole fit; the core has a lock of its own for each call.
+        self._training_lock = threading.RLock()
         self.parameters = Parameters(self._core)
         self.gradients = Gradients(self._core)
         self.W = CourseView(self.parameters, "weight", len(self.layers))
         self.b = CourseView(self.parameters, "bias", len(self.layers))
-        self._initialize()
 
     def _initialize(self) -> None:
         n_in = self.n_inputs
@@ -168,12 +181,12 @@ class Network:
     @contextlib.contextmanager
     def _held_by_trainer(self, where: str) -> Iterator[None]:
         """Other threads that want to train meanwhile are told."""
-        if not self._trainer.acquire(blocking=False):
+        if not self._training_lock.acquire(blocking=False):
             raise RuntimeError(f"[{where}] the network is at work in another thread")
         try:
             yield
         finally:
-            self._trainer.release()
+            self._training_lock.release()
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))

@@ -158,6 +158,9 @@ def optimizer_step(
             raise ValueError(message(where, "gradients", f"an array {name!r}", list(gradients)))
         _check_array(where, f"gradients[{name!r}]", gradients[name], w, is_read_only=True)
         arrays.setdefault(name, [np.zeros_like(w) for _ in range(n_states)])
+        if len(arrays[name]) != n_states:
+            expected = f"{n_states} arrays, or an empty dict as state"
+            raise ValueError(message(where, f"state['arrays'][{name!r}]", expected, arrays[name]))
         for array in arrays[name]:
             _check_array(where, f"state['arrays'][{name!r}]", array, w)
     for name, w in parameters.items():

@@ -80,6 +80,9 @@ class CourseView(Sequence[Array]):
     def __iter__(self) -> Iterator[Array]:
         return (self[layer] for layer in range(1, self._n_layers + 1))
 
+    def __reversed__(self) -> Iterator[Array]:
+        return (self[layer] for layer in range(self._n_layers, 0, -1))
+
     def _name(self, layer: Any) -> str:
         if isinstance(layer, bool) or not isinstance(layer, int | np.integer):
             raise TypeError(message("Network", "layer", f"1 to {self._n_layers}", layer))

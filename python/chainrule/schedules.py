@@ -47,6 +47,7 @@ class Schedule(Description):
     """Base of all schedules. `monitor` is the key of the value for `advance`; None: the loss."""
 
     monitor: str | None = None
+    is_constant_within_epochs: ClassVar[bool] = False
 
     @property
     def where(self) -> str:
@@ -68,6 +69,7 @@ class Schedule(Description):
 @dataclass(frozen=True)
 class Constant(Schedule):
     name: ClassVar[str] = "constant"
+    is_constant_within_epochs = True
 
     def factor(self, epoch: float, state: ScheduleState = START) -> float:
         return 1.0
@@ -94,6 +96,7 @@ class Step(Schedule):
 @dataclass(frozen=True)
 class Exponential(Schedule):
     name: ClassVar[str] = "exponential"
+    is_constant_within_epochs = True
     rate: Annotated[float, partial(check_number, above=0, maximum=1)]
 
     def factor(self, epoch: float, state: ScheduleState = START) -> float:
@@ -103,6 +106,7 @@ class Exponential(Schedule):
 @dataclass(frozen=True)
 class InverseTime(Schedule):
     name: ClassVar[str] = "inverse_time"
+    is_constant_within_epochs = True
     decay: NonNegative
 
     def factor(self, epoch: float, state: ScheduleState = START) -> float:
@@ -148,6 +152,7 @@ def _line(progress: float, first: float, last: float) -> float:
 @dataclass(frozen=True)
 class ReduceOnPlateau(Schedule):
     name: ClassVar[str] = "reduce_on_plateau"
+    is_constant_within_epochs = True
     drop: Drop
     patience: Count
     min_factor: Share

@@ -20,7 +20,7 @@ from chainrule._errors import check_bool, check_instance, check_integer, check_n
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
 from chainrule.callbacks import Callback
-from chainrule.history import History, monitored_key
+from chainrule.history import OWN_KEYS, History, monitored_key
 from chainrule.layers import Dense
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric, resolve_metrics
@@ -29,6 +29,7 @@ from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
 
 CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
+OVERFLOW = "a parameter became infinite or NaN"
 SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
 
 
@@ -67,9 +68,11 @@ class Trainer:
         self.l1 = check_number("Trainer", "l1", l1, minimum=0)
         self.history = History()
         self.epoch = 0
+        self._single_steps = 0  # by `step` and `apply_gradients`
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
         _warn_of_range(net, self.loss)
+        _check_precision(self.optimizer, net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
 
@@ -96,7 +99,8 @@ class Trainer:
         batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed,
         epoch). `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the
         data at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches
-        while they were trained on; if it is not finite, training ends with a RuntimeWarning.
+        while they were trained on. If it or a parameter is not finite, training ends with a
+        RuntimeWarning.
         """
         where = "Trainer.fit"
         data = self._data(where, X, Y, sample_weight)
@@ -108,6 +112,7 @@ class Trainer:
         callbacks = _check_callbacks(where, callbacks)
 
         with self.net._held_by_trainer(where), ExitStack() as at_the_end:
+            self._try_metrics(data, validation)
             self.stop_reason = None
             last_epoch = self.epoch + epochs
             for callback in callbacks:
@@ -120,20 +125,25 @@ class Trainer:
     def step(self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """One optimizer step on one batch; returns the cost before it.
 
-        Arguments as in `fit`. Schedules count such a step as an epoch.
+        Arguments as in `fit`. Schedules count such a step as an epoch of its own.
         """
         data = self._data("Trainer.step", X, Y, sample_weight)
-        rates = np.array([self._rate(self.steps)])
         with self.net._held_by_trainer("Trainer.step"):
-            return float(self._train(data, None, data.samples.rows, rates, "Trainer.step")[0])
+            rates = np.array([self._rate(self.epoch + self._single_steps)])
+            costs = self._train(data, None, data.samples.rows, rates, "Trainer.step")
+            self._single_steps += 1
+        return float(costs[0])
 
     def apply_gradients(self) -> None:
         """One optimizer step with `net.gradients` as they are, for accumulated gradients.
 
-        net.backward(X1, Y1, loss); net.backward(X2, Y2, loss, accumulate=True)
+        `net.backward(X1, Y1, loss)`, `net.backward(X2, Y2, loss, accumulate=True)`, and so on; the
+        penalties are those given to `backward`. Schedules count it as an epoch of its own.
         """
         with self.net._held_by_trainer("Trainer.apply_gradients"):
-            self.net._core.apply_gradients(self._state, self._rate(self.steps))
+            rate = self._rate(self.epoch + self._single_steps)
+            self.net._core.apply_gradients(self._state, rate)
+            self._single_steps += 1
 
     def evaluate(
         self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -157,8 +167,7 @@ class Trainer:
         rows = data.samples.rows
         order = _core.permutation(rows, self.seed, self.epoch) if shuffle else np.arange(rows)
         steps_per_epoch = -(-rows // batch)
-        progress = (self.epoch + i / steps_per_epoch for i in range(steps_per_epoch))
-        rates = np.array([self._rate(epoch) for epoch in progress])
+        rates = self._rates(steps_per_epoch)
         for callback in callbacks:
             callback.on_epoch_begin(self, self.epoch)
 
@@ -186,14 +195,20 @@ class Trainer:
         self.epoch += 1
         for callback in callbacks:
             callback.on_epoch_end(self, self.epoch - 1, self.history.last())
-        if not math.isfinite(loss):
-            self.stop(f"the cost became {loss}")
+        if not (math.isfinite(loss) and self.net._core.parameters_are_finite()):
+            self.stop(f"the cost became {loss}" if not math.isfinite(loss) else OVERFLOW)
             warnings.warn(
                 f"[{where}] epoch {self.epoch - 1}: {self.stop_reason}; lower the learning rate or "
                 "scale the data",
                 RuntimeWarning,
                 stacklevel=3,
             )
+
+    def _rates(self, steps: int) -> NDArray[np.float64]:
+        """The learning rate of each step of the present epoch."""
+        if self.schedule.is_constant_within_epochs:
+            return np.full(steps, self._rate(self.epoch))
+        return np.array([self._rate(self.epoch + i / steps) for i in range(steps)])
 
     def _rate(self, epoch: float) -> float:
         return self.optimizer.learning_rate * self.schedule.factor(epoch, self._schedule_state)
@@ -229,8 +244,21 @@ class Trainer:
         if self.metrics:
             prediction = self.net.predict(data.X)
             for metric in self.metrics:
-                values[metric.name] = metric.function(data.Y, prediction, data.weights)
+                values[metric.name] = metric(data.Y, prediction, data.weights)
         return values
+
+    def _try_metrics(self, data: Data, validation: Data | None) -> None:
+        """What does not fit the targets, or is not monitored, shows before the first step."""
+        keys = [*OWN_KEYS, *(metric.name for metric in self.metrics)]
+        if validation is None:
+            keys.remove("val_loss")
+        else:
+            keys += [f"val_{metric.name}" for metric in self.metrics]
+        monitored_key(keys, self.schedule.monitor, self.schedule.where)
+        if self.metrics and not self.history:
+            for d in (data, validation):
+                if d is not None:
+                    self._evaluate(d, cost=False)
 
     def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
         return Data(self.net, where, X, Y, self.loss, sample_weight)
@@ -269,6 +297,17 @@ def _check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback
         raise TypeError(message(where, "callbacks", "a list of callbacks", callbacks))
     given = list(callbacks)
     return [check_instance(where, "callbacks", callback, Callback) for callback in given]
+
+
+def _check_precision(optimizer: Optimizer, dtype: "np.dtype[Any]") -> None:
+    """Numbers that float32 turns into infinity or zero would ruin the parameters."""
+    for name, value in optimizer.to_dict().items():
+        if isinstance(value, float) and value != 0:
+            with np.errstate(all="ignore"):
+                held = float(dtype.type(value))
+            if held == 0 or not math.isfinite(held):
+                expected = f"a number that {dtype} can hold"
+                raise ValueError(message("Trainer", f"optimizer.{name}", expected, value))
 
 
 def _warn_of_range(net: Network, loss: Loss) -> None:

@@ -102,8 +102,8 @@ def load_model(path: Path) -> TableModel:
         target = Target(**table["target"])
         about = dict(table["about"])
         made_with = str(about["versions"]["scikit-learn"])
+        data = tensors.pop(PREPROCESSING)
         network = build_network(json.loads(metadata["network"]), tensors)
-        data = tensors[PREPROCESSING]
         if network.n_outputs != target.n_outputs or any(f.kind not in KINDS for f in features):
             raise ValueError("network, target and features do not fit")
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -56,4 +56,4 @@ def relative_difference(grad: ArrayLike, other: ArrayLike) -> float:
     """|grad - other| / (|grad| + |other|), with Euclidean norms: 0 when equal, 1 when opposite."""
     grad, other = np.asarray(grad), np.asarray(other)
     size = np.linalg.norm(grad) + np.linalg.norm(other)
-    return float(np.linalg.norm(grad - other) / size) if size > 0 else 0.0
+    return 0.0 if size == 0 else float(np.linalg.norm(grad - other) / size)
