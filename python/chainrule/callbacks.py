@@ -31,7 +31,7 @@ class Callback:
         """Before the first step of an epoch."""
 
     def on_steps_end(self, trainer: "Trainer", steps: int, loss: float) -> None:
-        """After a handful of mini-batches, at the latest every 50 ms; `steps` is how many."""
+        """After each `steps` mini-batches: as many as fit in 50 ms, or one that takes longer."""
 
     def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
         """After an epoch; `logs` is its record in the history."""
