@@ -113,13 +113,14 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"layers", "ops"},
     {"summary"},
     {"network"},
+    {"_trainer_checks"},
     {"trainer", "checkpoint", "gradient_check"},
     {"__init__"},
     {"cli"},
     {"__main__"},
 ]
 FLOOR = {module: i for i, floor in enumerate(PYTHON_FLOORS) for module in floor}
-CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer"}
+CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer", "_trainer_checks"}
 # Conveniences whose work stands on a higher floor: imported when called.
 LATE = {("network", "checkpoint")}
 # Third-party packages at import time; all others are imported when they are needed.

@@ -10,19 +10,23 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._data import Data
-from chainrule._errors import check_bool, check_instance, check_integer, check_number, message
+from chainrule._errors import check_bool, check_instance, check_integer, check_number
 from chainrule._optimizer import core_optimizer
-from chainrule.activations import Activation
+from chainrule._trainer_checks import (
+    check_batch_size,
+    check_callbacks,
+    check_precision,
+    warn_of_range,
+)
 from chainrule.callbacks import Callback
 from chainrule.history import OWN_KEYS, History, monitored_key
-from chainrule.layers import Dense
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric, resolve_metrics
 from chainrule.network import Network
@@ -72,8 +76,8 @@ class Trainer:
         self._single_steps = 0  # by `step` and `apply_gradients`
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
-        _warn_of_range(net, self.loss)
-        _check_precision(self.optimizer, net.dtype)
+        warn_of_range(net, self.loss)
+        check_precision(self.optimizer, net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
 
@@ -108,9 +112,9 @@ class Trainer:
         validation = self._validation(where, validation_data)
         epochs = check_integer(where, "epochs", epochs, 1)
         rows = data.samples.rows
-        batch = _check_batch_size(where, batch_size, rows)
+        batch = check_batch_size(where, batch_size, rows)
         shuffle = check_bool(where, "shuffle", shuffle)
-        callbacks = _check_callbacks(where, callbacks)
+        callbacks = check_callbacks(where, callbacks)
 
         with self.net._held_by_trainer(where), ExitStack() as at_the_end:
             self._try_metrics(data, validation)
@@ -279,48 +283,4 @@ class Trainer:
         return (
             f"Trainer({self.net!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, "
             f"schedule={self.schedule!r}, seed={self.seed})"
-        )
-
-
-def _check_batch_size(where: str, batch_size: Any, rows: int) -> int:
-    if batch_size is None:
-        return rows
-    if isinstance(batch_size, str) and batch_size == "auto":
-        return min(32, rows)
-    note = " (the number of rows), 'auto' or None"
-    return check_integer(where, "batch_size", batch_size, 1, rows, note)
-
-
-def _check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]:
-    if isinstance(callbacks, Callback):
-        callbacks = [callbacks]
-    if not isinstance(callbacks, Iterable):
-        raise TypeError(message(where, "callbacks", "a list of callbacks", callbacks))
-    given = list(callbacks)
-    return [check_instance(where, "callbacks", callback, Callback) for callback in given]
-
-
-def _check_precision(optimizer: Optimizer, dtype: "np.dtype[Any]") -> None:
-    """Numbers that float32 turns into infinity or zero would ruin the parameters."""
-    for name, value in optimizer.to_dict().items():
-        if isinstance(value, float) and value != 0:
-            with np.errstate(all="ignore"):
-                held = float(dtype.type(value))
-            if held == 0 or not math.isfinite(held):
-                expected = f"a number that {dtype} can hold"
-                raise ValueError(message("Trainer", f"optimizer.{name}", expected, value))
-
-
-def _warn_of_range(net: Network, loss: Loss) -> None:
-    """A cross-entropy of outputs that are no probabilities clips them, and stops learning there."""
-    output = cast(Activation, cast(Dense, net.layers[-1]).activation).name
-    fitting = _core.losses()[loss.name]
-    low, high, _ = _core.activations()[output]
-    lowest, highest, _ = _core.activations()[fitting]
-    if low < lowest or high > highest:
-        warnings.warn(
-            f"[Trainer] loss: {loss.name} takes outputs from {lowest:g} to {highest:g}; the last "
-            f"layer's {output} goes beyond, where there is no gradient; use {fitting}",
-            UserWarning,
-            stacklevel=3,
         )

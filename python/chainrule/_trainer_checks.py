@@ -1,0 +1,61 @@
+"""The trainer's door: options that must fit the data, the network or its type."""
+
+import math
+import warnings
+from collections.abc import Iterable
+from typing import Any, cast
+
+import numpy as np
+
+from chainrule import _core
+from chainrule._errors import check_instance, check_integer, message
+from chainrule.activations import Activation
+from chainrule.callbacks import Callback
+from chainrule.layers import Dense
+from chainrule.losses import Loss
+from chainrule.network import Network
+from chainrule.optimizers import Optimizer
+
+
+def check_batch_size(where: str, batch_size: Any, rows: int) -> int:
+    if batch_size is None:
+        return rows
+    if isinstance(batch_size, str) and batch_size == "auto":
+        return min(32, rows)
+    note = " (the number of rows), 'auto' or None"
+    return check_integer(where, "batch_size", batch_size, 1, rows, note)
+
+
+def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]:
+    if isinstance(callbacks, Callback):
+        callbacks = [callbacks]
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(message(where, "callbacks", "a list of callbacks", callbacks))
+    given = list(callbacks)
+    return [check_instance(where, "callbacks", callback, Callback) for callback in given]
+
+
+def check_precision(optimizer: Optimizer, dtype: "np.dtype[Any]") -> None:
+    """Numbers that float32 turns into infinity or zero would ruin the parameters."""
+    for name, value in optimizer.to_dict().items():
+        if isinstance(value, float) and value != 0:
+            with np.errstate(all="ignore"):
+                held = float(dtype.type(value))
+            if held == 0 or not math.isfinite(held):
+                expected = f"a number that {dtype} can hold"
+                raise ValueError(message("Trainer", f"optimizer.{name}", expected, value))
+
+
+def warn_of_range(net: Network, loss: Loss) -> None:
+    """A cross-entropy of outputs that are no probabilities clips them, and stops learning there."""
+    output = cast(Activation, cast(Dense, net.layers[-1]).activation).name
+    fitting = _core.losses()[loss.name]
+    low, high, _ = _core.activations()[output]
+    lowest, highest, _ = _core.activations()[fitting]
+    if low < lowest or high > highest:
+        warnings.warn(
+            f"[Trainer] loss: {loss.name} takes outputs from {lowest:g} to {highest:g}; the last "
+            f"layer's {output} goes beyond, where there is no gradient; use {fitting}",
+            UserWarning,
+            stacklevel=3,
+        )
