@@ -48,8 +48,8 @@ class Buffer {
   static T* allocate(index_t size) {
     constexpr std::size_t kLine = 64, kHugePage = std::size_t{1} << 21;
     const std::size_t bytes = checked_bytes(size, sizeof(T));
-    // Below 4 MiB the second-level TLB covers the buffer with small pages.
-    const std::size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kLine;
+    // The memory of smaller ones is covered well enough by small pages.
+    const std::size_t alignment = bytes >= kHugePage / 2 ? kHugePage : kLine;
     const std::size_t rounded = (std::max(bytes, kLine) + alignment - 1) / alignment * alignment;
     void* p = std::aligned_alloc(alignment, rounded);
     if (p == nullptr) throw std::bad_alloc();

@@ -31,8 +31,12 @@ const int fork_handler = pthread_atfork(nullptr, nullptr, [] { forked.store(true
 // OpenMP reads the affinity mask when it is loaded; asked for the processors, it looks again.
 const bool limit_is_set = std::getenv("OMP_NUM_THREADS") != nullptr;
 
+// OMP_NUM_THREADS may name any number; nobody is served by more threads than set_num_threads accepts.
+constexpr int kMostThreads = 1024;
+
 int openmp_threads() {
-  return limit_is_set ? omp_get_max_threads() : std::min(omp_get_max_threads(), omp_get_num_procs());
+  const int n = limit_is_set ? omp_get_max_threads() : std::min(omp_get_max_threads(), omp_get_num_procs());
+  return std::min({n, omp_get_thread_limit(), kMostThreads});
 }
 
 void pause_cpu() {

@@ -122,7 +122,8 @@ template <class T>
 void bound_optimizer_step(const std::string& kind, const py::object& w, const py::object& g, const py::object& state1,
                           const py::object& state2, double learning_rate, std::int64_t t, bool decays, double momentum,
                           double beta2, double epsilon, double weight_decay) {
-  const OptimizerSpec spec{optimizer_arg("ops.optimizer_step", kind), momentum, beta2, epsilon, weight_decay};
+  const OptimizerSpec spec{optimizer_arg("ops.optimizer_step", kind), momentum, beta2, epsilon,
+                           decays ? weight_decay : 0.0};
   const index_t n = py::reinterpret_borrow<py::array>(w).size(), whole = n / kPanel<T> * kPanel<T>;
   const py::object objects[] = {w, g, state1, state2};
   const char* const names[] = {"parameters", "gradients", "state", "state"};
@@ -130,7 +131,7 @@ void bound_optimizer_step(const std::string& kind, const py::object& w, const py
   for (std::size_t a = 0; a < 4; ++a) {
     if (!objects[a].is_none()) arrays[a] = in_place_arg<T>(names[a], objects[a], n);
   }
-  const UpdateStep<T> step = update_step<T>(spec, learning_rate, t, decays);
+  const UpdateStep<T> step = update_step<T>(spec, learning_rate, t);
   const auto update = kernels<T>().update[static_cast<std::size_t>(spec.kind)];
   update(whole, arrays[0], arrays[1], arrays[2], arrays[3], step);
   alignas(64) T rest[4][kPanel<T>] = {};

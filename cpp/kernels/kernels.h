@@ -48,15 +48,13 @@ struct LossRows {
 // The numbers of one optimizer step, computed once per step in double.
 template <class T>
 struct UpdateStep {
-  T learning_rate;
-  T decay;     // 1 - learning_rate * weight_decay for weights (AdamW), 1 otherwise
-  T momentum;  // momentum, rho or beta1
+  T learning_rate;  // of Adam: times sqrt(1 - beta2^t) / (1 - beta1^t)
+  T decay;          // 1 - learning_rate * weight_decay for weights (AdamW), 1 otherwise
+  T momentum;       // momentum, rho or beta1
   T one_minus_momentum;
   T beta2;
   T one_minus_beta2;
-  T correction1;  // 1 / (1 - beta1^t)
-  T correction2;  // 1 / (1 - beta2^t)
-  T epsilon;
+  T epsilon;  // of Adam: times sqrt(1 - beta2^t)
 };
 
 template <class T>

@@ -17,34 +17,42 @@ struct Targets {
   }
 };
 
-// Sums f(j) = {loss, gradient} over a row of n elements; stores scale * gradient unless d is null. Padding counts as 0.
+// Sums f(j) = {loss, gradient} over a row; stores scale * gradient unless d is null. Padding counts as 0.
 template <class T>
 struct Term {
   V<T> loss, gradient;
 };
 template <class T, class F>
-static double sum_row(index_t n, T scale, T* d, F f) {
+static double sum_row(const Columns<T>& columns, T scale, T* d, F f) {
   PanelSum<T> sum;
-  for (index_t j = 0; j < n; j += kPanel<T>) {
-    for (int v = 0; v < kPerPanel; ++v) {
-      const index_t at = j + v * Of<T>::kLanes;
-      const auto inside = below<T>(at, n);
-      const Term<T> term = f(at);
-      sum.part[v] += inside ? term.loss : splat(T(0));
-      if (d) store(d + at, inside ? splat(scale) * term.gradient : splat(T(0)));
-    }
-  }
+  columns.each([&](index_t j, int v, auto inside) {
+    const Term<T> term = f(j);
+    sum.part[v] += inside ? term.loss : splat(T(0));
+    if (d) store(d + j, inside ? splat(scale) * term.gradient : splat(T(0)));
+  });
   return static_cast<double>(sum.total());
+}
+
+// Row by row: f(columns, y, targets, scale, d) is the loss of one row.
+template <class T, class F>
+static void each_row(const LossRows<T>& p, F f) {
+  const Columns<T> columns(p.n);
+  for (index_t i = 0; i < p.rows; ++i) {
+    p.loss[i] = f(columns, p.y + i * p.y_stride, Targets<T>(p, i), p.scale ? p.scale[i] : T(0),
+                  p.d ? p.d + i * p.d_stride : nullptr);
+  }
 }
 
 // L = -[y log p + (1 - y) log(1 - p)], p = sigmoid(z):   max(z, 0) - z y + log1p(e^-|z|)
 struct BinaryCrossEntropy {
   template <class T>
-  static double canonical(index_t n, const T* z, Targets<T> y, T scale, T* d) {
-    return sum_row(n, scale, d, [&](index_t j) {
-      const V<T> x = load(z + j), t = y.at(j), zero = splat(T(0)), one = splat(T(1));
-      const V<T> e = exp<T>(x < zero ? x : -x);
-      return Term<T>{(x < zero ? zero : x) - x * t + log1p<T>(e), (x < zero ? e : one) / (one + e) - t};
+  static void canonical(const LossRows<T>& p) {
+    each_row(p, [](const Columns<T>& columns, const T* z, Targets<T> y, T scale, T* d) {
+      return sum_row(columns, scale, d, [&](index_t j) {
+        const V<T> x = load(z + j), t = y.at(j), zero = splat(T(0)), one = splat(T(1));
+        const V<T> e = exp<T>(x < zero ? x : -x);
+        return Term<T>{(x < zero ? zero : x) - x * t + log1p<T>(e), (x < zero ? e : one) / (one + e) - t};
+      });
     });
   }
   template <class T>
@@ -56,23 +64,57 @@ struct BinaryCrossEntropy {
 
 // L = logsumexp(z) - z_y for a class y, sum_k y_k (logsumexp(z) - z_k) for soft labels
 struct CrossEntropy {
+  // A panel of rows at a time, so that the logarithms and reciprocals of their sums are one vector operation.
   template <class T>
-  static double canonical(index_t n, const T* z, Targets<T> y, T scale, T* d) {
-    const T top = Softmax::largest(n, z);
-    PanelSum<T> sum;
-    for (index_t j = 0; j < n; j += kPanel<T>) {
-      for (int v = 0; v < kPerPanel; ++v) {
-        const index_t at = j + v * Of<T>::kLanes;
-        sum.part[v] += below<T>(at, n) ? exp<T>(load(z + at) - splat(top)) : splat(T(0));
+  static void canonical(const LossRows<T>& p) {
+    constexpr index_t block = kPanel<T>;
+    const Columns<T> columns(p.n);
+    for (index_t first = 0; first < p.rows; first += block) {
+      const index_t rows = p.rows - first < block ? p.rows - first : block;
+      T top[block], total[block], log_total[block], inverse[block];
+      for (index_t i = 0; i < block; ++i) total[i] = T(1);
+      for (index_t i = 0; i < rows; ++i) {
+        const T* z = p.y + (first + i) * p.y_stride;
+        top[i] = Softmax::largest(columns, z);
+        total[i] = Softmax::exponentials(columns, z, top[i], p.d ? p.d + (first + i) * p.d_stride : nullptr);
+      }
+      for (index_t i = 0; i < block; i += Of<T>::kLanes) {
+        store(log_total + i, log<T>(load(total + i)));
+        store(inverse + i, splat(T(1)) / load(total + i));
+      }
+      for (index_t i = 0; i < rows; ++i) {
+        const T* z = p.y + (first + i) * p.y_stride;
+        T* d = p.d ? p.d + (first + i) * p.d_stride : nullptr;
+        const T scale = p.scale ? p.scale[first + i] : T(0);
+        p.loss[first + i] = p.targets
+                                ? soft(columns, z, p.targets + (first + i) * p.targets_stride, top[i], log_total[i],
+                                       inverse[i], scale, d)
+                                : hard(columns, z, p.classes[first + i], top[i], log_total[i], inverse[i], scale, d);
       }
     }
-    const V<T> total = splat(sum.total()), log_total = log<T>(total);
-    return sum_row(n, scale, d, [&](index_t j) {
-      const V<T> x = load(z + j) - splat(top), t = y.at(j);
+  }
+
+  // With a class; d holds e^(z - top).
+  template <class T>
+  static double hard(const Columns<T>& columns, const T* z, index_t y, T top, T log_total, T inverse, T scale, T* d) {
+    if (d) {
+      const T at_class = scale * (d[y] * inverse - T(1));
+      columns.each([&](index_t j, int, auto) { store(d + j, splat(scale) * (load(d + j) * splat(inverse))); });
+      d[y] = at_class;
+    }
+    return static_cast<double>(log_total - (z[y] - top));
+  }
+
+  // With a label for every class; d holds e^(z - top).
+  template <class T>
+  static double soft(const Columns<T>& columns, const T* z, const T* y, T top, T log_total, T inverse, T scale, T* d) {
+    return sum_row(columns, scale, d, [&](index_t j) {
+      const V<T> x = load(z + j) - splat(top), t = load(y + j), e = d ? load(d + j) : splat(T(0));
       // A term without a label counts nothing, even where z is -infinity.
-      return Term<T>{t != splat(T(0)) ? t * (log_total - x) : splat(T(0)), exp<T>(x) / total - t};
+      return Term<T>{t != splat(T(0)) ? t * (splat(log_total) - x) : splat(T(0)), e * splat(inverse) - t};
     });
   }
+
   template <class T>
   static Term<T> general(V<T> p, V<T> y) {
     return {-(y * log<T>(p)), -y / p};
@@ -82,22 +124,19 @@ struct CrossEntropy {
 // L = 1/2 sum (a - y)^2; the same from z and from a
 struct SquaredError {
   template <class T>
-  static Term<T> term(V<T> a, V<T> y) {
-    const V<T> error = a - y;
-    return {splat(T(0.5)) * error * error, error};
-  }
-  template <class T>
-  static double canonical(index_t n, const T* z, Targets<T> y, T scale, T* d) {
-    return sum_row(n, scale, d, [&](index_t j) { return term<T>(load(z + j), y.at(j)); });
+  static void canonical(const LossRows<T>& p) {
+    each_row(p, [](const Columns<T>& columns, const T* z, Targets<T> y, T scale, T* d) {
+      return sum_row(columns, scale, d, [&](index_t j) {
+        const V<T> error = load(z + j) - y.at(j);
+        return Term<T>{splat(T(0.5)) * error * error, error};
+      });
+    });
   }
 };
 
 template <class L, class T>
 static void loss_of_outputs(const LossRows<T>& p) {
-  for (index_t i = 0; i < p.rows; ++i) {
-    p.loss[i] = L::canonical(p.n, p.y + i * p.y_stride, Targets<T>(p, i), p.scale ? p.scale[i] : T(0),
-                             p.d ? p.d + i * p.d_stride : nullptr);
-  }
+  L::canonical(p);
 }
 
 // Cross-entropies of an activation that is not a probability by construction: p is a clipped to [eps, 1 - eps], and the
@@ -105,14 +144,12 @@ static void loss_of_outputs(const LossRows<T>& p) {
 template <class L, class T>
 static void loss_of_activations(const LossRows<T>& p) {
   if constexpr (__is_same(L, SquaredError)) {
-    loss_of_outputs<L, T>(p);
+    L::canonical(p);
   } else {
     const T eps = sizeof(T) == 4 ? T(0x1p-23) : T(0x1p-52);
     const V<T> low = splat(eps), high = splat(T(1) - eps);
-    for (index_t i = 0; i < p.rows; ++i) {
-      const T* a = p.y + i * p.y_stride;
-      const Targets<T> y(p, i);
-      p.loss[i] = sum_row(p.n, p.scale ? p.scale[i] : T(0), p.d ? p.d + i * p.d_stride : nullptr, [&](index_t j) {
+    each_row(p, [&](const Columns<T>& columns, const T* a, Targets<T> y, T scale, T* d) {
+      return sum_row(columns, scale, d, [&](index_t j) {
         const V<T> x = load(a + j);
         V<T> clipped = x < low ? low : x;
         clipped = clipped > high ? high : clipped;
@@ -120,6 +157,6 @@ static void loss_of_activations(const LossRows<T>& p) {
         term.gradient = clipped == x ? term.gradient : splat(T(0));
         return term;
       });
-    }
+    });
   }
 }

@@ -1,15 +1,34 @@
 // Loops over rows that only move or add: gathering, column sums, transposing.
 
+// A row of n elements; the last vector overlaps the one before, so that nothing behind the row is touched.
+template <class T>
+static inline void copy_row(index_t n, const T* from, T* to) {
+  constexpr index_t lanes = Of<T>::kLanes;
+  if (n < lanes) {
+    for (index_t j = 0; j < n; ++j) to[j] = from[j];
+    return;
+  }
+  for (index_t j = 0; j < n - lanes; j += lanes) store(to + j, load(from + j));
+  store(to + n - lanes, load(from + n - lanes));
+}
+
 template <class T, class Source>
 static void gather(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
                    index_t n, T* out, index_t stride) {
+  constexpr index_t ahead = 8;  // rows; hides the latency of memory where the rows are shuffled
   for (index_t i = 0; i < rows; ++i, out += stride) {
     const char* row = x + (order ? order[i] : i) * row_bytes;
-    if (column_bytes == sizeof(Source)) {
-      const Source* source = reinterpret_cast<const Source*>(row);
-      for (index_t j = 0; j < n; ++j) out[j] = static_cast<T>(source[j]);
-    } else {
+    const Source* source = reinterpret_cast<const Source*>(row);
+    if (order && i + ahead < rows) {
+      const char* next = x + order[i + ahead] * row_bytes;
+      for (index_t at = 0; at < n * column_bytes && at < 1024; at += 64) __builtin_prefetch(next + at);
+    }
+    if (column_bytes != sizeof(Source)) {
       for (index_t j = 0; j < n; ++j) out[j] = static_cast<T>(*reinterpret_cast<const Source*>(row + j * column_bytes));
+    } else if constexpr (__is_same(T, Source)) {
+      copy_row(n, source, out);
+    } else {
+      for (index_t j = 0; j < n; ++j) out[j] = static_cast<T>(source[j]);
     }
   }
 }
@@ -37,19 +56,39 @@ static void add_column_sums(index_t rows, index_t n, const T* x, index_t stride,
   }
 }
 
-// A square block of as many rows as a 16-byte vector has lanes: to[j, i] = from[i, j]; rows are one panel apart.
-static inline void transpose_block(const float* from, float* to) {
-  typedef float V4 __attribute__((vector_size(16)));
-  V4 row[4];
-  for (int i = 0; i < 4; ++i) __builtin_memcpy(&row[i], from + i * kPanel<float>, 16);
-  for (int j = 0; j < 4; ++j) {
-    const V4 column = {row[0][j], row[1][j], row[2][j], row[3][j]};
-    __builtin_memcpy(to + j * kPanel<float>, &column, 16);
-  }
+// A square block of as many rows as a 16-byte vector has lanes: to[j] = column j of the rows from[i].
+typedef float Float4 __attribute__((vector_size(16)));
+typedef double Double2 __attribute__((vector_size(16)));
+static inline void transpose_block(const Float4* from, Float4* to) {
+  const Float4 low01 = __builtin_shufflevector(from[0], from[1], 0, 4, 1, 5);
+  const Float4 low23 = __builtin_shufflevector(from[2], from[3], 0, 4, 1, 5);
+  const Float4 high01 = __builtin_shufflevector(from[0], from[1], 2, 6, 3, 7);
+  const Float4 high23 = __builtin_shufflevector(from[2], from[3], 2, 6, 3, 7);
+  to[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+  to[1] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+  to[2] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+  to[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
 }
-static inline void transpose_block(const double* from, double* to) {
-  for (int i = 0; i < 2; ++i) {
-    for (int j = 0; j < 2; ++j) to[j * kPanel<double> + i] = from[i * kPanel<double> + j];
+static inline void transpose_block(const Double2* from, Double2* to) {
+  to[0] = __builtin_shufflevector(from[0], from[1], 0, 2);
+  to[1] = __builtin_shufflevector(from[0], from[1], 1, 3);
+}
+
+// One block of a panel, its first n_from rows and n_to columns; what is missing counts as zero. Rows of both sides are
+// one panel apart.
+template <class T>
+static inline void transpose_part(const T* from, T* to, index_t n_from, index_t n_to) {
+  typedef T Row __attribute__((vector_size(16)));
+  constexpr index_t block = 16 / static_cast<index_t>(sizeof(T));
+  Row in[block] = {}, out[block];
+#pragma GCC unroll 4
+  for (index_t i = 0; i < block; ++i) {
+    if (i < n_from) __builtin_memcpy(&in[i], from + i * kPanel<T>, sizeof(Row));
+  }
+  transpose_block(in, out);
+#pragma GCC unroll 4
+  for (index_t j = 0; j < block; ++j) {
+    if (j < n_to) __builtin_memcpy(to + j * kPanel<T>, &out[j], sizeof(Row));
   }
 }
 
@@ -62,14 +101,14 @@ static void transpose_panel(index_t n_in, index_t n_out, index_t panel, index_t 
     const T* from = w + (panel * n_in + l) * width;
     T* to = out + l * n_out + panel * width * width;  // panel l / width of the transpose, row panel * width
     const index_t inputs = n_in - l < width ? n_in - l : width;
-    if (inputs == width && columns == width) {
-      for (index_t i = 0; i < width; i += block) {
-#pragma GCC unroll 4
-        for (index_t j = 0; j < width; j += block) transpose_block(from + i * width + j, to + j * width + i);
-      }
-    } else {
-      for (index_t j = 0; j < columns; ++j) {
-        for (index_t i = 0; i < width; ++i) to[j * width + i] = i < inputs ? from[i * width + j] : T(0);
+    const bool whole = inputs == width && columns == width;
+    for (index_t i = 0; i < width; i += block) {
+      for (index_t j = 0; j < columns; j += block) {
+        if (whole) {
+          transpose_part(from + i * width + j, to + j * width + i, block, block);
+        } else {
+          transpose_part(from + i * width + j, to + j * width + i, inputs - i, columns - j);
+        }
       }
     }
   }

@@ -36,15 +36,15 @@ struct RmsProp {
   }
 };
 
-// m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w = decay w - lr m_hat / (sqrt(v_hat) + eps)
-// (Kingma & Ba 2015, algorithm 1, eps after the bias correction; decay as in Loshchilov & Hutter 2019)
+// m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w = decay w - lr m_hat / (sqrt(v_hat) + eps), with the bias
+// corrections moved into lr and eps (Kingma & Ba 2015, algorithm 1 and the remark after it; decay as in Loshchilov &
+// Hutter 2019)
 struct Adam {
   template <class T>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>& v, const UpdateStep<T>& s) {
     m = fma(splat(s.momentum), m, splat(s.one_minus_momentum) * g);
     v = fma(splat(s.beta2), v, splat(s.one_minus_beta2) * (g * g));
-    const V<T> step = splat(s.learning_rate) * (m * splat(s.correction1));
-    w = splat(s.decay) * w - step / (sqrt(v * splat(s.correction2)) + splat(s.epsilon));
+    w = fma(splat(-s.learning_rate), m / (sqrt(v) + splat(s.epsilon)), splat(s.decay) * w);
   }
 };
 
@@ -52,6 +52,10 @@ template <class O, int kStates, class T>
 static void update(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>& step) {
   const UpdateStep<T> s = step;  // a copy, which the stores below cannot change
   for (index_t i = 0; i < n; i += Of<T>::kLanes) {
+    // What follows is updated next: it comes while the next gradient is computed.
+    __builtin_prefetch(w + n + i, 0, 2);
+    if constexpr (kStates > 0) __builtin_prefetch(state1 + n + i, 0, 2);
+    if constexpr (kStates > 1) __builtin_prefetch(state2 + n + i, 0, 2);
     V<T> wi = load(w + i), s1 = {}, s2 = {};
     if constexpr (kStates > 0) s1 = load(state1 + i);
     if constexpr (kStates > 1) s2 = load(state2 + i);

@@ -98,18 +98,47 @@ static inline typename Of<T>::Int below(index_t first, index_t n) {
   return lane < (typename Of<T>::Int{} + static_cast<decltype(lane[0] + 0)>(limit));
 }
 
-// A row summed in kPanel interleaved parts, joined by a fixed tree: the same bits for every vector width.
+// The columns of a row of n elements, a vector at a time: f(first, v, inside), where vector v of its panel starts at
+// column `first` and `inside` has all bits set in the lanes below n.
+template <class T>
+struct Columns {
+  using Mask = typename Of<T>::Int;
+  index_t last;  // first column of the last panel
+  Mask tail[kPerPanel];
+
+  explicit Columns(index_t n) : last((n - 1) / kPanel<T> * kPanel<T>) {
+    for (int v = 0; v < kPerPanel; ++v) tail[v] = below<T>(last + v * Of<T>::kLanes, n);
+  }
+  template <class F>
+  void each(F f) const {
+    for (index_t j = 0; j < last; j += kPanel<T>) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kPerPanel; ++v) f(j + v * Of<T>::kLanes, v, ~Mask{});
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < kPerPanel; ++v) f(last + v * Of<T>::kLanes, v, tail[v]);
+  }
+};
+
+// A row in kPanel interleaved parts, joined by a fixed tree (halves onto halves): the same bits for every vector width.
+template <class T, class Join>
+static inline T join_panel(const V<T>* part, Join join) {
+  typedef T Quarter __attribute__((vector_size(16)));  // of a panel
+  Quarter q[4];
+  __builtin_memcpy(q, part, sizeof q);
+  const Quarter all = join(join(q[0], q[2]), join(q[1], q[3]));
+  if constexpr (sizeof(T) == 4) {
+    return join(join(all[0], all[2]), join(all[1], all[3]));
+  } else {
+    return join(all[0], all[1]);
+  }
+}
+
 template <class T>
 struct PanelSum {
   V<T> part[kPerPanel] = {};
 
   T total() const {
-    constexpr index_t n = kPanel<T>;
-    T sum[n];
-    for (int v = 0; v < kPerPanel; ++v) store(sum + v * Of<T>::kLanes, part[v]);
-    for (index_t width = n / 2; width > 0; width /= 2) {
-      for (index_t l = 0; l < width; ++l) sum[l] += sum[l + width];
-    }
-    return sum[0];
+    return join_panel<T>(part, [](auto a, auto b) { return a + b; });
   }
 };

@@ -9,9 +9,9 @@ namespace chainrule {
 
 namespace {
 constexpr int kWeight = 0, kBias = 1;
-// Rows of W in one unit: a multiple of every tile height and of the panel; 96 x 64 bytes = 6 KiB, which stays in cache
-// from the gradient through the optimizer to the mirror.
-constexpr index_t kUnitRows = 96;
+// A unit is kUnitRows rows of W, a multiple of the tile height and of the panel, by kUnitPanels panels, the widest
+// tile: 48 x 256 bytes = 12 KiB, which stays in cache from the gradient through the optimizer to the mirror.
+constexpr index_t kUnitRows = 48, kUnitPanels = 4, kUnitsAbreast = 2;
 }  // namespace
 
 template <class T>
@@ -22,15 +22,20 @@ std::vector<ParameterShape> Dense<T>::parameters() const {
 template <class T>
 std::vector<Unit> Dense<T>::units() const {
   std::vector<Unit> units;
-  // Panels inside: the strip of x that a unit reads stays in cache for the next unit.
-  for (index_t begin = 0; begin < n_in_; begin += kUnitRows) {
-    const index_t end = std::min(begin + kUnitRows, n_in_);
-    for (index_t panel = 0; panel < n_panels<T>(n_out_); ++panel) {
-      units.push_back({kWeight, panel, begin, end, (panel * n_in_ + begin) * kPanel<T>, (end - begin) * kPanel<T>,
-                       (end - begin) * kPanel<T>});
+  // kUnitsAbreast units share a strip of x, then come the next rows: strips of x and d stay in the second-level cache.
+  for (index_t group = 0; group < n_panels<T>(n_out_); group += kUnitsAbreast * kUnitPanels) {
+    for (index_t begin = 0; begin < n_in_; begin += kUnitRows) {
+      const index_t end = std::min(begin + kUnitRows, n_in_), size = (end - begin) * kPanel<T>;
+      const index_t group_end = std::min(group + kUnitsAbreast * kUnitPanels, n_panels<T>(n_out_));
+      for (index_t panel = group; panel < group_end; panel += kUnitPanels) {
+        const index_t pieces = std::min(group_end - panel, kUnitPanels);
+        units.push_back({kWeight, panel, begin, end, (panel * n_in_ + begin) * kPanel<T>, size, pieces,
+                         n_in_ * kPanel<T>, pieces * size});
+      }
     }
   }
-  units.push_back({kBias, 0, 0, 1, panels_size<T>(n_in_, n_out_), padded<T>(n_out_), padded<T>(n_out_)});
+  const index_t size = padded<T>(n_out_);
+  units.push_back({kBias, 0, 0, 1, panels_size<T>(n_in_, n_out_), size, 1, size, size});
   return units;
 }
 
@@ -71,27 +76,27 @@ void Dense<T>::backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx,
 }
 
 template <class T>
-void Dense<T>::gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, T* gradients,
+void Dense<T>::gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, UnitGradient<T> g,
                         bool add) const {
-  T* g = gradients + unit.offset;
   if (unit.parameter == kBias) {
-    if (!add) std::fill_n(g, unit.size, T(0));
-    kernels<T>().add_column_sums(rows, n_out_, d.data, d.stride, g);  // db += sum over rows of dz
+    if (!add) std::fill_n(g.data, unit.size, T(0));
+    kernels<T>().add_column_sums(rows, n_out_, d.data, d.stride, g.data);  // db += sum over rows of dz
     return;
   }
   Product<T> p;
-  p.m = unit.end - unit.begin, p.k = rows, p.panels = 1;
+  p.m = unit.end - unit.begin, p.k = rows, p.panels = unit.pieces;
   p.a = x.data + unit.begin, p.a_row = 1, p.a_k = x.stride;
-  p.b = d.data + unit.panel * kPanel<T>, p.b_k = d.stride, p.b_panel = 0;
-  p.c = g, p.c_row = kPanel<T>, p.c_panel = 0;
+  p.b = d.data + unit.panel * kPanel<T>, p.b_k = d.stride, p.b_panel = kPanel<T>;
+  p.c = g.data, p.c_row = kPanel<T>, p.c_panel = g.stride;
   p.start = add ? nullptr : kZeroPanel<T>, p.start_panel = 0;
   multiply(p);  // dW += x^T dz
 }
 
 template <class T>
 void Dense<T>::refresh(const Unit& unit, const T* parameters, T* mirror) const {
-  if (unit.parameter == kWeight) {
-    kernels<T>().transpose_panel(n_in_, n_out_, unit.panel, unit.begin, unit.end, parameters, mirror);
+  if (unit.parameter != kWeight) return;
+  for (index_t p = unit.panel; p < unit.panel + unit.pieces; ++p) {
+    kernels<T>().transpose_panel(n_in_, n_out_, p, unit.begin, unit.end, parameters, mirror);
   }
 }
 

@@ -21,7 +21,7 @@ class Dense final : public Layer<T> {
 
   void forward(const T* parameters, Rows<const T> x, Rows<T> y, index_t rows, Output output) const override;
   void backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx, index_t rows, Output output) const override;
-  void gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, T* gradients,
+  void gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, UnitGradient<T> g,
                 bool add) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
 

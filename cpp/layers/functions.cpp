@@ -90,7 +90,8 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
   const std::vector<Unit> units = dense.layer.units();
   share(static_cast<index_t>(units.size()), flops_of(dense.layer, rows), [&](index_t first, index_t n) {
     for (index_t u = first; u < first + n; ++u) {
-      dense.layer.gradient(units[static_cast<std::size_t>(u)], {x, n_in}, d.rows, rows, gradients.parameters.data(),
+      const Unit& unit = units[static_cast<std::size_t>(u)];
+      dense.layer.gradient(unit, {x, n_in}, d.rows, rows, {gradients.parameters.data() + unit.offset, unit.stride},
                            true);
     }
   });

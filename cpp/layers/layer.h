@@ -22,12 +22,20 @@ struct ParameterShape {
   bool decays;     // L2, L1 and weight decay act on it
 };
 
-// A contiguous piece of one parameter with one writer; offsets count from the layer's first parameter.
+// A part of one parameter with one writer: `pieces` runs of `size` elements that lie `stride` apart, the first at
+// `offset` from the layer's first parameter.
 struct Unit {
   int parameter;              // index in parameters()
   index_t panel, begin, end;  // the layer's own cut
-  index_t offset, size;       // in elements
-  index_t cost;               // relative work per sample
+  index_t offset, size, pieces, stride;
+  index_t cost;  // relative work per sample
+};
+
+// The gradient of a unit: its pieces, `stride` apart.
+template <class T>
+struct UnitGradient {
+  T* data = nullptr;
+  index_t stride = 0;
 };
 
 // Whether a layer's y and d stand before or after its activation. The output layer of a canonical pair of activation
@@ -49,8 +57,8 @@ class Layer {
   virtual void forward(const T* parameters, Rows<const T> x, Rows<T> y, index_t rows, Output output) const = 0;
   // dx.data may be null: the gradient in the network's input is not needed.
   virtual void backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx, index_t rows, Output output) const = 0;
-  // Writes or, with `add`, adds the unit's part of the gradients.
-  virtual void gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, T* gradients,
+  // Writes or, with `add`, adds the unit's gradient.
+  virtual void gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, UnitGradient<T> g,
                         bool add) const = 0;
   // Brings the mirror up to date with the unit's parameters.
   virtual void refresh(const Unit& unit, const T* parameters, T* mirror) const = 0;

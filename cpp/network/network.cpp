@@ -8,16 +8,6 @@
 namespace chainrule {
 
 template <class T>
-index_t tile_rows(const Plan<T>& plan) {
-  // Multiples of 42 suit the tile heights 6 and 14. 512 KiB is the smallest second-level cache of our machines.
-  constexpr index_t kCache = index_t{1} << 19, kStep = 42;
-  index_t row_bytes = row_stride<T>(plan.n_inputs);
-  for (const auto& layer : plan.layers) row_bytes += 2 * row_stride<T>(layer->n_out());
-  row_bytes *= static_cast<index_t>(sizeof(T));
-  return std::clamp(kCache / row_bytes / kStep * kStep, 2 * kStep, 6 * kStep);
-}
-
-template <class T>
 Network<T>::Network(const NetworkSpec& spec)
     : plan_(spec), parameters_(plan_.parameters_size), gradients_(plan_.parameters_size), mirror_(plan_.mirror_size) {}
 
@@ -43,9 +33,11 @@ bool Network<T>::parameters_are_finite() const {
 }
 
 template <class T>
-Workspace<T>& Network<T>::workspace(index_t batch) {
+Workspace<T>& Network<T>::workspace(index_t batch, int n_threads) {
   const index_t rows = std::min(batch, Workspace<T>::kMaxRows);
-  if (workspace_.rows < rows) workspace_ = Workspace<T>(plan_, rows);
+  if (workspace_.rows < rows || workspace_.scratch.size() < n_threads * Workspace<T>::kScratch) {
+    workspace_ = Workspace<T>(plan_, std::max(rows, workspace_.rows), n_threads);
+  }
   return workspace_;
 }
 
@@ -59,7 +51,7 @@ index_t Network<T>::workspace_bytes(index_t batch) const {
 
 template <class T>
 void Network<T>::predict(const RowSource& x, index_t rows, T* out) const {
-  const index_t tile = std::min(rows, tile_rows(plan_)), scratch_size = 2 * tile * plan_.widest;
+  const index_t tile = std::min(rows, kTileRows), scratch_size = 2 * tile * plan_.widest;
   const int n_threads = threads_for(static_cast<double>(plan_.flops_per_sample) * static_cast<double>(rows));
   thread_local Buffer<T> scratch;  // one per calling thread, so that calls do not meet
   if (scratch.size() < scratch_size * n_threads) scratch = Buffer<T>(scratch_size * n_threads);
@@ -95,7 +87,5 @@ void Network<T>::predict_rows(const RowSource& x, index_t first, index_t rows, T
 
 template class Network<float>;
 template class Network<double>;
-template index_t tile_rows(const Plan<float>&);
-template index_t tile_rows(const Plan<double>&);
 
 }  // namespace chainrule

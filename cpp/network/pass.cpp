@@ -16,13 +16,15 @@ struct UpdateRule {
   UpdateStep<T> decaying, plain;  // for parameters that decay, and for the others
 
   UpdateRule(OptimizerState<T>& o, double learning_rate, std::int64_t t)
-      : optimizer(&o),
-        decaying(update_step<T>(o.spec, learning_rate, t, true)),
-        plain(update_step<T>(o.spec, learning_rate, t, false)) {}
+      : optimizer(&o), decaying(update_step<T>(o.spec, learning_rate, t)), plain(decaying) {
+    plain.decay = T(1);
+  }
 
-  void apply(Network<T>& net, const PlannedUnit& u) const {
-    optimizer->update(u.offset, u.unit.size, net.parameters().data(), net.gradients().data(),
-                      u.decays ? decaying : plain);
+  void apply(Network<T>& net, const PlannedUnit& u, UnitGradient<T> g) const {
+    for (index_t q = 0; q < u.unit.pieces; ++q) {
+      optimizer->update(u.offset + q * u.unit.stride, u.unit.size, net.parameters().data(), g.data + q * g.stride,
+                        u.decays ? decaying : plain);
+    }
     net.refresh_mirror(u);
   }
 };
@@ -40,7 +42,6 @@ class Pass {
         samples_(samples),
         objective_(objective),
         canonical_(plan_.output_activation == canonical_activation(objective.loss)),
-        tile_(tile_rows(plan_)),
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
@@ -51,8 +52,8 @@ class Pass {
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
       const Team::Range part = team.part(chunk);
-      for (index_t i = part.begin; i < part.end; i += tile_) {
-        through_all_layers(order, first, i, std::min(tile_, part.end - i), total_weight);
+      for (index_t i = part.begin; i < part.end; i += kTileRows) {
+        through_all_layers(order, first, i, std::min(kTileRows, part.end - i), total_weight);
       }
       team.barrier();
       if (team.id() == 0) add_losses(order, first, chunk, loss);
@@ -60,7 +61,7 @@ class Pass {
       if (goal_ == Goal::kGradients) {
         gradients(team, chunk, accumulate || first > 0, complete, rule);
       } else if (complete && team.id() == 0) {
-        for (const PlannedUnit& u : plan_.units) add_penalty(u, nullptr);
+        for (const PlannedUnit& u : plan_.units) add_penalty(u, {});
       }
       team.barrier();
     }
@@ -127,34 +128,39 @@ class Pass {
     return samples_.weights ? samples_.weights[order ? order[i] : i] : 1.0;
   }
 
-  // Phase B: this member's share of the units, by cost.
+  // Phase B: this member's share of the units, by cost. A gradient that is complete at once and only serves its update
+  // never leaves the first-level cache (one of the memory streams of 1024-2048-2048-1000 less).
   void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule) {
+    T* const scratch = work_.scratch.data() + team.id() * Workspace<T>::kScratch;
     const Team::Range part = team.part(plan_.units_cost);
-    T* const g = net_.gradients().data();
     for (const PlannedUnit& u : plan_.units) {
       if (u.cost_before < part.begin || u.cost_before >= part.end) continue;
       const Rows<const T> x = u.layer == 0 ? work_.x : work_.y[u.layer - 1];
-      plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g + plan_.parameter_offset[u.layer], add);
+      const bool passing = rule && complete && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
+      const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
+      plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g, add);
       if (complete) add_penalty(u, g);
-      if (complete && rule) rule->apply(net_, u);
+      if (complete && rule) rule->apply(net_, u, g);
     }
   }
 
-  // Notes the unit's part of the regularization and, unless `gradients` is null, adds its gradient.
-  void add_penalty(const PlannedUnit& u, T* gradients) {
+  // Notes the unit's part of the regularization and, unless `g` is null, adds its gradient.
+  void add_penalty(const PlannedUnit& u, UnitGradient<T> g) {
     if (!u.decays || !objective_.regularized()) return;
-    work_.penalty[&u - plan_.units.data()] = kernels<T>().add_penalty(
-        u.unit.size, net_.parameters().data() + u.offset, gradients ? gradients + u.offset : nullptr,
-        static_cast<T>(objective_.l2), static_cast<T>(objective_.l1));
+    double sum = 0;
+    for (index_t q = 0; q < u.unit.pieces; ++q) {
+      sum += kernels<T>().add_penalty(u.unit.size, net_.parameters().data() + u.offset + q * u.unit.stride,
+                                      g.data ? g.data + q * g.stride : nullptr, static_cast<T>(objective_.l2),
+                                      static_cast<T>(objective_.l1));
+    }
+    work_.penalty[&u - plan_.units.data()] = sum;
   }
-
   const Goal goal_;
   Network<T>& net_;
   const Plan<T>& plan_;
   const Samples& samples_;
   const Objective& objective_;
   const bool canonical_;
-  const index_t tile_;
   Workspace<T>& work_;
 };
 
@@ -214,14 +220,15 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
               const Steps& steps) {
   network.refresh_mirror();
   const index_t largest = std::min(steps.batch_size, steps.n_rows);
-  Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest));
+  const int n_threads = threads_for_batch(network, largest);
+  Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, n_threads));
   const auto start = Clock::now();
   const std::int64_t steps_before = optimizer.steps;
   // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
   // one.
   std::atomic<index_t> last_step{std::numeric_limits<index_t>::max()};
   index_t done = 0;
-  run_team(threads_for_batch(network, largest), [&](const Team& team) {
+  run_team(n_threads, [&](const Team& team) {
     std::int64_t t = steps_before;
     index_t step = 0;
     for (index_t first = 0; first < steps.n_rows && step <= last_step.load(std::memory_order_relaxed); ++step) {
@@ -248,7 +255,7 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
 template <class T>
 void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double learning_rate) {
   const UpdateRule<T> rule(optimizer, learning_rate, ++optimizer.steps);
-  for (const PlannedUnit& u : network.plan().units) rule.apply(network, u);
+  for (const PlannedUnit& u : network.plan().units) rule.apply(network, u, network.gradient(u));
 }
 
 #define CHAINRULE_INSTANTIATE(T)                                                                           \

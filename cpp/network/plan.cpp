@@ -48,8 +48,13 @@ Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs) {
 }
 
 template <class T>
-Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once)
-    : rows(rows_at_once), scale(rows), loss(rows), classes(rows), penalty(static_cast<index_t>(plan.units.size())) {
+Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads)
+    : rows(rows_at_once),
+      scale(rows),
+      loss(rows),
+      classes(rows),
+      penalty(static_cast<index_t>(plan.units.size())),
+      scratch(n_threads * kScratch) {
   index_t size = 0;
   auto claim = [&](index_t columns) {
     const index_t stride = row_stride<T>(columns), offset = size;

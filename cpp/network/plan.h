@@ -52,9 +52,10 @@ struct Plan {
 template <class T>
 struct Workspace {
   static constexpr index_t kMaxRows = 1024;
+  static constexpr index_t kScratch = 12288 / static_cast<index_t>(sizeof(T));  // a unit of a dense layer: 12 KiB
 
   Workspace() = default;
-  Workspace(const Plan<T>& plan, index_t rows_at_once);
+  Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads = 1);
 
   index_t rows = 0;
   Rows<T> x, targets;
@@ -64,6 +65,7 @@ struct Workspace {
   Buffer<std::int64_t> classes;  // (rows)
   Buffer<double> penalty;        // (units) each unit's part of the regularization
   Buffer<T> memory;              // x, targets, y, d
+  Buffer<T> scratch;             // (threads, kScratch) the gradient that a thread is working on
 };
 
 }  // namespace chainrule

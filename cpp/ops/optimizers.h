@@ -30,19 +30,22 @@ inline double integer_power(double base, std::int64_t n) {
   return result;
 }
 
-// The constants of step number t (counted from 1).
+// The constants of step number t (counted from 1), for parameters that decay; for the others decay is 1.
 template <class T>
-UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, std::int64_t t, bool decays) {
+UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, std::int64_t t) {
+  double correction1 = 1, correction2 = 1;
+  if (spec.kind == Optimizer::kAdam) {
+    correction1 = 1 - integer_power(spec.momentum, t);
+    correction2 = std::sqrt(1 - integer_power(spec.beta2, t));
+  }
   UpdateStep<T> s;
-  s.learning_rate = static_cast<T>(learning_rate);
-  s.decay = static_cast<T>(decays ? 1 - learning_rate * spec.weight_decay : 1.0);
+  s.learning_rate = static_cast<T>(learning_rate * correction2 / correction1);
+  s.decay = static_cast<T>(1 - learning_rate * spec.weight_decay);
   s.momentum = static_cast<T>(spec.momentum);
   s.one_minus_momentum = static_cast<T>(1 - spec.momentum);
   s.beta2 = static_cast<T>(spec.beta2);
   s.one_minus_beta2 = static_cast<T>(1 - spec.beta2);
-  s.correction1 = static_cast<T>(1 / (1 - integer_power(spec.momentum, t)));
-  s.correction2 = static_cast<T>(1 / (1 - integer_power(spec.beta2, t)));
-  s.epsilon = static_cast<T>(spec.epsilon);
+  s.epsilon = static_cast<T>(spec.epsilon * correction2);
   return s;
 }
 
@@ -57,11 +60,11 @@ struct OptimizerState {
     for (int s = 0; s < state_count(spec.kind); ++s) state[s] = Buffer<T>(size);
   }
 
-  // Updates parameters[offset, offset + size).
-  void update(index_t offset, index_t size, T* parameters, const T* gradients, const UpdateStep<T>& step) {
+  // Updates parameters[offset, offset + size) with a gradient of that size.
+  void update(index_t offset, index_t size, T* parameters, const T* gradient, const UpdateStep<T>& step) {
     auto at = [offset](Buffer<T>& b) { return b.data() ? b.data() + offset : nullptr; };
-    kernels<T>().update[static_cast<int>(spec.kind)](size, parameters + offset, gradients + offset, at(state[0]),
-                                                     at(state[1]), step);
+    kernels<T>().update[static_cast<int>(spec.kind)](size, parameters + offset, gradient, at(state[0]), at(state[1]),
+                                                     step);
   }
 };
 
