@@ -1,11 +1,14 @@
 """What is timed: the cases, their data, first weights, and the loss that shows equal work.
 
+The job is training, one optimizer step at a time, or inference, one call for `batch_size` rows.
+
 Every peer gets the same float arrays X (rows, n_in), class indices y (rows,) and weights W
 (n_in, n_out). A hidden layer is relu; the last is a sigmoid if it has one unit, else a softmax.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -16,8 +19,10 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Parameters = list[tuple[Array, Array]]  # W (n_in, n_out), b (n_out,) of each layer
 
+TRAINING, INFERENCE = "training", "inference"  # the jobs
 LEARNING_RATE = 1e-3
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+DISTINCT_ROWS = 32768  # of a larger data set, which repeats them: 100,000 take seconds to make
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Case:
     sizes: tuple[int, ...]
     batch_size: int
     rows: int
+    job: str = TRAINING
 
     def __post_init__(self) -> None:
         if self.rows % self.batch_size or self.rows < self.n_classes:
@@ -49,24 +55,38 @@ class Case:
         return self.rows // self.batch_size
 
     @property
+    def steps_per_repeat(self) -> int:
+        """What a worker repeats is an epoch of steps, or one call."""
+        return self.steps_per_epoch if self.job == TRAINING else 1
+
+    @property
     def flops_per_step(self) -> float:
-        """2 n_in n_out per sample and product: forward, dW, and dX except in the first layer."""
-        layers = list(pairwise(self.sizes))
-        products = [3] * len(layers)
-        products[0] = 2
-        per_sample = sum(2 * p * a * b for p, (a, b) in zip(products, layers, strict=True))
-        return float(per_sample * self.batch_size)
+        """Of one training step, or of one call: see `flops_per_sample`."""
+        return float(flops_per_sample(self.sizes, self.job) * self.batch_size)
 
     def quick(self) -> Case:
-        """The same with a short epoch: four mini-batches, or as many as the classes need."""
-        batches = max(4, -(-self.n_classes // self.batch_size))
-        return replace(self, rows=min(self.rows, batches * self.batch_size))
+        """The same with a short epoch: four mini-batches, or as many as the classes need.
+
+        Or a call for a thousand rows at most.
+        """
+        batch_size = self.batch_size if self.job == TRAINING else min(self.batch_size, 1000)
+        batches = max(4, -(-self.n_classes // batch_size))
+        return replace(self, batch_size=batch_size, rows=min(self.rows, batches * batch_size))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {
             "steps_per_epoch": self.steps_per_epoch,
             "flops_per_step": self.flops_per_step,
         }
+
+
+def flops_per_sample(sizes: Sequence[int], job: str = TRAINING) -> int:
+    """2 n_in n_out per product: forward, and in training dW, and dX except in the first layer."""
+    layers = list(pairwise(sizes))
+    products = [1 if job == INFERENCE else 3] * len(layers)
+    if job == TRAINING:
+        products[0] = 2
+    return sum(2 * p * a * b for p, (a, b) in zip(products, layers, strict=True))
 
 
 # Rows: an epoch takes some milliseconds at least, and the larger X do not fit into a L2 cache.
@@ -78,15 +98,23 @@ CASES = (
     Case("784-512-256-10-b128", (784, 512, 256, 10), 128, 12800),  # 40 MB
     Case("1024-2048-2048-1000-b512", (1024, 2048, 2048, 1000), 512, 4096),  # 17 MB
 )
+INFERENCE_CASES = (
+    Case("20-64-64-2-r1", (20, 64, 64, 2), 1, 1024, INFERENCE),
+    Case("20-64-64-2-r100000", (20, 64, 64, 2), 100_000, 100_000, INFERENCE),  # X 8 MB
+    Case("784-512-256-10-r1", (784, 512, 256, 10), 1, 1024, INFERENCE),
+    Case("784-512-256-10-r100000", (784, 512, 256, 10), 100_000, 100_000, INFERENCE),  # 314 MB
+)
 # For tests of the harness; not among the cases of a run that names none.
 TINY = Case("tiny", (8, 16, 2), 16, 256)
+TINY_INFERENCE = replace(TINY, job=INFERENCE)
+KNOWN = {TRAINING: (*CASES, TINY), INFERENCE: (*INFERENCE_CASES, TINY_INFERENCE)}
 
 
-def find_cases(names: list[str] | None) -> list[Case]:
+def find_cases(names: list[str] | None, job: str = TRAINING) -> list[Case]:
     """The cases whose names begin with one of `names`; None is all. ValueError: no such case."""
+    known = KNOWN[job]
     if names is None:
-        return list(CASES)
-    known = (*CASES, TINY)
+        return list(known[:-1])
     for name in names:
         if not any(case.name.startswith(name) for case in known):
             listed = ", ".join(case.name for case in known)
@@ -103,13 +131,14 @@ def make_data(case: Case, dtype: str, seed: int = 0) -> tuple[Array, Array]:
     rng = np.random.default_rng([seed, 1])
     y = np.arange(case.rows, dtype=np.int64) % case.n_classes
     centres = rng.normal(size=(case.n_classes, case.sizes[0])) / np.sqrt(case.sizes[0])
-    X = rng.normal(size=(case.rows, case.sizes[0]))
-    X += 2.0 * centres[y]
+    X = rng.normal(size=(min(case.rows, DISTINCT_ROWS), case.sizes[0]))
+    X += 2.0 * centres[y[: len(X)]]
+    X = X.astype(dtype)[np.arange(case.rows) % len(X)]
     wrong = rng.random(case.rows) < 0.1
     labels = y.copy()
     labels[wrong] = rng.integers(0, case.n_classes, int(wrong.sum()))
     labels[: case.n_classes] = y[: case.n_classes]  # every class occurs
-    return np.ascontiguousarray(X, dtype=dtype), labels
+    return X, labels
 
 
 def initial_parameters(case: Case, dtype: str, seed: int = 0) -> Parameters:
@@ -127,6 +156,14 @@ def initial_parameters(case: Case, dtype: str, seed: int = 0) -> Parameters:
 def shuffled_rows(case: Case, seed: int, epoch: int) -> Array:
     """The order of one epoch (rows,), for peers that do not shuffle themselves."""
     return np.random.default_rng([seed, 3, epoch]).permutation(case.rows)
+
+
+def mean_loss_of_probabilities(P: Array, y: Array) -> float:
+    """Mean cross-entropy of P (rows, n_out), in float64; a single output is that of class 1."""
+    P = P.astype(np.float64).reshape(len(P), -1)
+    if P.shape[1] == 1:
+        P = np.hstack([1 - P, P])
+    return float(-np.mean(np.log(P[np.arange(len(P)), y[: len(P)]])))
 
 
 def mean_loss(parameters: Parameters, X: Array, y: Array, rows: int = 1024) -> float:

@@ -40,7 +40,7 @@ class Measured:
     peer: str
     status: str = "ok"  # or "not installed", or "failed: .."
     setup: dict[str, Any] = field(default_factory=dict)
-    epochs: int = 0  # of one measurement
+    repeats: int = 0  # of one measurement: epochs, or calls
     step_seconds: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)  # FLOP/s, mean of before and after
     busy: list[float] = field(default_factory=list)  # CPU time / wall time
@@ -76,10 +76,12 @@ def measure(
                 continue
             say(f"setting up {peer.name}")
             remote = start(peer.name)
-            with _failures_noted(result, remotes):
+            try:
                 result.setup = remote.ask("setup", settings.setup_timeout)
-                result.epochs = _epochs(remote, result.setup["epoch_seconds"], settings)
+                result.repeats = _repeats(remote, result.setup["repeat_seconds"], settings)
                 remotes[peer.name] = remote
+            except WorkerError as error:
+                _note_failure(result, remotes, error)
         with _others_noted(list(remotes.values()), peak) as others:
             for number in range(settings.rounds):
                 say(f"round {number + 1} of {settings.rounds}")
@@ -102,16 +104,16 @@ def _start_peak(start: Callable[[str], Remote], settings: Settings, say: Say) ->
     return remote
 
 
-def _epochs(remote: Remote, epoch_seconds: float, settings: Settings) -> int:
-    """How many epochs last `settings.seconds`; the first guess is corrected by trying."""
-    epochs, seconds = 1, epoch_seconds
+def _repeats(remote: Remote, repeat_seconds: float, settings: Settings) -> int:
+    """How many repeats last `settings.seconds`; the first guess is corrected by trying."""
+    repeats, seconds = 1, repeat_seconds
     for _ in range(6):
         if seconds >= settings.seconds / 2:
             break
         factor = min(20.0, settings.seconds / max(seconds, 1e-9))
-        epochs = max(epochs + 1, math.ceil(epochs * factor))
-        seconds = remote.ask("time", epochs=epochs)["seconds"]
-    return math.ceil(epochs * min(1.0, settings.seconds / max(seconds, 1e-9)))
+        repeats = max(repeats + 1, math.ceil(repeats * factor))
+        seconds = remote.ask("time", repeats=repeats)["seconds"]
+    return math.ceil(repeats * min(1.0, settings.seconds / max(seconds, 1e-9)))
 
 
 def _round(
@@ -128,25 +130,22 @@ def _round(
 
     before = measured_peak()
     for name, remote in list(remotes.items()):
-        result, reply = measured[name], None
-        with _failures_noted(result, remotes):
-            reply = remote.ask("time", epochs=result.epochs)
-        if reply is None:
+        result = measured[name]
+        try:
+            reply = remote.ask("time", repeats=result.repeats)
+        except WorkerError as error:
+            _note_failure(result, remotes, error)
             continue
         after = measured_peak()
-        result.step_seconds.append(reply["seconds"] / (result.epochs * case.steps_per_epoch))
+        result.step_seconds.append(reply["seconds"] / (result.repeats * case.steps_per_repeat))
         result.busy.append(reply["busy"])
         result.peaks.append((before + after) / 2)
         before = after
 
 
-@contextmanager
-def _failures_noted(result: Measured, remotes: dict[str, Remote]) -> Iterator[None]:
-    try:
-        yield
-    except WorkerError as error:
-        result.status = f"failed: {error}"
-        remotes.pop(result.peer, None)
+def _note_failure(result: Measured, remotes: dict[str, Remote], error: WorkerError) -> None:
+    result.status = f"failed: {error}"
+    remotes.pop(result.peer, None)
 
 
 @contextmanager

@@ -66,6 +66,7 @@ class Remote:
             "sizes": case.sizes,
             "batch_size": case.batch_size,
             "rows": case.rows,
+            "job": case.job,
         }
         self.process = subprocess.Popen(
             [sys.executable, str(WORKER), json.dumps(task)],

@@ -1,27 +1,31 @@
-"""Rows as text. As a program, `python bench/report.py FILE`: a --json file as Markdown,
-a summary first."""
+"""Rows as text. As a program, `python bench/report.py FILE`: a --json file as Markdown, a summary
+first, and with --plot a picture of it."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from bench.cases import INFERENCE, TRAINING
 from bench.machine import machine_line
 from bench.peers import OURS
 from bench.rows import quartiles, warnings_of
 
 Row = dict[str, Any]
-HEADER = ("peer", "step", "quartiles", "GFLOP/s", "of peak", "x fastest peer", "loss", "warm-up")
+STEP = {TRAINING: "step", INFERENCE: "call"}  # what is timed
+HEADER = ("peer", "time", "quartiles", "GFLOP/s", "of peak", "x fastest peer", "loss", "warm-up")
 
 
 def duration(seconds: float) -> str:
-    """1.23 us, 12.3 ms, 1.23 s: three digits."""
-    for unit, name in ((1e-6, "us"), (1e-3, "ms"), (1.0, "s")):
+    """123 ns, 1.23 us, 12.3 ms, 1.23 s: three digits."""
+    for unit, name in ((1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s")):
         value = seconds / unit
         if value < 999.5 or name == "s":
             digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
@@ -59,14 +63,14 @@ def case_line(rows: list[Row]) -> str:
     text = (
         f"{case['name']}: {'-'.join(map(str, case['sizes']))}, batch {case['batch_size']}, "
         f"{first['dtype']}, {first['threads']} thread{'s' if first['threads'] > 1 else ''}; "
-        f"{case['flops_per_step'] / 1e6:.3g} MFLOP per step, {case['rows']} rows"
+        f"{case['flops_per_step'] / 1e6:.3g} MFLOP per {STEP[first['bench']]}, {case['rows']} rows"
     )
     peaks = [peak / 1e9 for row in rows for peak in row.get("peaks", ()) if peak]
     if peaks:
         low, median, high = quartiles(peaks)
         text += f"; peak {median:.0f} GFLOP/s ({low:.0f}-{high:.0f})"
     losses = [row["setup"]["loss"] for row in rows if "setup" in row]
-    if losses:
+    if losses and losses[0]["steps"]:
         text += f"; loss {losses[0]['before']:.4f} before, shown after {losses[0]['steps']} steps"
     return text
 
@@ -98,35 +102,48 @@ def markdown_table(rows: list[Row]) -> str:
 def markdown_summary(rows: list[Row]) -> str:
     """A line per case and number of threads: the step of each peer, and how chainrule stands."""
     names = list(dict.fromkeys(row["peer"] for row in rows))
-    header = ["case", "threads", *names, f"{OURS}: of peak", "x fastest peer", "others busy"]
+    ours = (f"{OURS}: of peak", "x fastest peer")
+    header = ["case", "threads", *names, *ours, "losses within", "others busy"]
     lines = ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
     for group in by_case(rows):
         found = {row["peer"]: row for row in group if "seconds" in row}
         line = [group[0]["case"]["name"], str(group[0]["threads"])]
         line += [duration(found[n]["seconds"]["median"]) if n in found else "" for n in names]
         line += cells(found[OURS])[4:6] if OURS in found else ("", "")
+        line.append(losses_within(group))
         others = group[0]["others_busy"]
         line.append("" if others is None else f"{others:.0%}")
         lines.append("| " + " | ".join(line) + " |")
     return "\n".join(lines)
 
 
+def losses_within(rows: list[Row]) -> str:
+    """By how much the losses of the rows of one case are off their median, at most."""
+    deviations = [abs(row["loss_deviation"]) for row in rows if "loss_deviation" in row]
+    if not deviations:
+        return ""
+    largest = 100 * max(deviations)
+    return f"{largest:.1g} %" if largest >= 0.001 else "0.001 %"
+
+
 def by_case(rows: list[Row]) -> list[list[Row]]:
     """Rows of the same run, case and threads together, in the order of their first row."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        key = (row["date"], row["case"]["name"], row["dtype"], row["threads"])
+        key = (row["bench"], row["date"], row["case"]["name"], row["dtype"], row["threads"])
         groups.setdefault(key, []).append(row)
     return list(groups.values())
 
 
-def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit("usage: python bench/report.py FILE")
-    rows = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
-    runs: dict[str, list[Row]] = {}
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python bench/report.py", description=__doc__)
+    parser.add_argument("file", type=Path, help="what training.py or inference.py --json wrote")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="a picture too, .svg or .png")
+    options = parser.parse_args(arguments)
+    rows = [json.loads(line) for line in options.file.read_text().splitlines()]
+    runs: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        runs.setdefault(row["date"], []).append(row)
+        runs.setdefault((row["bench"], row["date"]), []).append(row)
     for run in runs.values():
         first = run[0]
         commit = (first["commit"] or "no commit")[:12] + (" + changes" if first["dirty"] else "")
@@ -134,6 +151,10 @@ def main() -> None:
         print(markdown_summary(run) + "\n")
         for group in by_case(run):
             print(markdown_table(group) + "\n")
+    if options.plot is not None:
+        from bench.picture import draw
+
+        draw(rows, options.plot)
 
 
 if __name__ == "__main__":

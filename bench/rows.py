@@ -6,12 +6,13 @@ import math
 import statistics
 from typing import Any
 
+from bench.cases import INFERENCE, TRAINING
 from bench.measure import Measured, Measurement, Settings
 from bench.peers import OURS
 
-FORMAT = 1  # of a JSON row; counts up when a key changes its meaning
+FORMAT = 2  # of a JSON row; counts up when a key changes its meaning
 # Two implementations of the same steps in float32 differ by rounding, which training amplifies.
-LOSS_TOLERANCE = 0.02
+LOSS_TOLERANCE = {TRAINING: 0.02, INFERENCE: 1e-4}
 
 
 def quartiles(values: list[float]) -> tuple[float, float, float]:
@@ -55,7 +56,7 @@ def summarize(
     rows = []
     for result in results:
         row: dict[str, Any] = {
-            "bench": "training",
+            "bench": case.job,
             "format": FORMAT,
             **context,
             "case": case.to_dict(),
@@ -80,7 +81,7 @@ def _numbers(result: Measured, flops: float, fastest: Measured | None) -> dict[s
     shares = [flops / seconds / peak for seconds, peak in pairs if not math.isnan(peak)]
     numbers: dict[str, Any] = {
         "setup": result.setup,
-        "epochs": result.epochs,
+        "repeats": result.repeats,  # epochs, or calls
         "samples": result.step_seconds,
         "peaks": [None if math.isnan(peak) else peak for peak in result.peaks],
         "busy": statistics.median(result.busy),
@@ -106,7 +107,7 @@ def warnings_of(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         if "seconds" not in row:
             continue
-        if abs(row["loss_deviation"]) > LOSS_TOLERANCE:
+        if abs(row["loss_deviation"]) > LOSS_TOLERANCE[row["bench"]]:
             found.append(f"{row['peer']}: the loss is {row['loss_deviation']:+.1%} off the median")
         if row["idle_share"] > 0.02:
             found.append(f"{row['peer']}: used {row['idle_share']:.0%} CPU while others were timed")

@@ -6,121 +6,19 @@ peer runs and how to read the numbers.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from bench.cases import CASES, find_cases
-from bench.machine import commit, describe_machine, describe_software, machine_line, usable_cpus
-from bench.measure import Settings, measure
-from bench.peers import PEERS, find_peers, is_installed, versions
-from bench.report import text_table
-from bench.rows import summarize
-
-
-def thread_counts(names: list[str], usable: int) -> list[int]:
-    """Numbers from words such as "1" and "all", each once. ValueError: not from 1 to `usable`."""
-    counts = []
-    for name in names:
-        count = usable if name == "all" else int(name) if name.isdigit() else 0
-        if not 1 <= count <= usable:
-            raise ValueError(f"[bench] --threads: expected 1 to {usable} or all, got {name!r}")
-        if count not in counts:
-            counts.append(count)
-    return counts
-
-
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python bench/training.py", description=__doc__)
-    parser.add_argument(
-        "--cases", help=f"beginnings of {', '.join(case.name for case in CASES)}; default all"
-    )
-    parser.add_argument("--threads", default="1,all", help="default 1,all (all: one per core)")
-    parser.add_argument("--peers", help=f"of {', '.join(peer.name for peer in PEERS)}; default all")
-    parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
-    parser.add_argument("--rounds", type=int, help="default 7")
-    parser.add_argument("--seconds", type=float, help="of one measurement, default 0.3")
-    parser.add_argument("--quick", action="store_true", help="short epochs, 3 rounds of 0.05 s")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="append a line per row")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="what the libraries print")
-    options = parser.parse_args(arguments)
-    for name in ("cases", "threads", "peers"):
-        words = getattr(options, name)
-        setattr(options, name, None if words is None else words.split(","))
-    if options.rounds is None:
-        options.rounds = 3 if options.quick else 7
-    if options.seconds is None:
-        options.seconds = 0.05 if options.quick else 0.3
-    if options.rounds < 1 or not options.seconds > 0:
-        parser.error("--rounds and --seconds: expected more than 0")
-    try:
-        options.cases = find_cases(options.cases)
-        options.peers = find_peers(options.peers)
-        options.threads = thread_counts(options.threads, len(usable_cpus()))
-    except ValueError as error:
-        parser.error(str(error))
-    return options
-
-
-def run(options: argparse.Namespace, log: TextIO | None) -> None:
-    cpus, machine = usable_cpus(), describe_machine()
-    context: dict[str, Any] = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        **commit(),
-        "quick": options.quick,
-        "machine": machine,
-        "software": describe_software(),
-        "versions": {peer.name: versions(peer) for peer in options.peers if is_installed(peer)},
-    }
-    print(machine_line(machine))
-    print(", ".join(f"{k} {v}" for k, v in {**context["software"], **_all(context)}.items()))
-    settings = Settings(options.dtype, options.rounds, options.seconds)
-    for case in options.cases:
-        timed = case.quick() if options.quick else case
-        for n_threads in options.threads:
-            title = f"{case.name}, {n_threads} threads"
-            # The last CPUs: the first one serves most interrupts.
-            measurement = measure(
-                timed, cpus[-n_threads:], options.peers, settings, _progress(title), log
-            )
-            rows = summarize(measurement, settings, context)
-            _progress("")("")
-            print("\n" + text_table(rows), flush=True)
-            if options.json is not None:
-                with options.json.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps(row) + "\n" for row in rows)
-    print("\nx fastest peer: its time / this time, median (quartiles) of the ratios in each round.")
-
-
-def _all(context: dict[str, Any]) -> dict[str, str]:
-    return {name: v for found in context["versions"].values() for name, v in found.items()}
-
-
-def _progress(title: str) -> Any:
-    """A line on a terminal that overwrites itself; elsewhere nothing."""
-
-    def say(text: str) -> None:
-        if sys.stderr.isatty():
-            line = f"{title}: {text}" if text else ""
-            print(f"\r{line[:78]:78}\r", end="", file=sys.stderr, flush=True)
-
-    return say
+from bench import command
+from bench.cases import TRAINING
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(arguments)
-    if options.log is None:
-        run(options, None)
-    else:
-        with options.log.open("a", encoding="utf-8") as log:
-            run(options, log)
+    command.main(TRAINING, __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The training benchmark: its counting, its statistics, and one tiny case from end to end."""
+"""Training and inference benchmarks: counting, statistics, one tiny case from end to end."""
 
 import json
 import math
@@ -13,7 +13,19 @@ if not (ROOT / "bench").is_dir():
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT)
-    from bench import cases, machine, measure, peers, remote, report, rows, training
+    from bench import (
+        cases,
+        command,
+        inference,
+        machine,
+        measure,
+        peers,
+        picture,
+        remote,
+        report,
+        rows,
+        training,
+    )
     from bench.measure import Measured, Measurement, Settings
 
 CONTEXT = {"versions": {}, "date": "2000-01-01", "commit": None, "dirty": None, "machine": {}}
@@ -45,6 +57,39 @@ def test_cases_are_the_ones_promised():
 def test_flops_leave_out_the_gradient_of_the_first_layers_input():
     case = cases.Case("", (3, 4, 5, 2), batch_size=7, rows=14)
     assert case.flops_per_step == 7 * (4 * 3 * 4 + 6 * 4 * 5 + 6 * 5 * 2)
+
+
+def test_inference_is_the_forward_pass_alone():
+    case = cases.Case("", (3, 4, 5, 2), batch_size=7, rows=14, job=cases.INFERENCE)
+    assert case.flops_per_step == 7 * 2 * (3 * 4 + 4 * 5 + 5 * 2)
+    assert case.steps_per_repeat == 1
+    assert cases.INFERENCE_CASES[1].quick().batch_size == 1000
+
+
+def test_large_data_repeat_their_rows():
+    case = cases.Case("", (2, 3), cases.DISTINCT_ROWS + 5, cases.DISTINCT_ROWS + 5)
+    X, y = cases.make_data(case, "float32")
+    assert len(X) == len(y) == case.rows
+    assert np.array_equal(X[-5:], X[:5])
+
+
+def test_peers_do_the_jobs_they_can():
+    training_peers = {peer.name for peer in peers.find_peers(None, cases.TRAINING)}
+    inference_peers = {peer.name for peer in peers.find_peers(None, cases.INFERENCE)}
+    assert training_peers - inference_peers == {"torch-compile"}
+    assert inference_peers - training_peers == {"onnxruntime"}
+    with pytest.raises(ValueError, match="got 'onnxruntime'"):
+        peers.find_peers(["onnxruntime"], cases.TRAINING)
+
+
+def test_probabilities_have_the_loss_of_their_logits():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 3)), rng.integers(0, 2, 50)
+    W, b = rng.normal(size=(3, 1)), rng.normal(size=1)
+    P = 1 / (1 + np.exp(-(X @ W + b)))
+    expected = pytest.approx(cases.mean_loss([(W, b)], X, y), rel=1e-12)
+    assert cases.mean_loss_of_probabilities(P, y) == expected
+    assert cases.mean_loss_of_probabilities(np.hstack([1 - P, P]), y) == expected
 
 
 def test_rows_are_whole_batches():
@@ -110,6 +155,26 @@ def test_quartiles():
     assert rows.quartiles([7.0]) == (7.0, 7.0, 7.0)
 
 
+def test_the_summary_tells_how_far_losses_are_apart():
+    apart = summarize(measured("a", [1.0], loss=1.0), measured("b", [1.0], loss=1.01))
+    assert report.losses_within(apart) == "0.5 %"
+    assert report.losses_within(summarize(Measured("a", "not installed"))) == ""
+
+
+def test_the_picture_shows_the_last_run_of_each_case(tmp_path):
+    pytest.importorskip("matplotlib")
+    once = summarize(measured("chainrule", [1e-6, 2e-6]), measured("jax", [2e-6, 3e-6]))
+    again = summarize(measured("chainrule", [5e-7, 5e-7]))
+    (panel,) = picture.panels_of(once + again).values()
+    shares = {row["peer"]: row["share_of_peak"] for row in panel}
+    assert shares["chainrule"] == again[0]["share_of_peak"] != once[0]["share_of_peak"]
+    for suffix in ("svg", "png"):
+        picture.draw(once + again, tmp_path / f"picture.{suffix}")
+        assert (tmp_path / f"picture.{suffix}").stat().st_size > 1000
+    with pytest.raises(ValueError, match="got none"):
+        picture.draw(summarize(Measured("jax", "not installed")), tmp_path / "nothing.svg")
+
+
 def test_doubtful_rows_are_told():
     odd = summarize(
         *[measured(name, [1.0], loss=x) for name, x in (("a", 1.0), ("b", 1.0), ("c", 1.1))]
@@ -133,6 +198,7 @@ def test_tables_show_numbers_and_what_is_missing():
     *_, line = report.markdown_summary(table).splitlines()
     peak = cases.TINY.flops_per_step / 1e-6 / 1e11
     expected = ["tiny", "1", "1.00 us", "2.00 us", "", f"{100 * peak:.2g} %", "2.00 (2.00-2.00)"]
+    expected.append("0.001 %")  # losses within
     assert line.strip("|").replace(" ", "").split("|")[:-1] == [
         c.replace(" ", "") for c in expected
     ]
@@ -140,22 +206,28 @@ def test_tables_show_numbers_and_what_is_missing():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(1.234e-6, "1.23 us"), (12.34e-3, "12.3 ms"), (0.9997, "1.00 s"), (123.4, "123 s")],
+    [
+        (123.4e-9, "123 ns"),
+        (1.234e-6, "1.23 us"),
+        (12.34e-3, "12.3 ms"),
+        (0.9997, "1.00 s"),
+        (123.4, "123 s"),
+    ],
 )
 def test_durations_have_three_digits(seconds, text):
     assert report.duration(seconds) == text
 
 
 def test_thread_counts():
-    assert training.thread_counts(["1", "all", "4"], 4) == [1, 4]
+    assert command.thread_counts(["1", "all", "4"], 4) == [1, 4]
     with pytest.raises(ValueError, match="expected 1 to 4 or all, got '5'"):
-        training.thread_counts(["5"], 4)
+        command.thread_counts(["5"], 4)
 
 
 @pytest.mark.parametrize("option", ["--cases=7-7", "--peers=abacus", "--threads=0", "--rounds=0"])
 def test_wrong_options_are_refused(option, capsys):
     with pytest.raises(SystemExit):
-        training.parse([option])
+        command.parse(cases.TRAINING, None, [option])
     assert "expected" in capsys.readouterr().err
 
 
@@ -208,3 +280,22 @@ def test_a_tiny_case_from_end_to_end(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "x fastest peer" in printed
     assert "tiny: 8-16-2, batch 16, float32, 1 thread" in printed
+
+
+def test_a_tiny_prediction_from_end_to_end(tmp_path, capsys):
+    pytest.importorskip("chainrule._core")
+    file = tmp_path / "rows.json"
+    arguments = "--quick --cases tiny --threads 1 --peers chainrule,numpy --rounds 2 --seconds 0.01"
+    inference.main([*arguments.split(), f"--json={file}"])
+    table = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(row["peer"], row["status"]) for row in table] == [("chainrule", "ok"), ("numpy", "ok")]
+    for row in table:
+        assert row["bench"] == "inference"
+        assert min(row["samples"]) > 0
+        assert 0 < row["share_of_peak"] < 1
+        # The same network as the one with the first weights: no step was taken.
+        loss = row["setup"]["loss"]
+        assert loss["after"] == pytest.approx(loss["before"], rel=1e-5)
+    assert "MFLOP per call" in capsys.readouterr().out
+    report.main([str(file)])
+    assert "| tiny | 1 |" in capsys.readouterr().out

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from typing import Any
 
-from bench.peers.base import Peer
+from bench.cases import INFERENCE, TRAINING
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class PeerInfo:
     module: str
     imports: tuple[str, ...]
     distributions: tuple[str, ...]  # whose versions are reported
+    jobs: tuple[str, ...] = (TRAINING, INFERENCE)
 
 
 OURS = "chainrule"
@@ -26,18 +28,29 @@ PEERS = (
     PeerInfo("numpy", "with_numpy", ("chainrule",), ("numpy",)),
     PeerInfo("sklearn", "with_sklearn", ("sklearn",), ("scikit-learn",)),
     PeerInfo("torch", "with_torch", ("torch",), ("torch",)),
-    PeerInfo("torch-compile", "with_torch_compile", ("torch",), ("torch",)),
+    PeerInfo("torch-compile", "with_torch_compile", ("torch",), ("torch",), (TRAINING,)),
     PeerInfo("jax", "with_jax", ("jax", "jaxlib"), ("jax", "jaxlib")),
+    PeerInfo(
+        "onnxruntime",
+        "with_onnxruntime",
+        ("onnx", "onnxruntime"),
+        ("onnx", "onnxruntime"),
+        (INFERENCE,),
+    ),
 )
 
 
-def find_peers(names: list[str] | None) -> list[PeerInfo]:
-    """The peers called `names`; None is all. ValueError: no such peer."""
-    known = {peer.name: peer for peer in PEERS}
+def peers_for(job: str) -> list[PeerInfo]:
+    return [peer for peer in PEERS if job in peer.jobs]
+
+
+def find_peers(names: list[str] | None, job: str = TRAINING) -> list[PeerInfo]:
+    """The peers called `names` that do the job; None is all. ValueError: no such peer."""
+    known = {peer.name: peer for peer in peers_for(job)}
     for name in names or ():
         if name not in known:
             raise ValueError(f"[bench] --peers: expected some of {', '.join(known)}, got {name!r}")
-    return [peer for peer in PEERS if names is None or peer.name in names]
+    return [peer for peer in known.values() if names is None or peer.name in names]
 
 
 def is_installed(peer: PeerInfo) -> bool:
@@ -56,7 +69,7 @@ def versions(peer: PeerInfo) -> dict[str, str]:
     return found
 
 
-def load_peer(name: str) -> type[Peer]:
-    (peer,) = find_peers([name])
-    loaded: type[Peer] = import_module(f"bench.peers.{peer.module}").Trained
-    return loaded
+def load_peer(name: str, job: str = TRAINING) -> Any:
+    """Its class: a `base.Peer`, or for inference at least a `base.Predictor`."""
+    (peer,) = find_peers([name], job)
+    return import_module(f"bench.peers.{peer.module}").Trained

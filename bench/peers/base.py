@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
@@ -26,15 +27,27 @@ class Problem:
         return cls(case, dtype, n_threads, X, y, initial_parameters(case, dtype))
 
 
-class Peer(Protocol):
-    """A network and its optimizer at their beginning: Adam, learning rate 1e-3.
-
-    The first call of `train` may compile. Details worth a line in the report go to `notes`.
-    """
+class Predictor(Protocol):
+    """A network with the problem's weights. Details worth a line in the report go to `notes`."""
 
     notes: dict[str, Any]
 
     def __init__(self, problem: Problem) -> None: ...
+
+    def predictor(self, X: Array) -> Callable[[], Any]:
+        """A function that predicts the rows of X once and returns when it is done.
+
+        X is put into the form that the library likes before; the result is an array of its own
+        kind: probabilities (rows, n_out), or as many columns as classes. The first call may
+        compile.
+        """
+
+
+class Peer(Predictor, Protocol):
+    """A network and its optimizer at their beginning: Adam, learning rate 1e-3.
+
+    The first call of `train` may compile.
+    """
 
     def reset(self) -> None:
         """Back to the first weights and a fresh optimizer; not timed."""

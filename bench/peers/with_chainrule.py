@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import chainrule as cr
-from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Parameters
+from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Array, Parameters
 from bench.peers.base import Problem, Stopwatch
 
 
@@ -38,6 +39,10 @@ class Trained:
                 shuffle=shuffle,
             )
         return watch.seconds
+
+    def predictor(self, X: Array) -> Callable[[], Array]:
+        predict = self.net.predict
+        return lambda: predict(X)
 
     def parameters(self) -> Parameters:
         return [

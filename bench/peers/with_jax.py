@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log
 from typing import Any
 
@@ -9,18 +10,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Parameters, shuffled_rows
+from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Array, Parameters, shuffled_rows
 from bench.peers.base import Problem, Stopwatch
 
 Tree = Any
 
 
-def _loss(parameters: Tree, X: jax.Array, y: jax.Array) -> jax.Array:
+def _logits(parameters: Tree, X: jax.Array) -> jax.Array:
     A = X
     for W, b in parameters[:-1]:
         A = jax.nn.relu(A @ W + b)
     W, b = parameters[-1]
-    Z = A @ W + b
+    return A @ W + b
+
+
+def _probabilities(parameters: Tree, X: jax.Array) -> jax.Array:
+    Z = _logits(parameters, X)
+    return jax.nn.sigmoid(Z) if Z.shape[1] == 1 else jax.nn.softmax(Z)
+
+
+def _loss(parameters: Tree, X: jax.Array, y: jax.Array) -> jax.Array:
+    Z = _logits(parameters, X)
     if Z.shape[1] == 1:
         z = Z[:, 0]
         return jnp.mean(jax.nn.softplus(z) - z * y)
@@ -81,6 +91,11 @@ class Trained:
                 self.carry, _ = self.run(self.carry, self.X, self.y, batches)
             jax.block_until_ready(self.carry)
         return watch.seconds
+
+    def predictor(self, X: Array) -> Callable[[], jax.Array]:
+        run = jax.jit(_probabilities)
+        parameters, rows = self.carry[0], jnp.asarray(X)
+        return lambda: run(parameters, rows).block_until_ready()
 
     def parameters(self) -> Parameters:
         return [(np.asarray(W), np.asarray(b)) for W, b in self.carry[0]]

@@ -7,12 +7,13 @@ gathers, and turned by the reference itself.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
 
-from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Parameters, shuffled_rows
+from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Array, Parameters, shuffled_rows
 from bench.peers.base import Problem, Stopwatch
 from chainrule import reference
 
@@ -62,6 +63,15 @@ class Trained:
         self.weights, self.state = reference.update_parameters(
             weights, grads, LEARNING_RATE, "adam", self.state, **options
         )
+
+    def predictor(self, X: Array) -> Callable[[], Array]:
+        weights, activations = self.weights, self.activations
+
+        def predict() -> Array:
+            AL, _ = reference.forward_propagation(X, weights, activations, samples="rows")
+            return AL
+
+        return predict
 
     def parameters(self) -> Parameters:
         numbers = range(1, len(self.problem.parameters) + 1)

@@ -7,13 +7,14 @@ here. First weights are set through `warm_start`, which starts a fresh Adam in e
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Parameters
+from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Array, Parameters
 from bench.peers.base import Problem, Stopwatch
 
 
@@ -66,6 +67,10 @@ class Trained:
         with Stopwatch() as watch:
             self.model.fit(self.problem.X, self.problem.y)
         return watch.seconds
+
+    def predictor(self, X: Array) -> Callable[[], Array]:
+        predict = self.model.predict_proba
+        return lambda: predict(X)
 
     def parameters(self) -> Parameters:
         found = list(zip(self.model.coefs_, self.model.intercepts_, strict=True))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import torch
 
-from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Parameters, shuffled_rows
+from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Array, Parameters, shuffled_rows
 from bench.peers.base import Problem, Stopwatch
 
 
@@ -71,6 +72,20 @@ class Trained:
                     self.update()
                     self.optimizer.zero_grad(set_to_none=True)
         return watch.seconds
+
+    def predictor(self, X: Array) -> Callable[[], torch.Tensor]:
+        last: torch.nn.Module = torch.nn.Sigmoid()
+        if not self.problem.case.is_binary:
+            last = torch.nn.Softmax(dim=1)
+        model = torch.nn.Sequential(*self.model, last).eval()
+        rows = torch.from_numpy(X)
+
+        def predict() -> torch.Tensor:
+            with torch.inference_mode():
+                probabilities: torch.Tensor = model(rows)
+            return probabilities
+
+        return predict
 
     def parameters(self) -> Parameters:
         return [

@@ -6,6 +6,7 @@ void bind_runtime(pybind11::module_& m);
 void bind_kernels(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
 void bind_functions(pybind11::module_& m);
+void bind_timing(pybind11::module_& m);
 }  // namespace chainrule
 
 PYBIND11_MODULE(_core, m) {
@@ -14,4 +15,5 @@ PYBIND11_MODULE(_core, m) {
   chainrule::bind_kernels(m);
   chainrule::bind_network(m);
   chainrule::bind_functions(m);
+  chainrule::bind_timing(m);
 }

@@ -100,5 +100,19 @@ class kernels:
     @staticmethod
     def fma_peak(dtype: str, n_threads: int, seconds: float = 0.05) -> float: ...
 
+class timing:
+    """Seconds per call of single kernels, at least `seconds` altogether: see bench/kernels.py."""
+
+    @staticmethod
+    def product(
+        dtype: str, role: str, rows: int, n_in: int, n_out: int, seconds: float
+    ) -> float: ...
+    @staticmethod
+    def rows(dtype: str, kernel: str, which: str, rows: int, n: int, seconds: float) -> float: ...
+    @staticmethod
+    def elements(dtype: str, kernel: str, which: str, n: int, seconds: float) -> float: ...
+    @staticmethod
+    def copy(bytes: int, seconds: float) -> float: ...
+
 class functions:
     """dense_forward32, dense_forward64, ..: see `chainrule.ops`."""

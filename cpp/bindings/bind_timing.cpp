@@ -1,0 +1,190 @@
+// Seconds per call of single kernels, timed here so that Python has no part in them; for bench/kernels.py, which also
+// counts their operations and bytes. Every function works on buffers of its own, on one thread, with the instruction
+// set in use.
+#include <pybind11/pybind11.h>
+
+#include <chrono>
+#include <cstring>
+
+#include "base/buffer.h"
+#include "bindings/names.h"
+#include "kernels/kernels.h"
+#include "layers/dense.h"
+#include "ops/optimizers.h"
+#include "ops/panels.h"
+
+namespace py = pybind11;
+
+namespace chainrule {
+
+namespace {
+
+// Seconds of one call: twice as many calls until they last `seconds` altogether.
+template <class F>
+double seconds_per_call(double seconds, F&& call) {
+  using Clock = std::chrono::steady_clock;
+  call();
+  for (index_t calls = 1;; calls *= 2) {
+    const auto start = Clock::now();
+    for (index_t i = 0; i < calls; ++i) call();
+    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    if (elapsed >= seconds) return elapsed / static_cast<double>(calls);
+  }
+}
+
+// Numbers between 0.1 and 0.9 in no order: probabilities, and far from the denormal numbers.
+template <class T>
+Buffer<T> filled(index_t size) {
+  Buffer<T> buffer(size);
+  std::uint32_t random = 1;
+  for (index_t i = 0; i < size; ++i) {
+    random = random * 1664525u + 1013904223u;
+    buffer[i] = T(0.1) + T(0.8) * static_cast<T>(random >> 16) / T(65536);
+  }
+  return buffer;
+}
+
+[[noreturn]] void refuse(const char* where, const std::string& name) {
+  throw py::value_error(std::string("[") + where + "] kernel: unknown, got '" + name + "'");
+}
+
+// The products of a dense layer as training calls them: x (rows, n_in), W (n_in, n_out).
+template <class T>
+double time_product(const std::string& role, index_t rows, index_t n_in, index_t n_out, double seconds) {
+  const Dense<T> layer(n_in, n_out, Activation::kIdentity, 0.0);
+  const index_t x_stride = row_stride<T>(n_in), y_stride = row_stride<T>(n_out);
+  Buffer<T> parameters = filled<T>(panels_size<T>(n_in, n_out) + padded<T>(n_out));
+  Buffer<T> mirror = filled<T>(layer.mirror_size()), gradients(parameters.size());
+  Buffer<T> x = filled<T>(rows * x_stride), d = filled<T>(rows * y_stride);
+  Buffer<T> y(d.size()), dx(x.size());
+  const Rows<T> x_rows{x.data(), x_stride}, dx_rows{dx.data(), x_stride};
+  const Rows<T> y_rows{y.data(), y_stride}, d_rows{d.data(), y_stride};
+  if (role == "forward") {
+    return seconds_per_call(seconds, [&] { layer.forward(parameters.data(), x_rows, y_rows, rows, Output::kRaw); });
+  }
+  if (role == "input gradient") {
+    return seconds_per_call(seconds,
+                            [&] { layer.backward(mirror.data(), y_rows, d_rows, dx_rows, rows, Output::kRaw); });
+  }
+  if (role != "weight gradient") refuse("timing.product", role);
+  std::vector<Unit> units;
+  for (const Unit& unit : layer.units()) {
+    if (unit.parameter == 0) units.push_back(unit);  // those of W; the rest is column sums
+  }
+  return seconds_per_call(seconds, [&] {
+    for (const Unit& unit : units) {
+      layer.gradient(unit, x_rows, d_rows, rows, {gradients.data() + unit.offset, unit.stride}, false);
+    }
+  });
+}
+
+// Kernels on (rows, n) matrices; `which` names the activation or loss.
+template <class T>
+double time_rows(const std::string& kernel, const std::string& which, index_t rows, index_t n, double seconds) {
+  const Kernels<T>& k = kernels<T>();
+  const index_t stride = row_stride<T>(n);
+  Buffer<T> in = filled<T>(rows * stride), out(in.size()), more(padded<T>(n));
+  if (kernel == "activate") {
+    // The slope is 1, because one below it would lead to denormal numbers by and by.
+    const auto f = k.activate[static_cast<int>(activation_arg("timing.rows", which))];
+    return seconds_per_call(seconds, [&] { f(rows, n, in.data(), stride, T(1)); });
+  }
+  if (kernel == "activation_gradient") {  // of zero, which stays zero
+    const auto f = k.activation_gradient[static_cast<int>(activation_arg("timing.rows", which))];
+    return seconds_per_call(seconds, [&] { f(rows, n, in.data(), stride, out.data(), stride, T(1)); });
+  }
+  if (kernel == "loss" || kernel == "loss_of_activation") {
+    const int index = static_cast<int>(loss_arg("timing.rows", which));
+    const auto f = (kernel == "loss" ? k.loss : k.loss_of_activation)[index];
+    Buffer<T> targets = filled<T>(in.size()), scale = filled<T>(rows);
+    Buffer<double> losses(rows);
+    LossRows<T> p{};
+    p.rows = rows, p.n = n, p.y = in.data(), p.y_stride = stride;
+    p.targets = targets.data(), p.targets_stride = stride, p.scale = scale.data();
+    p.d = out.data(), p.d_stride = stride, p.loss = losses.data();
+    return seconds_per_call(seconds, [&] { f(p); });
+  }
+  if (kernel == "add_column_sums") {
+    return seconds_per_call(seconds, [&] { k.add_column_sums(rows, n, in.data(), stride, more.data()); });
+  }
+  if (kernel == "transpose_panel") {  // of W (rows, n), all its panels
+    Buffer<T> w = filled<T>(panels_size<T>(rows, n)), transposed(panels_size<T>(n, rows));
+    return seconds_per_call(seconds, [&] {
+      for (index_t p = 0; p < n_panels<T>(n); ++p) k.transpose_panel(rows, n, p, 0, rows, w.data(), transposed.data());
+    });
+  }
+  if (kernel != "gather_float" && kernel != "gather_double") refuse("timing.rows", kernel);
+  const bool is_double = kernel == "gather_double";
+  const index_t size = is_double ? 8 : 4;
+  Buffer<char> source(rows * n * size);
+  Buffer<std::int64_t> order(rows);
+  // Steps of a prime number of rows: every row once, unless rows is a multiple of it.
+  for (index_t i = 0; i < rows; ++i) order[i] = i * 7919 % rows;
+  const auto f = is_double ? k.gather_double : k.gather_float;
+  return seconds_per_call(seconds,
+                          [&] { f(source.data(), n * size, size, order.data(), rows, n, out.data(), stride); });
+}
+
+// Kernels on n elements in a row; `which` names the optimizer.
+template <class T>
+double time_elements(const std::string& kernel, const std::string& which, index_t n, double seconds) {
+  const Kernels<T>& k = kernels<T>();
+  n = padded<T>(n);
+  Buffer<T> in = filled<T>(n), out = filled<T>(n);
+  if (kernel == "update") {
+    const OptimizerSpec spec{optimizer_arg("timing.elements", which), 0.9, 0.999, 1e-8, 0.01};
+    OptimizerState<T> state(spec, n);
+    const UpdateStep<T> step = update_step<T>(spec, 1e-9, 1);
+    return seconds_per_call(seconds, [&] { state.update(0, n, out.data(), in.data(), step); });
+  }
+  if (kernel == "add_penalty") {
+    return seconds_per_call(seconds, [&] { k.add_penalty(n, in.data(), out.data(), T(1e-6), T(1e-6)); });
+  }
+  const struct {
+    const char* name;
+    void (*function)(index_t, const T*, T*);
+  } functions[] = {{"exp", k.exp}, {"log", k.log}, {"log1p", k.log1p}, {"tanh", k.tanh}, {"sigmoid", k.sigmoid}};
+  for (const auto& f : functions) {
+    if (kernel == f.name) return seconds_per_call(seconds, [&] { f.function(n, in.data(), out.data()); });
+  }
+  refuse("timing.elements", kernel);
+}
+
+// The C library's copy between two halves of a buffer: what reading and writing cost at their best.
+double time_copy(index_t bytes, double seconds) {
+  Buffer<char> from(bytes / 2), to(bytes / 2);
+  return seconds_per_call(seconds, [&] {
+    std::memcpy(to.data(), from.data(), static_cast<std::size_t>(to.size()));
+    asm volatile("" : : "r"(to.data()) : "memory");  // the copy is wanted each time
+  });
+}
+
+bool is_float64(const std::string& dtype) { return dtype == "float64"; }
+
+}  // namespace
+
+void bind_timing(py::module_& m) {
+  using namespace py::literals;
+  py::module_ timing = m.def_submodule("timing", "Seconds per call of single kernels, for benchmarks.");
+  using Free = py::call_guard<py::gil_scoped_release>;
+  timing.def(
+      "product",
+      [](const std::string& dtype, const std::string& role, index_t rows, index_t n_in, index_t n_out, double s) {
+        return (is_float64(dtype) ? time_product<double> : time_product<float>)(role, rows, n_in, n_out, s);
+      },
+      "dtype"_a, "role"_a, "rows"_a, "n_in"_a, "n_out"_a, "seconds"_a, Free());
+  timing.def(
+      "rows",
+      [](const std::string& dtype, const std::string& kernel, const std::string& which, index_t rows, index_t n,
+         double s) { return (is_float64(dtype) ? time_rows<double> : time_rows<float>)(kernel, which, rows, n, s); },
+      "dtype"_a, "kernel"_a, "which"_a, "rows"_a, "n"_a, "seconds"_a, Free());
+  timing.def(
+      "elements",
+      [](const std::string& dtype, const std::string& kernel, const std::string& which, index_t n, double s) {
+        return (is_float64(dtype) ? time_elements<double> : time_elements<float>)(kernel, which, n, s);
+      },
+      "dtype"_a, "kernel"_a, "which"_a, "n"_a, "seconds"_a, Free());
+  timing.def("copy", &time_copy, "bytes"_a, "seconds"_a, Free());
+}
+
+}  // namespace chainrule
