@@ -108,7 +108,13 @@ def test_summary_counts_what_there_is(net):
     assert summary.n_parameters == net.n_parameters
     assert summary.flops_per_sample == 2 * (5 * 17 + 17 * 3)
     assert summary.training_flops_per_sample == 4 * 5 * 17 + 6 * 17 * 3
-    assert set(summary.memory) == {"parameters", "gradients", "transposed_weights", "workspace"}
+    assert set(summary.memory) == {
+        "parameters",
+        "gradients",
+        "optimizer",
+        "transposed_weights",
+        "workspace",
+    }
     assert summary.memory["workspace"] > 64 * 4 * (5 + 2 * 17 + 3 * 3)
     text = repr(summary)
     for expected in (
@@ -117,9 +123,19 @@ def test_summary_counts_what_there_is(net):
         "(m, 17)",
         "102",
         "156 parameters",
-        "batches of 64",
+        "Adam and batches of 64",
     ):
         assert expected in text
+
+
+def test_summary_counts_the_optimizer_s_states(net):
+    expected = {"sgd": 0, cr.SGD(momentum=0.9): 1, "rmsprop": 1, "adam": 2, cr.AdamW(): 2}
+    for optimizer, n_states in expected.items():
+        memory = net.summary(optimizer=optimizer).memory
+        assert memory["optimizer"] == n_states * memory["parameters"]
+    assert net.summary().memory == net.summary(optimizer=cr.Adam()).memory
+    with pytest.raises(ValueError, match=r"^\[Network.summary\] optimizer: "):
+        net.summary(optimizer="adamax")
 
 
 def test_predict_writes_into_out(net, rng):

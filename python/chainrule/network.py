@@ -16,10 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule import _core
 from chainrule._data import Data
 from chainrule._errors import check_bool, check_integer, check_number, message, quoted, unknown
+from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
 from chainrule.initializers import initialize
 from chainrule.layers import Dense, Layer
 from chainrule.losses import Loss, resolve_loss
+from chainrule.optimizers import Optimizer, resolve_optimizer
 from chainrule.parameters import CourseView, Gradients, Parameters
 from chainrule.summary import Summary
 from chainrule.trace import Trace
@@ -158,12 +160,28 @@ class Network:
         X0 = np.ascontiguousarray(X, dtype=self.dtype)
         return Trace(cost=cost, X=X0, Z=Z, A=A, dZ=dZ, dW=dW, db=db)
 
-    def summary(self, batch_size: int = 128) -> Summary:
-        """Layers, shapes, parameter counts, work per sample, and memory for this batch size."""
-        batch = check_integer("Network.summary", "batch_size", batch_size, 1)
+    def summary(self, batch_size: int = 128, optimizer: str | Optimizer = "adam") -> Summary:
+        """Layers, shapes, parameter counts, work per sample, and the memory that training takes.
+
+        That depends on `batch_size` (large batches go through the layers in pieces) and on how many
+        states the `optimizer`, a name or an object, keeps; none keeps more than Adam's two.
+        """
+        where = "Network.summary"
+        batch = check_integer(where, "batch_size", batch_size, 1)
+        described = resolve_optimizer(optimizer, where)
+        _, _, n_states = core_optimizer(described)
         shapes = {name: shape for name, shape, _ in self._core.parameter_table()}
         sizes = self._core.sizes(batch)
-        return Summary(self.layers, self.n_inputs, self.dtype.name, shapes, sizes, batch)
+        return Summary(
+            self.layers,
+            self.n_inputs,
+            self.dtype.name,
+            shapes,
+            sizes,
+            batch,
+            type(described).__name__,
+            n_states,
+        )
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         """Writes description and parameters to one safetensors file, atomically."""

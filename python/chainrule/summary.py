@@ -12,8 +12,9 @@ class Summary:
 
     Attributes: `n_parameters`; `flops_per_sample` to predict, `training_flops_per_sample` for a
     gradient (a multiplication and an addition count two); `memory`, bytes by purpose for training
-    with this batch size: "parameters", "gradients", "transposed_weights", "workspace". A state of
-    an optimizer takes as much as the parameters.
+    with this batch size and optimizer: "parameters", "gradients", "optimizer" (its states, each as
+    large as the parameters), "transposed_weights", "workspace". Together they are what training
+    adds to the process, within 12 MiB (large arrays are rounded up to 2 MiB); the data come on top.
     """
 
     def __init__(
@@ -24,8 +25,11 @@ class Summary:
         shapes: Mapping[str, tuple[int, ...]],
         sizes: Mapping[str, int],
         batch_size: int,
+        optimizer: str,
+        n_states: int,
     ) -> None:
-        self.dtype, self.n_inputs, self.batch_size = dtype, n_inputs, batch_size
+        self.dtype, self.n_inputs = dtype, n_inputs
+        self.batch_size, self.optimizer = batch_size, optimizer
         counts = [_count(shapes, number) for number in range(1, len(layers) + 1)]
         self.n_parameters = sum(counts)
         self.flops_per_sample = sizes["flops_per_sample"]
@@ -33,6 +37,7 @@ class Summary:
         self.memory = {
             "parameters": sizes["parameter_bytes"],
             "gradients": sizes["parameter_bytes"],
+            "optimizer": n_states * sizes["parameter_bytes"],
             "transposed_weights": sizes["mirror_bytes"],
             "workspace": sizes["workspace_bytes"],
         }
@@ -56,9 +61,8 @@ class Summary:
             f"{self.n_parameters:,} parameters",
             f"{self.flops_per_sample:,} flop per sample to predict, "
             f"{self.training_flops_per_sample:,} to train",
-            f"{_bytes(total)} to train with batches of {self.batch_size}: "
-            + ", ".join(f"{name.replace('_', ' ')} {_bytes(n)}" for name, n in self.memory.items())
-            + "; an optimizer adds up to two times the parameters",
+            f"{_bytes(total)} to train with {self.optimizer} and batches of {self.batch_size}: "
+            + ", ".join(f"{name.replace('_', ' ')} {_bytes(n)}" for name, n in self.memory.items()),
         ]
         return "\n".join(lines)
 

@@ -1,0 +1,166 @@
+// The core's functions against the C library in a wider type, in units in the last place, and its products against
+// plain loops of fused multiply-adds, bit for bit: on every path with fused multiply-add that this CPU runs.
+//
+//     accuracy tests/golden/accuracy.txt
+//
+// Prints the largest error of each function. Start at check_function(). The exit status is 1 where a bound or a bit is
+// not kept.
+
+#include <cmath>
+#include <iostream>
+
+#include "layers/functions.h"
+#include "table.h"
+
+namespace {
+
+using namespace chainrule;
+
+int failures = 0;
+
+void expect(bool holds, const std::string& what) {
+  if (holds) return;
+  std::cout << "wrong: " << what << std::endl;
+  ++failures;
+}
+
+// ---- Functions ------------------------------------------------------------------------------------------------------
+
+template <class T>
+struct Wider;
+template <>
+struct Wider<float> {
+  using Real = double;
+  using Bits = std::uint32_t;
+};
+template <>
+struct Wider<double> {
+  using Real = long double;
+  using Bits = std::uint64_t;
+};
+
+template <class T, class Real = typename Wider<T>::Real>
+struct Function {
+  const char* name;
+  void (*Kernels<T>::*kernel)(index_t, const T*, T*);
+  Real (*exact)(Real);
+};
+template <class T, class Real = typename Wider<T>::Real>
+const Function<T> functions[] = {
+    {"exp", &Kernels<T>::exp, [](Real x) { return std::exp(x); }},
+    {"log", &Kernels<T>::log, [](Real x) { return std::log(x); }},
+    {"log1p", &Kernels<T>::log1p, [](Real x) { return std::log1p(x); }},
+    {"tanh", &Kernels<T>::tanh, [](Real x) { return std::tanh(x); }},
+    {"sigmoid", &Kernels<T>::sigmoid, [](Real x) { return 1 / (1 + std::exp(-x)); }},
+};
+
+// Evenly spread over [low, high], and of every magnitude in it.
+template <class T>
+std::vector<T> arguments(double low, double high) {
+  constexpr index_t kEach = 1 << 14;
+  std::vector<T> x;
+  for (index_t i = 0; i < kEach; ++i) x.push_back(static_cast<T>(low + (high - low) * ((number(1, i) + 1) / 2)));
+  for (index_t i = 0; x.size() < 2 * kEach; ++i) {
+    const auto bits = static_cast<typename Wider<T>::Bits>(random_bits(2, i));
+    T value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    if (std::isnormal(value) && low <= value && value <= high) x.push_back(value);
+  }
+  return x;
+}
+
+template <class T>
+double error_in_ulp(T got, typename Wider<T>::Real exact) {
+  const T size = static_cast<T>(std::fabs(exact));
+  const T spacing = std::nextafter(size, static_cast<T>(INFINITY)) - size;
+  return static_cast<double>(std::fabs(got - exact) / spacing);
+}
+
+template <class T>
+void check_function(const std::string& name, double low, double high, double bound, const std::string& hash) {
+  for (const Function<T>& f : functions<T>) {
+    if (f.name != name) continue;
+    const std::vector<T> x = arguments<T>(low, high);
+    std::vector<T> y(x.size());
+    for (const std::string& isa : isas_with_fma()) {
+      use_isa(isa.c_str());
+      (kernels<T>().*f.kernel)(static_cast<index_t>(x.size()), x.data(), y.data());
+      Digest digest;
+      digest.add(y);
+      expect(digest.text() == hash, name + " on " + isa + ": " + digest.text() + ", not " + hash);
+    }
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) worst = std::max(worst, error_in_ulp(y[i], f.exact(x[i])));
+    expect(worst <= bound, name + " is beyond its bound");
+    std::cout << name << " float" << 8 * sizeof(T) << ": " << std::fixed << std::setprecision(2) << worst << " ULP"
+              << std::endl;
+    return;
+  }
+  throw std::runtime_error("no function " + name);
+}
+
+// ---- Products -------------------------------------------------------------------------------------------------------
+
+// One chain of fused multiply-adds: start + sum over l in order of a[l * a_step] * b[l * b_step].
+template <class T>
+T chain(index_t n, T start, const T* a, index_t a_step, const T* b, index_t b_step) {
+  for (index_t l = 0; l < n; ++l) start = std::fma(a[l * a_step], b[l * b_step], start);
+  return start;
+}
+
+template <class T>
+void check_products(index_t rows, index_t n_in, index_t n_out) {
+  const std::vector<T> x = numbers<T>(1, rows * n_in), W = numbers<T>(2, n_in * n_out), b = numbers<T>(3, n_out),
+                       dz = numbers<T>(4, rows * n_out), dW_before = numbers<T>(5, n_in * n_out);
+  std::vector<T> y(dz.size()), dW = dW_before, dx(x.size());
+  dense_forward(rows, n_in, n_out, x.data(), W.data(), b.data(), Activation::kIdentity, 0, y.data());
+  dense_backward<T>(rows, n_in, n_out, x.data(), W.data(), dz.data(), dW.data(), nullptr, dx.data());
+  bool same[] = {true, true, true};
+  for (index_t j = 0; j < n_out; ++j) {
+    for (index_t i = 0; i < rows; ++i) {
+      same[0] &= y[i * n_out + j] == chain(n_in, b[j], &x[i * n_in], 1, &W[j], n_out);
+    }
+    for (index_t l = 0; l < n_in; ++l) {
+      same[1] &= dW[l * n_out + j] == chain(rows, dW_before[l * n_out + j], &x[l], n_in, &dz[j], n_out);
+    }
+  }
+  for (index_t i = 0; i < rows; ++i) {
+    for (index_t l = 0; l < n_in; ++l) {
+      same[2] &= dx[i * n_in + l] == chain(n_out, T(0), &dz[i * n_out], 1, &W[l * n_out], 1);
+    }
+  }
+  const char* const names[] = {"x W + b", "dW + x^T dz", "dz W^T"};
+  for (int i = 0; i < 3; ++i) {
+    expect(same[i], std::string(names[i]) + " for " + std::to_string(rows) + " x " + std::to_string(n_in) + " x " +
+                        std::to_string(n_out) + " on " + current_isa());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc != 2) throw std::runtime_error("usage: accuracy accuracy.txt");
+  for (const std::string& line : lines_of(argv[1])) {
+    std::istringstream columns(line);
+    std::string name, hash32, hash64;
+    double low32 = 0, high32 = 0, low64 = 0, high64 = 0, bound = 0;
+    columns >> name >> low32 >> high32 >> low64 >> high64 >> bound >> hash32 >> hash64;
+    if (!columns) throw std::runtime_error("cannot read the line: " + line);
+    check_function<float>(name, low32, high32, bound, hash32);
+    check_function<double>(name, low64, high64, bound, hash64);
+  }
+  // Around the heights and widths of the tiles, and past the depth of one block.
+  for (const std::string& isa : isas_with_fma()) {
+    use_isa(isa.c_str());
+    for (const index_t rows : {1, 5, 7, 15, 33}) {
+      for (const index_t n_in : {1, 16, 300}) {
+        for (const index_t n_out : {1, 7, 17, 48}) check_products<float>(rows, n_in, n_out);
+        check_products<double>(rows, n_in, 17);
+      }
+    }
+  }
+  return failures > 0;
+} catch (const std::exception& error) {
+  std::cerr << "accuracy: " << error.what() << std::endl;
+  return 2;
+}

@@ -1,0 +1,208 @@
+// Trains every configuration of hashes.txt and compares the bits: on every path with fused multiply-add that this CPU
+// runs, on several numbers of threads. Needs no Python, so it runs wherever a compiler makes it; __init__.py is the
+// same in Python.
+//
+//     golden tests/golden/hashes.txt [threads,threads,.. [name ..]]
+//
+// Start at hash_of(). The exit status is 1 where a hash differs.
+
+#include <algorithm>
+#include <iostream>
+#include <limits>
+
+#include "base/rng.h"
+#include "network/pass.h"
+#include "ops/panels.h"
+#include "table.h"
+
+namespace {
+
+using namespace chainrule;
+
+// ---- The table ------------------------------------------------------------------------------------------------------
+
+struct Configuration {
+  std::string name, dtype;
+  index_t n_inputs = 0;
+  std::string layers, loss, optimizer;
+  double l2 = 0, l1 = 0;
+  index_t rows = 0, batch = 0, epochs = 0;
+  std::string targets, weights, hash;
+};
+
+std::vector<Configuration> read(const char* path) {
+  std::vector<Configuration> table;
+  for (const std::string& line : lines_of(path)) {
+    Configuration c;
+    std::istringstream columns(line);
+    columns >> c.name >> c.dtype >> c.n_inputs >> c.layers >> c.loss >> c.optimizer >> c.l2 >> c.l1 >> c.rows >>
+        c.batch >> c.epochs >> c.targets >> c.weights >> c.hash;
+    if (!columns) throw std::runtime_error("cannot read the line: " + line);
+    table.push_back(c);
+  }
+  return table;
+}
+
+// The enumerator of a name in one of the lists of lists.h.
+template <class Enum>
+Enum find(const std::vector<std::string>& list, const std::string& name) {
+  const auto at = std::find(list.begin(), list.end(), name);
+  if (at == list.end()) throw std::runtime_error("unknown: " + name);
+  return static_cast<Enum>(at - list.begin());
+}
+#define NAME(struct_name, name, ...) name,
+const std::vector<std::string> activations = {CHAINRULE_ACTIVATIONS(NAME)}, losses = {CHAINRULE_LOSSES(NAME)},
+                               optimizers = {CHAINRULE_OPTIMIZERS(NAME)};
+#undef NAME
+
+NetworkSpec network_spec(const Configuration& c) {
+  NetworkSpec spec{c.n_inputs, {}};
+  for (const std::string& layer : split(c.layers, ',')) {
+    const std::vector<std::string> parts = split(layer, ':');
+    spec.layers.push_back(DenseSpec{std::stol(parts[0]), find<Activation>(activations, parts[1]),
+                                    parts.size() > 2 ? std::stod(parts[2]) : 0.0});
+  }
+  return spec;
+}
+
+// kind:rate:momentum:beta2:epsilon:decay without trailing zeros
+OptimizerSpec optimizer_spec(const Configuration& c, double& rate) {
+  const std::vector<std::string> parts = split(c.optimizer, ':');
+  auto number = [&](std::size_t i) { return i < parts.size() ? std::stod(parts[i]) : 0.0; };
+  rate = number(1);
+  return {find<Optimizer>(optimizers, parts[0]), number(2), number(3), number(4), number(5)};
+}
+
+// ---- Data -----------------------------------------------------------------------------------------------------------
+
+enum Stream : std::uint64_t { kX = 1, kY = 2, kWeight = 3, kParameter = 4 };  // the first parameter's
+
+// Weights in +-2^-k, 4^k about n_in; biases in +-1.
+template <class T>
+void set_parameters(Network<T>& net) {
+  std::uint64_t stream = kParameter;
+  for (const Parameter& p : net.plan().parameters) {
+    double scale = 1;
+    for (index_t n = p.is_vector ? 0 : p.rows; n >= 2; n /= 4) scale /= 2;
+    std::vector<T> values = numbers<T>(stream, p.rows * p.columns);
+    for (T& value : values) value *= static_cast<T>(scale);
+    pack(p.rows, p.columns, values.data(), p.columns, 1, net.parameters().data() + p.offset);
+    ++stream;
+  }
+  net.parameters_changed();
+}
+
+template <class T>
+struct Data {
+  std::vector<T> x, y;
+  std::vector<std::int64_t> classes;
+  std::vector<double> weights;
+  Samples samples;
+
+  Data(const Configuration& c, index_t n_outputs) : x(numbers<T>(kX, c.rows * c.n_inputs)) {
+    const Loss loss = find<Loss>(losses, c.loss);
+    for (index_t i = 0; i < c.rows; ++i) {
+      classes.push_back(static_cast<std::int64_t>(random_bits(kY, i) % static_cast<std::uint64_t>(n_outputs)));
+      weights.push_back(static_cast<double>(random_bits(kWeight, i) % 4) / 2);
+      for (index_t j = 0; j < n_outputs; ++j) {
+        double value = number(kY, i * n_outputs + j);
+        if (loss == Loss::kBinaryCrossEntropy) value = (value + 1) / 2;
+        if (loss == Loss::kCrossEntropy) {  // three quarters one class, one quarter the next
+          value = j == classes.back() ? 0.75 : j == (classes.back() + 1) % n_outputs ? 0.25 : 0.0;
+        }
+        y.push_back(static_cast<T>(value));
+      }
+    }
+    samples.rows = c.rows;
+    samples.x = rows_of(x, c.n_inputs);
+    if (c.targets == "classes") {
+      samples.classes = classes.data();
+    } else {
+      samples.y = rows_of(y, n_outputs);
+    }
+    if (c.weights == "unequal") samples.weights = weights.data();
+  }
+
+  static RowSource rows_of(const std::vector<T>& matrix, index_t columns) {
+    const auto size = static_cast<index_t>(sizeof(T));
+    return {reinterpret_cast<const char*>(matrix.data()), columns * size, size, size == 8};
+  }
+};
+
+// ---- Training -------------------------------------------------------------------------------------------------------
+
+int most_threads = 0;  // that any step could use
+
+// The hash of a training: parameters, the cost of every step, the prediction.
+template <class T>
+std::string hash_of(const Configuration& c) {
+  Network<T> net(network_spec(c));
+  set_parameters(net);
+  const Plan<T>& plan = net.plan();
+  const Data<T> data(c, plan.n_outputs);
+  const Objective objective{find<Loss>(losses, c.loss), c.l2, c.l1};
+  double rate = 0;
+  const OptimizerSpec spec = optimizer_spec(c, rate);
+  OptimizerState<T> optimizer(spec, plan.parameters_size);
+  most_threads =
+      std::max(most_threads, threads_for(static_cast<double>(plan.training_flops) * static_cast<double>(c.batch)));
+
+  const index_t steps_per_epoch = (c.rows + c.batch - 1) / c.batch;
+  const std::vector<double> rates(static_cast<std::size_t>(steps_per_epoch), rate);
+  std::vector<double> costs(static_cast<std::size_t>(steps_per_epoch * c.epochs));
+  std::vector<std::int64_t> order(static_cast<std::size_t>(c.rows));
+  for (index_t epoch = 0; epoch < c.epochs; ++epoch) {
+    permutation(c.rows, 0, static_cast<std::uint32_t>(epoch), order.data());
+    train(net, optimizer, data.samples, objective,
+          Steps{order.data(), c.rows, c.batch, rates.data(), std::numeric_limits<double>::infinity(),
+                costs.data() + epoch * steps_per_epoch});
+  }
+
+  Digest digest;
+  for (const Parameter& p : plan.parameters) {
+    std::vector<T> values(static_cast<std::size_t>(p.rows * p.columns));
+    unpack(p.rows, p.columns, net.parameters().data() + p.offset, values.data());
+    digest.add(values);
+  }
+  digest.add(costs);
+  std::vector<T> prediction(static_cast<std::size_t>(c.rows * plan.n_outputs));
+  net.predict(data.samples.x, c.rows, prediction.data());
+  digest.add(prediction);
+  return digest.text();
+}
+
+// The number of hashes that differ.
+int check(const Configuration& c, const std::vector<std::string>& threads) {
+  int wrong = 0;
+  for (const std::string& isa : isas_with_fma()) {
+    use_isa(isa.c_str());
+    for (const std::string& n : threads) {
+      set_max_threads(std::stoi(n));
+      const std::string hash = c.dtype == "float32" ? hash_of<float>(c) : hash_of<double>(c);
+      if (hash == c.hash) continue;
+      std::cout << c.name << " on " << isa << ", " << n << " threads: " << hash << ", not " << c.hash << std::endl;
+      ++wrong;
+    }
+  }
+  return wrong;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc < 2) throw std::runtime_error("usage: golden hashes.txt [threads,threads,.. [name ..]]");
+  const std::vector<std::string> threads = split(argc > 2 ? argv[2] : "1,2,3,7", ',');
+  const std::vector<std::string> names(argv + std::min(argc, 3), argv + argc);
+  int right = 0, wrong = 0;
+  for (const Configuration& c : read(argv[1])) {
+    if (!names.empty() && std::find(names.begin(), names.end(), c.name) == names.end()) continue;
+    ++(check(c, threads) == 0 ? right : wrong);
+  }
+  std::cout << right << " right, " << wrong << " wrong, on up to " << most_threads << " threads of";
+  for (const std::string& isa : isas_with_fma()) std::cout << " " << isa;
+  std::cout << std::endl;
+  return wrong > 0 || right == 0;
+} catch (const std::exception& error) {
+  std::cerr << "golden: " << error.what() << std::endl;
+  return 2;
+}

@@ -1,0 +1,149 @@
+"""A step allocates nothing and touches no new page; training takes what `summary` says."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import chainrule as cr
+
+# ---- steps --------------------------------------------------------------------------------------
+
+# Counts what happens during one call of the core that takes `steps` steps.
+STEPS = """
+import json, math, resource
+import numpy as np, chainrule as cr
+from chainrule import trainer
+
+def calls(threads, count, *, batch=256, optimizer="adam", dtype="float32"):
+    cr.set_num_threads(threads)
+    trainer.SECONDS_PER_CALL = math.inf
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(1000, 64)), rng.integers(0, 10, 1000)  # float64: converted in steps
+    net = cr.Network([cr.Dense(256, "relu"), cr.Dense(10, "softmax")], 64, dtype)
+    t = cr.Trainer(net, "cross_entropy", optimizer, l2=1e-3)
+    data = t._data("test", X, Y, rng.random(1000))
+    few, many = 150, 750  # beyond 1 KiB of costs, which NumPy would keep for reuse
+    order, rates = np.resize(rng.permutation(1000), many * batch), np.full(many, 1e-3)
+    seen = {few: [], many: []}
+    for steps in (many, few, many, few, many):
+        before = count()
+        t._train(data, order[: steps * batch], batch, rates[:steps], "test")
+        seen[steps].append(count() - before)
+    return min(seen[few]), min(seen[many])
+"""
+CASES = ["1, count", "2, count", "1, count, batch=3, optimizer='sgd'", "1, count, dtype='float64'"]
+PRINT = "".join(f"print(json.dumps(calls({case})))\n" for case in CASES)
+FAULTS = "count = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+ALLOCATIONS = """
+import ctypes
+count = ctypes.CDLL(None).allocations
+count.restype = ctypes.c_long
+"""
+
+COUNTER = """
+#include <stddef.h>
+void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t);
+static long count;
+static void add(void) { __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED); }
+long allocations(void) { return __atomic_load_n(&count, __ATOMIC_RELAXED); }
+void *malloc(size_t n) { add(); return __libc_malloc(n); }
+void *calloc(size_t n, size_t size) { add(); return __libc_calloc(n, size); }
+void *realloc(void *p, size_t n) { add(); return __libc_realloc(p, n); }
+void *memalign(size_t a, size_t n) { add(); return __libc_memalign(a, n); }
+void *aligned_alloc(size_t a, size_t n) { add(); return __libc_memalign(a, n); }
+int posix_memalign(void **p, size_t a, size_t n) {
+  add();
+  *p = __libc_memalign(a, n);
+  return *p ? 0 : 12;
+}
+"""
+
+
+def python(code: str, *arguments: str, **environment: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_steps_touch_no_new_page():
+    """A few pages of difference are the array of costs, 8 bytes per step."""
+    for case, line in zip(CASES, python(STEPS + FAULTS + PRINT), strict=True):
+        few, many = json.loads(line)
+        assert many <= few + 4, f"{case}: {few} page faults in 150 steps, {many} in 750"
+
+
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="another library stands in for malloc")
+def test_steps_allocate_nothing(tmp_path):
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        pytest.skip("needs a C compiler")
+    source, library = tmp_path / "counter.c", tmp_path / "counter.so"
+    source.write_text(COUNTER)
+    built = subprocess.run(
+        [compiler, "-shared", "-fPIC", "-o", library, source], capture_output=True
+    )
+    if built.returncode:
+        pytest.skip(f"needs glibc: {built.stderr.decode()[:200]}")
+    lines = python(STEPS + ALLOCATIONS + PRINT, LD_PRELOAD=str(library))
+    for case, line in zip(CASES, lines, strict=True):
+        few, many = json.loads(line)
+        assert few > 0  # the array of costs: the counter counts
+        assert many == few, f"{case}: {few} allocations in 150 steps, {many} in 750"
+
+
+# ---- the whole ----------------------------------------------------------------------------------
+
+# Large blocks are given back to the system when they are freed (MALLOC_MMAP_THRESHOLD_), so what
+# NumPy took for a moment to draw the first weights does not count.
+PEAK = """
+import json, sys
+import numpy as np, chainrule as cr
+
+def memory(key):
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
+
+def train(X, Y):
+    units, n_inputs = Y.shape[1], X.shape[1]
+    net = cr.Network([cr.Dense(units, "relu"), cr.Dense(units)], n_inputs, dtype)
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # the peak is counted from here
+    cr.Trainer(net, "squared_error", optimizer).fit(X, Y, 1, None)
+    return sum(net.summary(len(X), optimizer).memory.values())
+
+dtype, optimizer = sys.argv[1:]
+X = np.ones((512, 2500), dtype)
+Y = np.ones((512, 2500 if dtype == "float32" else 1800), dtype)
+train(X[:, :64], Y[:, :64])  # so that libraries and threads are there
+before = memory("VmRSS")
+predicted = train(X, Y)
+print(json.dumps([predicted, memory("VmHWM") - before]))
+"""
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's /proc")
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_training_takes_the_memory_that_the_summary_says(dtype, optimizer):
+    done = python(PEAK, dtype, optimizer, MALLOC_MMAP_THRESHOLD_=str(2**20))
+    predicted, peak = json.loads(done[-1])
+    assert predicted > 100e6
+    said = f"{peak / 2**20:.1f} MiB, predicted {predicted / 2**20:.1f} MiB"
+    assert abs(peak - predicted) < 12 * 2**20, said  # six arrays, each in pages of 2 MiB
+
+
+def test_a_larger_batch_takes_more_until_it_goes_through_in_pieces():
+    net = cr.Network([cr.Dense(50)], 50)
+    one, more, most, pieces = (net.summary(n).memory["workspace"] for n in (1, 2, 10**5, 10**6))
+    assert one < more < most == pieces
