@@ -66,11 +66,11 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         "tanh": (f["tanh"], 3),
         "relu": (1, 1),
         "leaky_relu": (1, 1),
-        "softmax": (f["exp"] + 4, 4),  # largest, difference, sum, quotient
+        "softmax": (f["exp"] + 3, 4),  # difference, sum, product
     }
     losses = {
         "binary_cross_entropy": (f["exp"] + f["log1p"] + 8, 2 * f["log"] + 10),
-        "cross_entropy": (2 * f["exp"] + 10, f["log"] + 4),
+        "cross_entropy": (f["exp"] + 9, f["log"] + 4),
         "squared_error": (5, 5),
     }
     updates = {"sgd": 2, "momentum": 4, "nesterov": 6, "rmsprop": 9, "adam": 13}

@@ -146,8 +146,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in options.isa:
         if name not in isas:
             parser.error(f"--isa: expected some of {', '.join(isas)}, got {name!r}")
-    options.rounds = options.rounds or (1 if options.quick else 5)
-    options.seconds = options.seconds or (0.0005 if options.quick else 0.01)
+    if options.rounds is None:
+        options.rounds = 1 if options.quick else 5
+    if options.seconds is None:
+        options.seconds = 0.0005 if options.quick else 0.01
     if options.rounds < 1 or not options.seconds > 0:
         parser.error("--rounds and --seconds: expected more than 0")
     items = [

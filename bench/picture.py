@@ -18,16 +18,17 @@ BAR = 0.8  # of the distance between two groups, for all bars of one
 SHORTEST_LABEL = 10.0  # per cent: shares below it are written above their bar, which hardly shows
 
 
-def panels_of(rows: list[Row]) -> dict[tuple[str, int], list[Row]]:
-    """Rows with a share of the peak, by (job, threads); of repeated runs the last one counts."""
+def panels_of(rows: list[Row]) -> dict[tuple[str, str, int], list[Row]]:
+    """Rows with a share of the peak, by (job, dtype, threads); of repeated runs the last one counts."""
     last: dict[tuple[Any, ...], Row] = {}
     for row in rows:
         if row.get("share_of_peak") is not None:
-            last[row["bench"], row["threads"], row["case"]["name"], row["peer"]] = row
-    panels: dict[tuple[str, int], list[Row]] = {}
-    for (job, threads, _, _), row in last.items():
-        panels.setdefault((job, threads), []).append(row)
-    return dict(sorted(panels.items(), key=lambda item: (item[0][0] != "training", item[0][1])))
+            case, peer = row["case"]["name"], row["peer"]
+            last[row["bench"], row["dtype"], row["threads"], case, peer] = row
+    panels: dict[tuple[str, str, int], list[Row]] = {}
+    for (job, dtype, threads, _, _), row in last.items():
+        panels.setdefault((job, dtype, threads), []).append(row)
+    return dict(sorted(panels.items(), key=lambda item: (item[0][0] != "training", *item[0][1:])))
 
 
 def share_quartiles(row: Row) -> tuple[float, float]:
@@ -50,9 +51,9 @@ def draw(rows: list[Row], path: str | os.PathLike[str]) -> None:
         raise ValueError("[draw] rows: expected rows with a share of the peak, got none")
     figure = Figure(figsize=(9.0, 0.5 + 2.9 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
-    for ax, ((job, threads), found) in zip(axes, panels.items(), strict=True):
+    for ax, ((job, dtype, threads), found) in zip(axes, panels.items(), strict=True):
         _draw_panel(ax, found)
-        ax.set_title(f"{job}, {threads} thread{'s' if threads > 1 else ''}", loc="left")
+        ax.set_title(f"{job}, {dtype}, {threads} thread{'s' if threads > 1 else ''}", loc="left")
         ax.set_ylabel("% of the fma peak")
     shown = {row["peer"] for found in panels.values() for row in found}
     handles = [handle for handle, peer in _legend() if peer in shown]

@@ -123,7 +123,7 @@ def losses_within(rows: list[Row]) -> str:
     if not deviations:
         return ""
     largest = 100 * max(deviations)
-    return f"{largest:.1g} %" if largest >= 0.001 else "0.001 %"
+    return f"{largest:.2g} %" if largest >= 0.001 else "< 0.001 %"
 
 
 def by_case(rows: list[Row]) -> list[list[Row]]:

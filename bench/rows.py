@@ -108,7 +108,9 @@ def warnings_of(rows: list[dict[str, Any]]) -> list[str]:
         if "seconds" not in row:
             continue
         if abs(row["loss_deviation"]) > LOSS_TOLERANCE[row["bench"]]:
-            found.append(f"{row['peer']}: the loss is {row['loss_deviation']:+.1%} off the median")
+            found.append(
+                f"{row['peer']}: the loss is {100 * row['loss_deviation']:+.2g} % off the median"
+            )
         if row["idle_share"] > 0.02:
             found.append(f"{row['peer']}: used {row['idle_share']:.0%} CPU while others were timed")
         if row["busy"] > row["threads"] * 1.1:

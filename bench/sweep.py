@@ -99,8 +99,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.widths = options.widths or (QUICK_WIDTHS if options.quick else WIDTHS)
     options.batches = options.batches or (QUICK_BATCHES if options.quick else BATCHES)
-    options.rounds = options.rounds or (3 if options.quick else 5)
-    options.seconds = options.seconds or (0.005 if options.quick else 0.015)
+    if options.rounds is None:
+        options.rounds = 3 if options.quick else 5
+    if options.seconds is None:
+        options.seconds = 0.005 if options.quick else 0.015
     options.odd = () if options.no_odd else ODD[-4:-2] if options.quick else ODD
     if options.rounds < 1 or not options.seconds > 0:
         parser.error("--rounds and --seconds: expected more than 0")

@@ -69,7 +69,9 @@ def test_unknown_kernels_are_refused(call):
         getattr(_core.timing, call)("float32", "abacus", *sizes, 0.0)
 
 
-@pytest.mark.parametrize("option", ["--isa=abacus", "--kernels=abacus", "--rounds=-1"])
+@pytest.mark.parametrize(
+    "option", ["--isa=abacus", "--kernels=abacus", "--rounds=-1", "--rounds=0", "--seconds=0"]
+)
 def test_wrong_options_are_refused(option, capsys):
     with pytest.raises(SystemExit):
         kernels.parse([option])

@@ -88,7 +88,10 @@ def test_every_cell_of_the_grid_has_its_rules():
     assert len(set(sweep.shapes_of(options))) == widths * batches + len(sweep_shapes.ODD)
 
 
-@pytest.mark.parametrize("option", ["--widths=0", "--batches=x", "--threads=0", "--rounds=-1"])
+@pytest.mark.parametrize(
+    "option",
+    ["--widths=0", "--batches=x", "--threads=0", "--rounds=-1", "--rounds=0", "--seconds=0"],
+)
 def test_wrong_options_are_refused(option):
     with pytest.raises(SystemExit):
         sweep.parse([option])

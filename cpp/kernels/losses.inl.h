@@ -1,4 +1,4 @@
-// Losses and their gradients, a row at a time. The list is in lists.h.
+// Losses and their gradients. The list is in lists.h.
 //
 // `Canonical` takes raw outputs z whose activation is the loss's canonical one: finite for every finite z, and the
 // gradient in z is A - Y. `General` takes a = g(z) of any other activation and gives the gradient in a.
@@ -99,7 +99,9 @@ struct CrossEntropy {
   static double hard(const Columns<T>& columns, const T* z, index_t y, T top, T log_total, T inverse, T scale, T* d) {
     if (d) {
       const T at_class = scale * (d[y] * inverse - T(1));
-      columns.each([&](index_t j, int, auto) { store(d + j, splat(scale) * (load(d + j) * splat(inverse))); });
+      columns.each([&](index_t j, int, auto inside) {
+        store(d + j, inside ? splat(scale) * (load(d + j) * splat(inverse)) : splat(T(0)));
+      });
       d[y] = at_class;
     }
     return static_cast<double>(log_total - (z[y] - top));

@@ -36,7 +36,9 @@ template <class T>
 Workspace<T>& Network<T>::workspace(index_t batch, int n_threads) {
   const index_t rows = std::min(batch, Workspace<T>::kMaxRows);
   if (workspace_.rows < rows || workspace_.scratch.size() < n_threads * Workspace<T>::kScratch) {
-    workspace_ = Workspace<T>(plan_, std::max(rows, workspace_.rows), n_threads);
+    const index_t threads_so_far = workspace_.scratch.size() / Workspace<T>::kScratch;
+    workspace_ =
+        Workspace<T>(plan_, std::max(rows, workspace_.rows), std::max(n_threads, static_cast<int>(threads_so_far)));
   }
   return workspace_;
 }

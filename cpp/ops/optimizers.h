@@ -1,7 +1,9 @@
 // An optimizer over flat arrays: hyperparameters, state, and the numbers of one step.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/buffer.h"
 #include "kernels/kernels.h"
@@ -45,7 +47,8 @@ UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, std::
   s.one_minus_momentum = static_cast<T>(1 - spec.momentum);
   s.beta2 = static_cast<T>(spec.beta2);
   s.one_minus_beta2 = static_cast<T>(1 - spec.beta2);
-  s.epsilon = static_cast<T>(spec.epsilon * correction2);
+  // Not below the smallest number, lest 0 / 0 arise where a gradient is 0.
+  s.epsilon = std::max(static_cast<T>(spec.epsilon * correction2), std::numeric_limits<T>::denorm_min());
   return s;
 }
 

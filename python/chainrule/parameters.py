@@ -47,7 +47,10 @@ class Parameters(Mapping[str, Array]):
 
 
 class Gradients(Parameters):
-    """As `Parameters`, read only: the gradients of the last `backward` or training step."""
+    """As `Parameters`, read only: the gradients of the last `backward`.
+
+    Training forms its gradients where they are used up and may leave anything here.
+    """
 
     def __getitem__(self, name: str) -> Array:
         return self._core.gradient(self._at(name))

@@ -154,8 +154,8 @@ int main(int argc, char** argv) try {
     use_isa(isa.c_str());
     for (const index_t rows : {1, 5, 7, 15, 33}) {
       for (const index_t n_in : {1, 16, 300}) {
-        for (const index_t n_out : {1, 7, 17, 48}) check_products<float>(rows, n_in, n_out);
-        check_products<double>(rows, n_in, 17);
+        for (const index_t n_out : {1, 7, 17, 48, 64, 81}) check_products<float>(rows, n_in, n_out);
+        for (const index_t n_out : {17, 33}) check_products<double>(rows, n_in, n_out);
       }
     }
   }

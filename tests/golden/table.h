@@ -36,6 +36,7 @@ inline std::vector<std::string> isas_with_fma() {
   const IsaNames isas = available_isas();
   std::vector<std::string> names(isas.names, isas.names + isas.count);
   if (names.front() == "baseline") names.erase(names.begin());
+  if (names.empty()) throw std::runtime_error("this CPU has no fused multiply-add: its bits are its own");
   return names;
 }
 
