@@ -19,7 +19,7 @@ SHORTEST_LABEL = 10.0  # per cent: shares below it are written above their bar, 
 
 
 def panels_of(rows: list[Row]) -> dict[tuple[str, str, int], list[Row]]:
-    """Rows with a share of the peak, by (job, dtype, threads); of repeated runs the last one counts."""
+    """Rows with a share of the peak by (job, dtype, threads); of repeated runs the last counts."""
     last: dict[tuple[Any, ...], Row] = {}
     for row in rows:
         if row.get("share_of_peak") is not None:
