@@ -30,6 +30,20 @@ def thread_counts(names: list[str], usable: int) -> list[int]:
     return counts
 
 
+def settle_effort(
+    parser: argparse.ArgumentParser,
+    options: argparse.Namespace,
+    quick: tuple[int, float],
+    full: tuple[int, float],
+) -> None:
+    """Fills in --rounds and --seconds where they are missing, and refuses those not above 0."""
+    rounds, seconds = quick if options.quick else full
+    options.rounds = rounds if options.rounds is None else options.rounds
+    options.seconds = seconds if options.seconds is None else options.seconds
+    if options.rounds < 1 or not options.seconds > 0:
+        parser.error("--rounds and --seconds: expected more than 0")
+
+
 def parse(job: str, description: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"python bench/{job}.py", description=description)
     cases = ", ".join(case.name for case in KNOWN[job][:-1])
@@ -47,12 +61,7 @@ def parse(job: str, description: str | None, arguments: Sequence[str] | None) ->
     for name in ("cases", "threads", "peers"):
         words = getattr(options, name)
         setattr(options, name, None if words is None else words.split(","))
-    if options.rounds is None:
-        options.rounds = 3 if options.quick else 7
-    if options.seconds is None:
-        options.seconds = 0.05 if options.quick else 0.3
-    if options.rounds < 1 or not options.seconds > 0:
-        parser.error("--rounds and --seconds: expected more than 0")
+    settle_effort(parser, options, quick=(3, 0.05), full=(7, 0.3))
     try:
         options.cases = find_cases(options.cases, job)
         options.peers = find_peers(options.peers, job)

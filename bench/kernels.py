@@ -21,7 +21,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from bench.command import append_rows, progress, run_context
+from bench.command import append_rows, progress, run_context, settle_effort
 from bench.kernel_list import COLUMNS, PRODUCTS, ROLES, Kernel, all_kernels
 from bench.machine import describe_machine, machine_line
 from bench.report import duration
@@ -146,12 +146,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in options.isa:
         if name not in isas:
             parser.error(f"--isa: expected some of {', '.join(isas)}, got {name!r}")
-    if options.rounds is None:
-        options.rounds = 1 if options.quick else 5
-    if options.seconds is None:
-        options.seconds = 0.0005 if options.quick else 0.01
-    if options.rounds < 1 or not options.seconds > 0:
-        parser.error("--rounds and --seconds: expected more than 0")
+    settle_effort(parser, options, quick=(1, 0.0005), full=(5, 0.01))
     items = [
         *product_items(options.dtype, options.quick),
         *other_items(options.dtype, options.quick),

@@ -18,7 +18,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import chainrule as cr
-from bench.command import append_rows, progress, run_context, thread_counts
+from bench.command import append_rows, progress, run_context, settle_effort, thread_counts
 from bench.machine import describe_machine, machine_line, usable_cpus
 from bench.report import duration
 from bench.sweep_rules import Key, Rule, confirmed, neighbour_rules, suspects, thread_rules
@@ -99,13 +99,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.widths = options.widths or (QUICK_WIDTHS if options.quick else WIDTHS)
     options.batches = options.batches or (QUICK_BATCHES if options.quick else BATCHES)
-    if options.rounds is None:
-        options.rounds = 3 if options.quick else 5
-    if options.seconds is None:
-        options.seconds = 0.005 if options.quick else 0.015
+    settle_effort(parser, options, quick=(3, 0.005), full=(5, 0.015))
     options.odd = () if options.no_odd else ODD[-4:-2] if options.quick else ODD
-    if options.rounds < 1 or not options.seconds > 0:
-        parser.error("--rounds and --seconds: expected more than 0")
     try:
         options.threads = sorted(thread_counts(options.threads.split(","), len(usable_cpus())))
     except ValueError as error:

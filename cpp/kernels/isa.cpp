@@ -41,7 +41,7 @@ void map(index_t n, const T* x, T* out) {
 
 #define CHAINRULE_ACTIVATE(name, ...) activate<name, T>,
 #define CHAINRULE_ACTIVATION_GRADIENT(name, ...) activation_gradient<name, T>,
-#define CHAINRULE_LOSS(name, ...) loss_of_outputs<name, T>,
+#define CHAINRULE_LOSS(name, ...) name::template canonical<T>,
 #define CHAINRULE_LOSS_OF_ACTIVATION(name, ...) loss_of_activations<name, T>,
 #define CHAINRULE_UPDATE(name, text, states) update<name, states, T>,
 

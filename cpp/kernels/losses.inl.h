@@ -136,11 +136,6 @@ struct SquaredError {
   }
 };
 
-template <class L, class T>
-static void loss_of_outputs(const LossRows<T>& p) {
-  L::canonical(p);
-}
-
 // Cross-entropies of an activation that is not a probability by construction: p is a clipped to [eps, 1 - eps], and the
 // derivative is 0 where it was clipped.
 template <class L, class T>
