@@ -113,7 +113,7 @@ void set_max_threads(int n) {
 
 void Barrier::wait(int members) {
   // About 20 us: longer than the imbalance of two threads in one phase, short enough when a core is shared.
-  constexpr int kSpins = 1000;
+  constexpr int kSpins = 50000;
   const unsigned round = round_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == members - 1) {
     arrived_.store(0, std::memory_order_relaxed);

@@ -56,7 +56,7 @@ NetworkSpec spec_arg(index_t n_inputs, const py::list& layers) {
 template <class T>
 py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
   py::array_t<T> out(p.is_vector ? std::vector<py::ssize_t>{p.columns} : std::vector<py::ssize_t>{p.rows, p.columns});
-  unpack(p.rows, p.columns, flat.data() + p.offset, out.mutable_data());
+  unpack<T>(p.rows, p.columns, panels_of(flat.data() + p.offset, p.rows), out.mutable_data());
   return out;
 }
 
@@ -69,14 +69,14 @@ py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const 
 
 template <class T>
 void set_public_array(const Parameter& p, const py::array_t<T>& array, Buffer<T>& flat) {
-  pack(p.rows, p.columns, array.data(), p.columns, 1, flat.data() + p.offset);
+  pack(p.rows, p.columns, array.data(), p.columns, 1, panels_of(flat.data() + p.offset, p.rows));
 }
 
 // A copy of the first `rows` rows of a workspace slice.
 template <class T>
-py::array_t<T> rows_array(Rows<T> from, index_t rows, index_t columns) {
+py::array_t<T> rows_array(Panels<T> from, index_t rows, index_t columns) {
   py::array_t<T> out({rows, columns});
-  for (index_t i = 0; i < rows; ++i) std::copy_n(from.row(i), columns, out.mutable_data(i));
+  unpack<T>(rows, columns, from, out.mutable_data());
   return out;
 }
 

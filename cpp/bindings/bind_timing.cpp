@@ -52,19 +52,16 @@ Buffer<T> filled(index_t size) {
 template <class T>
 double time_product(const std::string& role, index_t rows, index_t n_in, index_t n_out, double seconds) {
   const Dense<T> layer(n_in, n_out, Activation::kIdentity, 0.0);
-  const index_t x_stride = row_stride<T>(n_in), y_stride = row_stride<T>(n_out);
+  const index_t stride = panel_stride<T>(rows), x_size = n_panels<T>(n_in) * stride, y_size = n_panels<T>(n_out) * stride;
   Buffer<T> parameters = filled<T>(panels_size<T>(n_in, n_out) + padded<T>(n_out));
   Buffer<T> mirror = filled<T>(layer.mirror_size()), gradients(parameters.size());
-  Buffer<T> x = filled<T>(rows * x_stride), d = filled<T>(rows * y_stride);
-  Buffer<T> y(d.size()), dx(x.size());
-  const Rows<T> x_rows{x.data(), x_stride}, dx_rows{dx.data(), x_stride};
-  const Rows<T> y_rows{y.data(), y_stride}, d_rows{d.data(), y_stride};
+  Buffer<T> x = filled<T>(x_size), d = filled<T>(y_size), y(y_size), dx(x_size);
+  const Panels<T> in{x.data(), stride}, out{y.data(), stride}, d_out{d.data(), stride}, d_in{dx.data(), stride};
   if (role == "forward") {
-    return seconds_per_call(seconds, [&] { layer.forward(parameters.data(), x_rows, y_rows, rows, Output::kRaw); });
+    return seconds_per_call(seconds, [&] { layer.forward(parameters.data(), in, out, rows, Output::kRaw); });
   }
   if (role == "input gradient") {
-    return seconds_per_call(seconds,
-                            [&] { layer.backward(mirror.data(), y_rows, d_rows, dx_rows, rows, Output::kRaw); });
+    return seconds_per_call(seconds, [&] { layer.backward(mirror.data(), out, d_out, d_in, rows, Output::kRaw); });
   }
   if (role != "weight gradient") refuse("timing.product", role);
   std::vector<Unit> units;
@@ -73,7 +70,7 @@ double time_product(const std::string& role, index_t rows, index_t n_in, index_t
   }
   return seconds_per_call(seconds, [&] {
     for (const Unit& unit : units) {
-      layer.gradient(unit, x_rows, d_rows, rows, {gradients.data() + unit.offset, unit.stride}, false);
+      layer.gradient(unit, in, d_out, rows, {gradients.data() + unit.offset, unit.stride}, false);
     }
   });
 }
@@ -82,16 +79,17 @@ double time_product(const std::string& role, index_t rows, index_t n_in, index_t
 template <class T>
 double time_rows(const std::string& kernel, const std::string& which, index_t rows, index_t n, double seconds) {
   const Kernels<T>& k = kernels<T>();
-  const index_t stride = row_stride<T>(n);
-  Buffer<T> in = filled<T>(rows * stride), out(in.size()), more(padded<T>(n));
+  const index_t stride = panel_stride<T>(rows);
+  Buffer<T> in = filled<T>(n_panels<T>(n) * stride), out(in.size()), more(padded<T>(n));
+  const Panels<T> in_panels{in.data(), stride}, out_panels{out.data(), stride};
   if (kernel == "activate") {
     // The slope is 1, because one below it would lead to denormal numbers by and by.
     const auto f = k.activate[static_cast<int>(activation_arg("timing.rows", which))];
-    return seconds_per_call(seconds, [&] { f(rows, n, in.data(), stride, T(1)); });
+    return seconds_per_call(seconds, [&] { f(rows, n, in_panels, T(1)); });
   }
   if (kernel == "activation_gradient") {  // of zero, which stays zero
     const auto f = k.activation_gradient[static_cast<int>(activation_arg("timing.rows", which))];
-    return seconds_per_call(seconds, [&] { f(rows, n, in.data(), stride, out.data(), stride, T(1)); });
+    return seconds_per_call(seconds, [&] { f(rows, n, in_panels, out_panels, T(1)); });
   }
   if (kernel == "loss" || kernel == "loss_of_activation") {
     const int index = static_cast<int>(loss_arg("timing.rows", which));
@@ -99,13 +97,13 @@ double time_rows(const std::string& kernel, const std::string& which, index_t ro
     Buffer<T> targets = filled<T>(in.size()), scale = filled<T>(rows);
     Buffer<double> losses(rows);
     LossRows<T> p{};
-    p.rows = rows, p.n = n, p.y = in.data(), p.y_stride = stride;
-    p.targets = targets.data(), p.targets_stride = stride, p.scale = scale.data();
-    p.d = out.data(), p.d_stride = stride, p.loss = losses.data();
+    p.rows = rows, p.n = n, p.panel = stride;
+    p.y = in.data(), p.targets = targets.data(), p.scale = scale.data();
+    p.d = out.data(), p.loss = losses.data();
     return seconds_per_call(seconds, [&] { f(p); });
   }
   if (kernel == "add_column_sums") {
-    return seconds_per_call(seconds, [&] { k.add_column_sums(rows, n, in.data(), stride, more.data()); });
+    return seconds_per_call(seconds, [&] { k.add_column_sums(rows, n, in_panels, more.data()); });
   }
   if (kernel == "transpose_panel") {  // of W (rows, n), all its panels
     Buffer<T> w = filled<T>(panels_size<T>(rows, n)), transposed(panels_size<T>(n, rows));
@@ -122,7 +120,7 @@ double time_rows(const std::string& kernel, const std::string& which, index_t ro
   for (index_t i = 0; i < rows; ++i) order[i] = i * 7919 % rows;
   const auto f = is_double ? k.gather_double : k.gather_float;
   return seconds_per_call(seconds,
-                          [&] { f(source.data(), n * size, size, order.data(), rows, n, out.data(), stride); });
+                          [&] { f(source.data(), n * size, size, order.data(), rows, n, out_panels); });
 }
 
 // Kernels on n elements in a row; `which` names the optimizer.

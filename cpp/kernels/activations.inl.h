@@ -64,9 +64,10 @@ struct Softmax {
   static T largest(const Columns<T>& columns, const T* z) {
     V<T> top[kPerPanel];
     for (int v = 0; v < kPerPanel; ++v) top[v] = splat(-T(__builtin_inf()));
-    columns.each([&](index_t j, int v, auto inside) {
-      const V<T> x = inside ? load(z + j) : top[v];
-      top[v] = x > top[v] ? x : top[v];
+    columns.each([&](Column at, auto inside) {
+      V<T>& t = top[at.part];
+      const V<T> x = inside ? load(z + at.place) : t;
+      t = x > t ? x : t;
     });
     return join_panel<T>(top, [](auto a, auto b) { return a > b ? a : b; });
   }
@@ -75,10 +76,10 @@ struct Softmax {
   template <class T>
   static T exponentials(const Columns<T>& columns, const T* z, T top, T* out) {
     PanelSum<T> sum;
-    columns.each([&](index_t j, int v, auto inside) {
-      const V<T> e = inside ? exp<T>(load(z + j) - splat(top)) : splat(T(0));
-      sum.part[v] += e;
-      if (out) store(out + j, e);
+    columns.each([&](Column at, auto inside) {
+      const V<T> e = inside ? exp<T>(load(z + at.place) - splat(top)) : splat(T(0));
+      sum.part[at.part] += e;
+      if (out) store(out + at.place, e);
     });
     return sum.total();
   }
@@ -87,45 +88,51 @@ struct Softmax {
   template <class T>
   static void activate_row(const Columns<T>& columns, T* z) {
     const V<T> factor = splat(T(1) / exponentials(columns, z, largest(columns, z), z));
-    columns.each([&](index_t j, int, auto) { store(z + j, load(z + j) * factor); });
+    columns.each([&](Column at, auto) { store(z + at.place, load(z + at.place) * factor); });
   }
 
   // dz_j = a_j (da_j - sum_k a_k da_k)
   template <class T>
   static void gradient_row(const Columns<T>& columns, const T* a, T* d) {
     PanelSum<T> sum;
-    columns.each(
-        [&](index_t j, int v, auto inside) { sum.part[v] += inside ? load(a + j) * load(d + j) : splat(T(0)); });
+    columns.each([&](Column at, auto inside) {
+      sum.part[at.part] += inside ? load(a + at.place) * load(d + at.place) : splat(T(0));
+    });
     const V<T> mean = splat(sum.total());
-    columns.each(
-        [&](index_t j, int, auto inside) { store(d + j, inside ? load(a + j) * (load(d + j) - mean) : splat(T(0))); });
+    columns.each([&](Column at, auto inside) {
+      store(d + at.place, inside ? load(a + at.place) * (load(d + at.place) - mean) : splat(T(0)));
+    });
   }
 };
 
-// One row at a time: elementwise, unless the activation works on whole rows.
+// Elementwise, a panel of rows at a time, unless the activation works on whole rows.
 template <class G, class T>
-static void activate(index_t rows, index_t n, T* z, index_t stride, T slope) {
-  const Columns<T> columns(n);
-  for (index_t i = 0; i < rows; ++i, z += stride) {
-    if constexpr (__is_same(G, Softmax)) {
-      Softmax::activate_row(columns, z);
-    } else {
-      for (index_t j = 0; j < n; j += Of<T>::kLanes) store(z + j, G::template value<T>(load(z + j), splat(slope)));
+static void activate(index_t rows, index_t n, Panels<T> z, T slope) {
+  if constexpr (__is_same(G, Softmax)) {
+    const Columns<T> columns(n, z.panel);
+    for (index_t i = 0; i < rows; ++i) Softmax::activate_row(columns, z.data + i * kPanel<T>);
+  } else {
+    for (index_t p = 0; p < n_panels<T>(n); ++p) {
+      T* of = z.data + p * z.panel;
+      for (index_t j = 0; j < rows * kPanel<T>; j += Of<T>::kLanes) {
+        store(of + j, G::template value<T>(load(of + j), splat(slope)));
+      }
     }
   }
 }
 
 // dz = da * g'(z)
 template <class G, class T>
-static void activation_gradient(index_t rows, index_t n, const T* a, index_t a_stride, T* d, index_t d_stride,
-                                T slope) {
-  const Columns<T> columns(n);
-  for (index_t i = 0; i < rows; ++i, a += a_stride, d += d_stride) {
-    if constexpr (__is_same(G, Softmax)) {
-      Softmax::gradient_row(columns, a, d);
-    } else {
-      for (index_t j = 0; j < n; j += Of<T>::kLanes) {
-        store(d + j, load(d + j) * G::template derivative<T>(load(a + j), splat(slope)));
+static void activation_gradient(index_t rows, index_t n, Panels<const T> a, Panels<T> d, T slope) {
+  if constexpr (__is_same(G, Softmax)) {
+    const Columns<T> columns(n, a.panel);
+    for (index_t i = 0; i < rows; ++i) Softmax::gradient_row(columns, a.data + i * kPanel<T>, d.data + i * kPanel<T>);
+  } else {
+    for (index_t p = 0; p < n_panels<T>(n); ++p) {
+      const T* from = a.data + p * a.panel;
+      T* to = d.data + p * d.panel;
+      for (index_t j = 0; j < rows * kPanel<T>; j += Of<T>::kLanes) {
+        store(to + j, load(to + j) * G::template derivative<T>(load(from + j), splat(slope)));
       }
     }
   }

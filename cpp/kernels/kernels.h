@@ -1,9 +1,8 @@
 // The door to the kernels: one table of function pointers per instruction set and scalar type.
 //
-// Every kernel is a plain loop over raw pointers: no threads, no allocation, no exceptions. Unless a line says
-// otherwise, row buffers are padded to whole panels (kPanel<T> elements, views.h), strides are in elements, and a
-// kernel may read and write the padding of a row. The padding of activations is arbitrary, that of gradients in
-// z (`dz`) is zero, and so is that of parameters and gradients.
+// Every kernel is a plain loop over memory it is handed: no threads, no allocation, no exceptions. Unless a line says
+// otherwise, matrices lie in panels (views.h), and a kernel may read and write the padding of the last one. The padding
+// of activations is arbitrary, that of gradients in z (`dz`) is zero, and so is that of parameters and gradients.
 //
 // The same bits on every instruction set: vector lanes run over the outputs of a product, each sum runs in index order
 // with fused multiply-add, and where a row is summed it is summed in kPanel<T> interleaved parts joined by a fixed
@@ -15,34 +14,30 @@
 
 namespace chainrule {
 
-// C[i, p, j] = start + sum over l in order of A[i, l] * B[l, p, j],   i < m, l < k, p < panels, j < kPanel.
-// With start == nullptr the sums go on from C; otherwise they start from start[p, j] (a bias, or zero).
+// C[i, j] = start + sum over l in order of A[i, l] * B[l, j],   i < m, l < k, j < panels * kPanel.
+// With start == nullptr the sums go on from C; otherwise they start from start[j] (a bias, or zero).
 template <class T>
 struct Product {
   index_t m, k, panels;
-  const T* a;  // A[i, l] = a[i * a_row + l * a_k]
-  index_t a_row, a_k;
-  const T* b;  // B[l, p, j] = b[l * b_k + p * b_panel + j]
-  index_t b_k, b_panel;
-  T* c;  // C[i, p, j] = c[i * c_row + p * c_panel + j]
-  index_t c_row, c_panel;
-  const T* start;       // element (p, j) at start[p * start_panel + j]; or nullptr
+  Panels<const T> a;  // (m, k); or, if transposed, (k, m), whose transpose is A
+  bool transposed;
+  Panels<const T> b;
+  Panels<T> c;
+  const T* start;       // element j of panel p at start[p * start_panel + j]; or nullptr
   index_t start_panel;  // kPanel, or 0 when all panels start alike
 };
 
 // The losses of `rows` rows of outputs and their gradients, in one pass.
 template <class T>
 struct LossRows {
-  index_t rows, n;  // n outputs
-  const T* y;       // outputs: z for a loss with its canonical activation, else the activation a
-  index_t y_stride;
-  const T* targets;  // (rows, n) or nullptr; the padding of a row may be anything
-  index_t targets_stride;
+  index_t rows, n;   // n outputs
+  index_t panel;     // of the three matrices, (rows, n)
+  const T* y;        // outputs: z for a loss with its canonical activation, else the activation a
+  const T* targets;  // or nullptr; their padding may be anything
   const std::int64_t* classes;  // (rows) class indices when targets == nullptr
   const T* scale;               // (rows) factor of each row's gradient
   T* d;                         // gradient: scale * (A - Y) for a canonical pair, else scale * dL/da; or nullptr
-  index_t d_stride;
-  double* loss;  // (rows) unscaled losses
+  double* loss;                 // (rows) unscaled losses
 };
 
 // The numbers of one optimizer step, computed once per step in double.
@@ -61,11 +56,10 @@ template <class T>
 struct Kernels {
   void (*multiply)(const Product<T>&);
 
-  // In place on rows of n elements: z becomes a = g(z).
-  void (*activate[kActivations])(index_t rows, index_t n, T* z, index_t stride, T slope);
+  // In place on (rows, n): z becomes a = g(z).
+  void (*activate[kActivations])(index_t rows, index_t n, Panels<T> z, T slope);
   // In place: d, the gradient in a, becomes the gradient in z, d * g'(z). g' is computed from a = g(z).
-  void (*activation_gradient[kActivations])(index_t rows, index_t n, const T* a, index_t a_stride, T* d,
-                                            index_t d_stride, T slope);
+  void (*activation_gradient[kActivations])(index_t rows, index_t n, Panels<const T> a, Panels<T> d, T slope);
 
   void (*loss[kLosses])(const LossRows<T>&);                // with its canonical activation: from z
   void (*loss_of_activation[kLosses])(const LossRows<T>&);  // with any other: from a
@@ -77,7 +71,7 @@ struct Kernels {
   double (*add_penalty)(index_t n, const T* w, T* g, T l2, T l1);
 
   // sums[j] += sum over rows in order of x[i, j]
-  void (*add_column_sums)(index_t rows, index_t n, const T* x, index_t stride, T* sums);
+  void (*add_column_sums)(index_t rows, index_t n, Panels<const T> x, T* sums);
 
   // A (k, panels of a) -> its transpose in panels: out[q, n, i] = w[p, l, j] with n = p * kPanel + j, l = q * kPanel +
   // i, for the input rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` becomes zero.
@@ -85,9 +79,9 @@ struct Kernels {
 
   // out[i, j] = x[order[i], j]: rows of a user's array, element (i, j) at x + i * row_bytes + j * column_bytes.
   void (*gather_float)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
-                       index_t n, T* out, index_t stride);
+                       index_t n, Panels<T> out);
   void (*gather_double)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
-                        index_t n, T* out, index_t stride);
+                        index_t n, Panels<T> out);
 
   // Elementwise functions on n elements (a multiple of kPanel), for tests of their accuracy.
   void (*exp)(index_t n, const T* x, T* out);

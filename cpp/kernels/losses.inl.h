@@ -10,14 +10,14 @@ struct Targets {
   std::int64_t class_index;
 
   Targets(const LossRows<T>& p, index_t i)
-      : dense(p.targets ? p.targets + i * p.targets_stride : nullptr), class_index(dense ? 0 : p.classes[i]) {}
-  V<T> at(index_t j) const {
-    if (dense) return load(dense + j);
-    return below<T>(j, class_index + 1) & ~below<T>(j, class_index) ? splat(T(1)) : splat(T(0));
+      : dense(p.targets ? p.targets + i * kPanel<T> : nullptr), class_index(dense ? 0 : p.classes[i]) {}
+  V<T> at(Column c) const {
+    if (dense) return load(dense + c.place);
+    return below<T>(c.index, class_index + 1) & ~below<T>(c.index, class_index) ? splat(T(1)) : splat(T(0));
   }
 };
 
-// Sums f(j) = {loss, gradient} over a row; stores scale * gradient unless d is null. Padding counts as 0.
+// Sums f(column) = {loss, gradient} over a row; stores scale * gradient unless d is null. Padding counts as 0.
 template <class T>
 struct Term {
   V<T> loss, gradient;
@@ -25,10 +25,10 @@ struct Term {
 template <class T, class F>
 static double sum_row(const Columns<T>& columns, T scale, T* d, F f) {
   PanelSum<T> sum;
-  columns.each([&](index_t j, int v, auto inside) {
-    const Term<T> term = f(j);
-    sum.part[v] += inside ? term.loss : splat(T(0));
-    if (d) store(d + j, inside ? splat(scale) * term.gradient : splat(T(0)));
+  columns.each([&](Column at, auto inside) {
+    const Term<T> term = f(at);
+    sum.part[at.part] += inside ? term.loss : splat(T(0));
+    if (d) store(d + at.place, inside ? splat(scale) * term.gradient : splat(T(0)));
   });
   return static_cast<double>(sum.total());
 }
@@ -36,10 +36,10 @@ static double sum_row(const Columns<T>& columns, T scale, T* d, F f) {
 // Row by row: f(columns, y, targets, scale, d) is the loss of one row.
 template <class T, class F>
 static void each_row(const LossRows<T>& p, F f) {
-  const Columns<T> columns(p.n);
+  const Columns<T> columns(p.n, p.panel);
   for (index_t i = 0; i < p.rows; ++i) {
-    p.loss[i] = f(columns, p.y + i * p.y_stride, Targets<T>(p, i), p.scale ? p.scale[i] : T(0),
-                  p.d ? p.d + i * p.d_stride : nullptr);
+    p.loss[i] = f(columns, p.y + i * kPanel<T>, Targets<T>(p, i), p.scale ? p.scale[i] : T(0),
+                  p.d ? p.d + i * kPanel<T> : nullptr);
   }
 }
 
@@ -48,8 +48,8 @@ struct BinaryCrossEntropy {
   template <class T>
   static void canonical(const LossRows<T>& p) {
     each_row(p, [](const Columns<T>& columns, const T* z, Targets<T> y, T scale, T* d) {
-      return sum_row(columns, scale, d, [&](index_t j) {
-        const V<T> x = load(z + j), t = y.at(j), zero = splat(T(0)), one = splat(T(1));
+      return sum_row(columns, scale, d, [&](Column at) {
+        const V<T> x = load(z + at.place), t = y.at(at), zero = splat(T(0)), one = splat(T(1));
         const V<T> e = exp<T>(x < zero ? x : -x);
         return Term<T>{(x < zero ? zero : x) - x * t + log1p<T>(e), (x < zero ? e : one) / (one + e) - t};
       });
@@ -68,26 +68,26 @@ struct CrossEntropy {
   template <class T>
   static void canonical(const LossRows<T>& p) {
     constexpr index_t block = kPanel<T>;
-    const Columns<T> columns(p.n);
+    const Columns<T> columns(p.n, p.panel);
     for (index_t first = 0; first < p.rows; first += block) {
       const index_t rows = p.rows - first < block ? p.rows - first : block;
       T top[block], total[block], log_total[block], inverse[block];
       for (index_t i = 0; i < block; ++i) total[i] = T(1);
       for (index_t i = 0; i < rows; ++i) {
-        const T* z = p.y + (first + i) * p.y_stride;
+        const T* z = p.y + (first + i) * kPanel<T>;
         top[i] = Softmax::largest(columns, z);
-        total[i] = Softmax::exponentials(columns, z, top[i], p.d ? p.d + (first + i) * p.d_stride : nullptr);
+        total[i] = Softmax::exponentials(columns, z, top[i], p.d ? p.d + (first + i) * kPanel<T> : nullptr);
       }
       for (index_t i = 0; i < block; i += Of<T>::kLanes) {
         store(log_total + i, log<T>(load(total + i)));
         store(inverse + i, splat(T(1)) / load(total + i));
       }
       for (index_t i = 0; i < rows; ++i) {
-        const T* z = p.y + (first + i) * p.y_stride;
-        T* d = p.d ? p.d + (first + i) * p.d_stride : nullptr;
+        const T* z = p.y + (first + i) * kPanel<T>;
+        T* d = p.d ? p.d + (first + i) * kPanel<T> : nullptr;
         const T scale = p.scale ? p.scale[first + i] : T(0);
         p.loss[first + i] = p.targets
-                                ? soft(columns, z, p.targets + (first + i) * p.targets_stride, top[i], log_total[i],
+                                ? soft(columns, z, p.targets + (first + i) * kPanel<T>, top[i], log_total[i],
                                        inverse[i], scale, d)
                                 : hard(columns, z, p.classes[first + i], top[i], log_total[i], inverse[i], scale, d);
       }
@@ -97,21 +97,23 @@ struct CrossEntropy {
   // With a class; d holds e^(z - top).
   template <class T>
   static double hard(const Columns<T>& columns, const T* z, index_t y, T top, T log_total, T inverse, T scale, T* d) {
+    const index_t of_class = Panels<const T>{z, columns.panel}.place(y);
     if (d) {
-      const T at_class = scale * (d[y] * inverse - T(1));
-      columns.each([&](index_t j, int, auto inside) {
-        store(d + j, inside ? splat(scale) * (load(d + j) * splat(inverse)) : splat(T(0)));
+      const T at_class = scale * (d[of_class] * inverse - T(1));
+      columns.each([&](Column at, auto inside) {
+        store(d + at.place, inside ? splat(scale) * (load(d + at.place) * splat(inverse)) : splat(T(0)));
       });
-      d[y] = at_class;
+      d[of_class] = at_class;
     }
-    return static_cast<double>(log_total - (z[y] - top));
+    return static_cast<double>(log_total - (z[of_class] - top));
   }
 
   // With a label for every class; d holds e^(z - top).
   template <class T>
   static double soft(const Columns<T>& columns, const T* z, const T* y, T top, T log_total, T inverse, T scale, T* d) {
-    return sum_row(columns, scale, d, [&](index_t j) {
-      const V<T> x = load(z + j) - splat(top), t = load(y + j), e = d ? load(d + j) : splat(T(0));
+    return sum_row(columns, scale, d, [&](Column at) {
+      const V<T> x = load(z + at.place) - splat(top), t = load(y + at.place);
+      const V<T> e = d ? load(d + at.place) : splat(T(0));
       // A term without a label counts nothing, even where z is -infinity.
       return Term<T>{t != splat(T(0)) ? t * (splat(log_total) - x) : splat(T(0)), e * splat(inverse) - t};
     });
@@ -128,8 +130,8 @@ struct SquaredError {
   template <class T>
   static void canonical(const LossRows<T>& p) {
     each_row(p, [](const Columns<T>& columns, const T* z, Targets<T> y, T scale, T* d) {
-      return sum_row(columns, scale, d, [&](index_t j) {
-        const V<T> error = load(z + j) - y.at(j);
+      return sum_row(columns, scale, d, [&](Column at) {
+        const V<T> error = load(z + at.place) - y.at(at);
         return Term<T>{splat(T(0.5)) * error * error, error};
       });
     });
@@ -146,11 +148,11 @@ static void loss_of_activations(const LossRows<T>& p) {
     const T eps = sizeof(T) == 4 ? T(0x1p-23) : T(0x1p-52);
     const V<T> low = splat(eps), high = splat(T(1) - eps);
     each_row(p, [&](const Columns<T>& columns, const T* a, Targets<T> y, T scale, T* d) {
-      return sum_row(columns, scale, d, [&](index_t j) {
-        const V<T> x = load(a + j);
+      return sum_row(columns, scale, d, [&](Column at) {
+        const V<T> x = load(a + at.place);
         V<T> clipped = x < low ? low : x;
         clipped = clipped > high ? high : clipped;
-        Term<T> term = L::template general<T>(clipped, y.at(j));
+        Term<T> term = L::template general<T>(clipped, y.at(at));
         term.gradient = clipped == x ? term.gradient : splat(T(0));
         return term;
       });

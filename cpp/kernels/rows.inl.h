@@ -1,58 +1,62 @@
 // Loops over rows that only move or add: gathering, column sums, transposing.
 
-// A row of n elements; the last vector overlaps the one before, so that nothing behind the row is touched.
-template <class T>
-static inline void copy_row(index_t n, const T* from, T* to) {
-  constexpr index_t lanes = Of<T>::kLanes;
-  if (n < lanes) {
-    for (index_t j = 0; j < n; ++j) to[j] = from[j];
-    return;
+// n elements to the columns of a row, converted.
+template <class T, class Source>
+static inline void spread_row(index_t n, const Source* from, T* to, index_t panel) {
+  index_t j = 0;
+  for (; j + kPanel<T> <= n; j += kPanel<T>, to += panel) {
+#pragma GCC unroll 16
+    for (index_t i = 0; i < kPanel<T>; ++i) to[i] = static_cast<T>(from[j + i]);
   }
-  for (index_t j = 0; j < n - lanes; j += lanes) store(to + j, load(from + j));
-  store(to + n - lanes, load(from + n - lanes));
+  for (index_t i = 0; i < n - j; ++i) to[i] = static_cast<T>(from[j + i]);
 }
 
 template <class T, class Source>
 static void gather(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
-                   index_t n, T* out, index_t stride) {
+                   index_t n, Panels<T> out) {
   constexpr index_t ahead = 8;  // rows; hides the latency of memory where the rows are shuffled
-  for (index_t i = 0; i < rows; ++i, out += stride) {
+  for (index_t i = 0; i < rows; ++i) {
     const char* row = x + (order ? order[i] : i) * row_bytes;
-    const Source* source = reinterpret_cast<const Source*>(row);
     if (order && i + ahead < rows) {
       const char* next = x + order[i + ahead] * row_bytes;
       for (index_t at = 0; at < n * column_bytes && at < 1024; at += 64) __builtin_prefetch(next + at);
     }
-    if (column_bytes != sizeof(Source)) {
-      for (index_t j = 0; j < n; ++j) out[j] = static_cast<T>(*reinterpret_cast<const Source*>(row + j * column_bytes));
-    } else if constexpr (__is_same(T, Source)) {
-      copy_row(n, source, out);
+    T* to = out.data + i * kPanel<T>;
+    if (column_bytes == sizeof(Source)) {
+      spread_row(n, reinterpret_cast<const Source*>(row), to, out.panel);
     } else {
-      for (index_t j = 0; j < n; ++j) out[j] = static_cast<T>(source[j]);
+      for (index_t j = 0; j < n; ++j, row += column_bytes) {
+        to[out.place(j)] = static_cast<T>(*reinterpret_cast<const Source*>(row));
+      }
     }
   }
 }
 
-// sums[j] += sum_i x[i, j], rows in order. Eight vectors at a time hide the latency of the additions.
-template <class T>
-static void add_column_sums(index_t rows, index_t n, const T* x, index_t stride, T* sums) {
-  constexpr int lanes = Of<T>::kLanes, strip = 8;
-  index_t j = 0;
-  for (; j + strip * lanes <= n; j += strip * lanes) {
-    V<T> sum[strip];
-#pragma GCC unroll 8
-    for (int v = 0; v < strip; ++v) sum[v] = load(sums + j + v * lanes);
-    for (index_t i = 0; i < rows; ++i) {
-#pragma GCC unroll 8
-      for (int v = 0; v < strip; ++v) sum[v] += load(x + i * stride + j + v * lanes);
+// sums[j] += sum_i x[i, j], rows in order. So many panels at a time hide the latency of the additions.
+template <class T, int kPanels>
+static void add_panel_sums(index_t rows, Panels<const T> x, T* sums) {
+  constexpr int lanes = Of<T>::kLanes, vectors = kPanels * kPerPanel;
+  V<T> sum[vectors];
+#pragma GCC unroll 16
+  for (int v = 0; v < vectors; ++v) sum[v] = load(sums + v * lanes);
+  for (index_t i = 0; i < rows; ++i) {
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) {
+      sum[v] += load(x.data + v / kPerPanel * x.panel + i * kPanel<T> + v % kPerPanel * lanes);
     }
-#pragma GCC unroll 8
-    for (int v = 0; v < strip; ++v) store(sums + j + v * lanes, sum[v]);
   }
-  for (; j < n; j += lanes) {
-    V<T> sum = load(sums + j);
-    for (index_t i = 0; i < rows; ++i) sum += load(x + i * stride + j);
-    store(sums + j, sum);
+#pragma GCC unroll 16
+  for (int v = 0; v < vectors; ++v) store(sums + v * lanes, sum[v]);
+}
+
+template <class T>
+static void add_column_sums(index_t rows, index_t n, Panels<const T> x, T* sums) {
+  index_t p = 0;
+  for (; p + 4 <= n_panels<T>(n); p += 4) {
+    add_panel_sums<T, 4>(rows, {x.data + p * x.panel, x.panel}, sums + p * kPanel<T>);
+  }
+  for (; p < n_panels<T>(n); ++p) {
+    add_panel_sums<T, 1>(rows, {x.data + p * x.panel, x.panel}, sums + p * kPanel<T>);
   }
 }
 

@@ -98,25 +98,33 @@ static inline typename Of<T>::Int below(index_t first, index_t n) {
   return lane < (typename Of<T>::Int{} + static_cast<decltype(lane[0] + 0)>(limit));
 }
 
-// The columns of a row of n elements, a vector at a time: f(first, v, inside), where vector v of its panel starts at
-// column `first` and `inside` has all bits set in the lanes below n.
+// The columns of a row of n elements in a matrix in panels, a vector at a time: f(at, inside), where `inside` has all
+// bits set in the lanes below n.
+struct Column {
+  index_t place;  // of lane 0, from the start of the row
+  index_t index;  // of lane 0
+  int part;       // which vector of its panel
+};
 template <class T>
 struct Columns {
   using Mask = typename Of<T>::Int;
-  index_t last;  // first column of the last panel
+  index_t panels_before, panel;  // the last one may be filled in part
   Mask tail[kPerPanel];
 
-  explicit Columns(index_t n) : last((n - 1) / kPanel<T> * kPanel<T>) {
-    for (int v = 0; v < kPerPanel; ++v) tail[v] = below<T>(last + v * Of<T>::kLanes, n);
+  Columns(index_t n, index_t panel_stride) : panels_before((n - 1) / kPanel<T>), panel(panel_stride) {
+    for (int v = 0; v < kPerPanel; ++v) tail[v] = below<T>(panels_before * kPanel<T> + v * Of<T>::kLanes, n);
   }
   template <class F>
   void each(F f) const {
-    for (index_t j = 0; j < last; j += kPanel<T>) {
+    for (index_t p = 0; p < panels_before; ++p) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kPerPanel; ++v) f(j + v * Of<T>::kLanes, v, ~Mask{});
+      for (int v = 0; v < kPerPanel; ++v) f(column(p, v), ~Mask{});
     }
 #pragma GCC unroll 4
-    for (int v = 0; v < kPerPanel; ++v) f(last + v * Of<T>::kLanes, v, tail[v]);
+    for (int v = 0; v < kPerPanel; ++v) f(column(panels_before, v), tail[v]);
+  }
+  Column column(index_t p, int v) const {
+    return {p * panel + v * Of<T>::kLanes, p * kPanel<T> + v * Of<T>::kLanes, v};
   }
 };
 

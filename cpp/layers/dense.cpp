@@ -45,49 +45,49 @@ index_t Dense<T>::mirror_size() const {
 }
 
 template <class T>
-void Dense<T>::forward(const T* parameters, Rows<const T> x, Rows<T> y, index_t rows, Output output) const {
+void Dense<T>::forward(const T* parameters, Panels<const T> x, Panels<T> y, index_t rows, Output output) const {
   Product<T> p;
   p.m = rows, p.k = n_in_, p.panels = n_panels<T>(n_out_);
-  p.a = x.data, p.a_row = x.stride, p.a_k = 1;
-  p.b = parameters, p.b_k = kPanel<T>, p.b_panel = n_in_ * kPanel<T>;
-  p.c = y.data, p.c_row = y.stride, p.c_panel = kPanel<T>;
+  p.a = x, p.transposed = false;
+  p.b = panels_of(parameters, n_in_);
+  p.c = y;
   p.start = parameters + panels_size<T>(n_in_, n_out_), p.start_panel = kPanel<T>;  // b
   multiply(p);                                                                      // z = b + x W
   if (output == Output::kActivated && activation_ != Activation::kIdentity) {
-    kernels<T>().activate[static_cast<int>(activation_)](rows, n_out_, y.data, y.stride, slope_);
+    kernels<T>().activate[static_cast<int>(activation_)](rows, n_out_, y, slope_);
   }
 }
 
 template <class T>
-void Dense<T>::backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx, index_t rows, Output output) const {
+void Dense<T>::backward(const T* mirror, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
+                        Output output) const {
   // forward:  z = x W + b, y = g(z)
   if (output == Output::kActivated && activation_ != Activation::kIdentity) {  // dz = dy * g'(z)
-    kernels<T>().activation_gradient[static_cast<int>(activation_)](rows, n_out_, y.data, y.stride, d.data, d.stride,
-                                                                    slope_);
+    kernels<T>().activation_gradient[static_cast<int>(activation_)](rows, n_out_, y, d, slope_);
   }
   if (dx.data == nullptr) return;
   Product<T> p;
   p.m = rows, p.k = n_out_, p.panels = n_panels<T>(n_in_);
-  p.a = d.data, p.a_row = d.stride, p.a_k = 1;
-  p.b = mirror, p.b_k = kPanel<T>, p.b_panel = n_out_ * kPanel<T>;
-  p.c = dx.data, p.c_row = dx.stride, p.c_panel = kPanel<T>;
+  p.a = d, p.transposed = false;
+  p.b = panels_of(mirror, n_out_);
+  p.c = dx;
   p.start = kZeroPanel<T>, p.start_panel = 0;
   multiply(p);  // dx = dz W^T
 }
 
 template <class T>
-void Dense<T>::gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, UnitGradient<T> g,
+void Dense<T>::gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
                         bool add) const {
   if (unit.parameter == kBias) {
     if (!add) std::fill_n(g.data, unit.size, T(0));
-    kernels<T>().add_column_sums(rows, n_out_, d.data, d.stride, g.data);  // db += sum over rows of dz
+    kernels<T>().add_column_sums(rows, n_out_, d, g.data);  // db += sum over rows of dz
     return;
   }
   Product<T> p;
   p.m = unit.end - unit.begin, p.k = rows, p.panels = unit.pieces;
-  p.a = x.data + unit.begin, p.a_row = 1, p.a_k = x.stride;
-  p.b = d.data + unit.panel * kPanel<T>, p.b_k = d.stride, p.b_panel = kPanel<T>;
-  p.c = g.data, p.c_row = kPanel<T>, p.c_panel = g.stride;
+  p.a = {x.data + x.place(unit.begin), x.panel}, p.transposed = true;
+  p.b = {d.data + unit.panel * d.panel, d.panel};
+  p.c = {g.data, g.stride};
   p.start = add ? nullptr : kZeroPanel<T>, p.start_panel = 0;
   multiply(p);  // dW += x^T dz
 }

@@ -19,9 +19,10 @@ class Dense final : public Layer<T> {
   index_t mirror_size() const override;
   index_t flops_per_sample() const override { return 2 * n_in_ * n_out_; }
 
-  void forward(const T* parameters, Rows<const T> x, Rows<T> y, index_t rows, Output output) const override;
-  void backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx, index_t rows, Output output) const override;
-  void gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, UnitGradient<T> g,
+  void forward(const T* parameters, Panels<const T> x, Panels<T> y, index_t rows, Output output) const override;
+  void backward(const T* mirror, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
+                Output output) const override;
+  void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
                 bool add) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
 

@@ -12,21 +12,18 @@ namespace chainrule {
 
 namespace {
 
-// A padded copy of a contiguous matrix.
+// A copy, in panels, of a contiguous (rows, n) matrix.
 template <class T>
-struct Padded {
-  Rows<T> rows;
+struct Packed {
+  index_t rows, n;
   Buffer<T> memory;
+  Panels<T> panels;
 
-  Padded(index_t n_rows, index_t n) : rows{nullptr, row_stride<T>(n)}, memory(n_rows * rows.stride) {
-    rows.data = memory.data();
+  Packed(index_t n_rows, index_t n_columns, const T* from = nullptr)
+      : rows(n_rows), n(n_columns), memory(panels_size<T>(rows, n)), panels(panels_of(memory.data(), rows)) {
+    if (from) pack(rows, n, from, n, 1, panels);
   }
-  void load(index_t n_rows, index_t n, const T* from) {
-    for (index_t i = 0; i < n_rows; ++i) std::copy_n(from + i * n, n, rows.row(i));
-  }
-  void save(index_t n_rows, index_t n, T* to) const {
-    for (index_t i = 0; i < n_rows; ++i) std::copy_n(rows.row(i), n, to + i * n);
-  }
+  void save(T* to) const { unpack<T>(rows, n, panels, to); }
 };
 
 // A dense layer with its parameters in panels.
@@ -37,7 +34,7 @@ struct PackedDense {
 
   PackedDense(index_t n_in, index_t n_out, const T* W, const T* b, Activation activation, double slope)
       : layer(n_in, n_out, activation, slope), parameters(panels_size<T>(n_in, n_out) + padded<T>(n_out)) {
-    if (W) pack(n_in, n_out, W, n_out, 1, parameters.data());
+    if (W) pack(n_in, n_out, W, n_out, 1, panels_of(parameters.data(), n_in));
     if (b) std::copy_n(b, n_out, parameters.data() + panels_size<T>(n_in, n_out));
   }
 };
@@ -62,91 +59,83 @@ template <class T>
 void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* b, Activation activation,
                    double slope, T* out) {
   const PackedDense<T> dense(n_in, n_out, W, b, activation, slope);
-  Padded<T> y(rows, n_out);
+  const Packed<T> in(rows, n_in, x), y(rows, n_out);
   share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
-    dense.layer.forward(dense.parameters.data(), {x + first * n_in, n_in}, y.rows.from(first), n, Output::kActivated);
+    dense.layer.forward(dense.parameters.data(), in.panels.from(first), y.panels.from(first), n, Output::kActivated);
   });
-  y.save(rows, n_out, out);
+  y.save(out);
 }
 
 template <class T>
 void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* dz, T* dW, T* db,
                     T* dx) {
   const PackedDense<T> dense(n_in, n_out, W, nullptr, Activation::kIdentity, 0);
-  Padded<T> d(rows, n_out);
-  d.load(rows, n_out, dz);
+  const Packed<T> d(rows, n_out, dz);
   if (dx) {
     Buffer<T> mirror(dense.layer.mirror_size());
     for (const Unit& unit : dense.layer.units()) dense.layer.refresh(unit, dense.parameters.data(), mirror.data());
-    Padded<T> gradient_in_x(rows, n_in);
+    const Packed<T> gradient_in_x(rows, n_in);
     share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
-      dense.layer.backward(mirror.data(), {}, d.rows.from(first), gradient_in_x.rows.from(first), n, Output::kRaw);
+      dense.layer.backward(mirror.data(), {}, d.panels.from(first), gradient_in_x.panels.from(first), n, Output::kRaw);
     });
-    gradient_in_x.save(rows, n_in, dx);
+    gradient_in_x.save(dx);
   }
   if (!dW && !db) return;
   // The sums start from what dW and db hold.
+  const Packed<T> in(rows, n_in, x);
   PackedDense<T> gradients(n_in, n_out, dW, db, Activation::kIdentity, 0);
   const std::vector<Unit> units = dense.layer.units();
   share(static_cast<index_t>(units.size()), flops_of(dense.layer, rows), [&](index_t first, index_t n) {
     for (index_t u = first; u < first + n; ++u) {
       const Unit& unit = units[static_cast<std::size_t>(u)];
-      dense.layer.gradient(unit, {x, n_in}, d.rows, rows, {gradients.parameters.data() + unit.offset, unit.stride},
+      dense.layer.gradient(unit, in.panels, d.panels, rows, {gradients.parameters.data() + unit.offset, unit.stride},
                            true);
     }
   });
-  if (dW) unpack(n_in, n_out, gradients.parameters.data(), dW);
-  if (db) unpack(1, n_out, gradients.parameters.data() + panels_size<T>(n_in, n_out), db);
+  if (dW) unpack<T>(n_in, n_out, panels_of(gradients.parameters.data(), n_in), dW);
+  if (db) std::copy_n(gradients.parameters.data() + panels_size<T>(n_in, n_out), n_out, db);
 }
 
 template <class T>
 void activation(index_t rows, index_t n, const T* z, Activation activation, double slope, T* out) {
-  Padded<T> y(rows, n);
-  y.load(rows, n, z);
-  kernels<T>().activate[static_cast<int>(activation)](rows, n, y.rows.data, y.rows.stride, static_cast<T>(slope));
-  y.save(rows, n, out);
+  const Packed<T> y(rows, n, z);
+  kernels<T>().activate[static_cast<int>(activation)](rows, n, y.panels, static_cast<T>(slope));
+  y.save(out);
 }
 
 template <class T>
 void activation_backward(index_t rows, index_t n, const T* z, const T* da, Activation activation, double slope,
                          T* out) {
-  Padded<T> y(rows, n), d(rows, n);
-  y.load(rows, n, z);
-  if (da) {
-    d.load(rows, n, da);
-  } else {
-    std::fill_n(d.memory.data(), d.memory.size(), T(1));
-  }
+  const Packed<T> y(rows, n, z);
+  Packed<T> d(rows, n, da);
+  if (da == nullptr) std::fill_n(d.memory.data(), d.memory.size(), T(1));
   const Kernels<T>& k = kernels<T>();
   const auto index = static_cast<std::size_t>(activation);
-  k.activate[index](rows, n, y.rows.data, y.rows.stride, static_cast<T>(slope));
-  k.activation_gradient[index](rows, n, y.rows.data, y.rows.stride, d.rows.data, d.rows.stride, static_cast<T>(slope));
-  d.save(rows, n, out);
+  k.activate[index](rows, n, y.panels, static_cast<T>(slope));
+  k.activation_gradient[index](rows, n, y.panels, d.panels, static_cast<T>(slope));
+  d.save(out);
 }
 
 template <class T>
 double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, const std::int64_t* classes,
                          const double* weights, Loss loss, Activation activation, double slope, T* dz) {
   const bool canonical = activation == canonical_activation(loss);
-  Padded<T> y(rows, n), t(targets ? rows : 0, n), d(rows, n);
-  y.load(rows, n, z);
-  if (targets) t.load(rows, n, targets);
+  const Packed<T> y(rows, n, z), t(targets ? rows : 0, n, targets), d(rows, n);
   const auto index = static_cast<std::size_t>(activation);
-  if (!canonical) kernels<T>().activate[index](rows, n, y.rows.data, y.rows.stride, static_cast<T>(slope));
+  if (!canonical) kernels<T>().activate[index](rows, n, y.panels, static_cast<T>(slope));
   double total = 0, sum = 0;
   for (index_t i = 0; i < rows; ++i) total += weights ? weights[i] : 1.0;
   Buffer<T> scale(rows);
   Buffer<double> losses(rows);
   for (index_t i = 0; i < rows; ++i) scale[i] = static_cast<T>((weights ? weights[i] : 1.0) / total);
   loss_rows(loss, canonical,
-            LossRows<T>{rows, n, y.rows.data, y.rows.stride, targets ? t.rows.data : nullptr, t.rows.stride, classes,
-                        scale.data(), d.rows.data, d.rows.stride, losses.data()});
+            LossRows<T>{rows, n, y.panels.panel, y.panels.data, targets ? t.panels.data : nullptr, classes,
+                        scale.data(), d.panels.data, losses.data()});
   for (index_t i = 0; i < rows; ++i) sum += (weights ? weights[i] : 1.0) * losses[i];
   if (!canonical) {
-    kernels<T>().activation_gradient[index](rows, n, y.rows.data, y.rows.stride, d.rows.data, d.rows.stride,
-                                            static_cast<T>(slope));
+    kernels<T>().activation_gradient[index](rows, n, y.panels, d.panels, static_cast<T>(slope));
   }
-  d.save(rows, n, dz);
+  d.save(dz);
   return sum / total;
 }
 

@@ -14,7 +14,7 @@
 
 namespace chainrule {
 
-// One row of the parameter table, as the layer sees it: a (rows, columns) matrix in panels (ops/panels.h).
+// One row of the parameter table, as the layer sees it: a (rows, columns) matrix, its panels one after the other.
 struct ParameterShape {
   const char* name;
   index_t rows, columns;
@@ -54,11 +54,12 @@ class Layer {
   virtual index_t mirror_size() const = 0;
   virtual index_t flops_per_sample() const = 0;  // of forward
 
-  virtual void forward(const T* parameters, Rows<const T> x, Rows<T> y, index_t rows, Output output) const = 0;
+  virtual void forward(const T* parameters, Panels<const T> x, Panels<T> y, index_t rows, Output output) const = 0;
   // dx.data may be null: the gradient in the network's input is not needed.
-  virtual void backward(const T* mirror, Rows<const T> y, Rows<T> d, Rows<T> dx, index_t rows, Output output) const = 0;
+  virtual void backward(const T* mirror, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
+                        Output output) const = 0;
   // Writes or, with `add`, adds the unit's gradient.
-  virtual void gradient(const Unit& unit, Rows<const T> x, Rows<const T> d, index_t rows, UnitGradient<T> g,
+  virtual void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
                         bool add) const = 0;
   // Brings the mirror up to date with the unit's parameters.
   virtual void refresh(const Unit& unit, const T* parameters, T* mirror) const = 0;

@@ -1,9 +1,9 @@
 #include "network/network.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/threads.h"
+#include "ops/panels.h"
 
 namespace chainrule {
 
@@ -45,15 +45,12 @@ Workspace<T>& Network<T>::workspace(index_t batch, int n_threads) {
 
 template <class T>
 index_t Network<T>::workspace_bytes(index_t batch) const {
-  const index_t rows = std::min(batch, Workspace<T>::kMaxRows);
-  index_t row_elements = row_stride<T>(plan_.n_inputs) + row_stride<T>(plan_.n_outputs) + 1;
-  for (const auto& layer : plan_.layers) row_elements += 2 * row_stride<T>(layer->n_out());
-  return rows * (row_elements * static_cast<index_t>(sizeof(T)) + 16);
+  return Workspace<T>::bytes(plan_, std::min(batch, Workspace<T>::kMaxRows));
 }
 
 template <class T>
 void Network<T>::predict(const RowSource& x, index_t rows, T* out) const {
-  const index_t tile = std::min(rows, kTileRows), scratch_size = 2 * tile * plan_.widest;
+  const index_t tile = std::min(rows, kTileRows), scratch_size = 2 * plan_.widest * panel_stride<T>(tile);
   const int n_threads = threads_for(static_cast<double>(plan_.flops_per_sample) * static_cast<double>(rows));
   thread_local Buffer<T> scratch;  // one per calling thread, so that calls do not meet
   if (scratch.size() < scratch_size * n_threads) scratch = Buffer<T>(scratch_size * n_threads);
@@ -69,22 +66,14 @@ void Network<T>::predict(const RowSource& x, index_t rows, T* out) const {
 
 template <class T>
 void Network<T>::predict_rows(const RowSource& x, index_t first, index_t rows, T* scratch, T* out) const {
-  Rows<T> next = {scratch, plan_.widest}, other = {scratch + rows * plan_.widest, plan_.widest};
-  Rows<const T> from;
-  if (x.is_rows_of<T>()) {
-    from = x.rows_from<T>(first);
-  } else {
-    x.gather(nullptr, first, rows, plan_.n_inputs, other);
-    from = other;
-  }
+  const index_t stride = panel_stride<T>(rows);
+  Panels<T> from = {scratch, stride}, next = {scratch + plan_.widest * stride, stride};
+  x.gather(nullptr, first, rows, plan_.n_inputs, from);
   for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
     plan_.layers[l]->forward(parameters_.data() + plan_.parameter_offset[l], from, next, rows, Output::kActivated);
-    from = next;
-    std::swap(next, other);
+    std::swap(from, next);
   }
-  for (index_t i = 0; i < rows; ++i) {
-    std::memcpy(out + i * plan_.n_outputs, from.row(i), static_cast<std::size_t>(plan_.n_outputs) * sizeof(T));
-  }
+  unpack<T>(rows, plan_.n_outputs, from, out);
 }
 
 template class Network<float>;

@@ -79,16 +79,16 @@ class Pass {
     const index_t at = first + begin;
     samples_.x.gather(order, at, rows, plan_.n_inputs, work_.x.from(begin));
     const std::size_t last = plan_.layers.size() - 1;
-    Rows<const T> x = work_.x.from(begin);
+    Panels<const T> x = work_.x.from(begin);
     for (std::size_t l = 0; l <= last; ++l) {
-      const Rows<T> y = work_.y[l].from(begin);
+      const Panels<T> y = work_.y[l].from(begin);
       plan_.layers[l]->forward(net_.parameters().data() + plan_.parameter_offset[l], x, y, rows, output_of(l));
       x = y;
     }
     losses(order, at, begin, rows, total_weight);
     if (goal_ == Goal::kCost) return;
     for (std::size_t l = last + 1; l-- > 0;) {
-      const Rows<T> dx = l > 0 ? work_.d[l - 1].from(begin) : Rows<T>{};
+      const Panels<T> dx = l > 0 ? work_.d[l - 1].from(begin) : Panels<T>{};
       plan_.layers[l]->backward(net_.mirror(l), work_.y[l].from(begin), work_.d[l].from(begin), dx, rows, output_of(l));
     }
   }
@@ -99,12 +99,12 @@ class Pass {
 
   void losses(const std::int64_t* order, index_t at, index_t begin, index_t rows, double total_weight) {
     LossRows<T> p;
-    p.rows = rows, p.n = plan_.n_outputs;
-    p.y = work_.y.back().row(begin), p.y_stride = work_.y.back().stride;
-    p.targets = nullptr, p.targets_stride = work_.targets.stride, p.classes = nullptr;
+    p.rows = rows, p.n = plan_.n_outputs, p.panel = work_.y.back().panel;
+    p.y = work_.y.back().from(begin).data;
+    p.targets = nullptr, p.classes = nullptr;
     if (samples_.y) {
       samples_.y.gather(order, at, rows, plan_.n_outputs, work_.targets.from(begin));
-      p.targets = work_.targets.row(begin);
+      p.targets = work_.targets.from(begin).data;
     } else {
       for (index_t i = 0; i < rows; ++i) work_.classes[begin + i] = samples_.classes[order ? order[at + i] : at + i];
       p.classes = work_.classes.data() + begin;
@@ -114,7 +114,7 @@ class Pass {
       work_.scale[begin + i] = goal_ == Goal::kTrace ? T(1) : static_cast<T>(share);
     }
     p.scale = work_.scale.data() + begin;
-    p.d = goal_ != Goal::kCost ? work_.d.back().row(begin) : nullptr, p.d_stride = work_.d.back().stride;
+    p.d = goal_ != Goal::kCost ? work_.d.back().from(begin).data : nullptr;
     p.loss = work_.loss.data() + begin;
     loss_rows(objective_.loss, canonical_, p);
   }
@@ -135,7 +135,7 @@ class Pass {
     const Team::Range part = team.part(plan_.units_cost);
     for (const PlannedUnit& u : plan_.units) {
       if (u.cost_before < part.begin || u.cost_before >= part.end) continue;
-      const Rows<const T> x = u.layer == 0 ? work_.x : work_.y[u.layer - 1];
+      const Panels<const T> x = u.layer == 0 ? work_.x : work_.y[u.layer - 1];
       const bool passing = rule && complete && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
       const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
       plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g, add);
@@ -205,7 +205,7 @@ Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& obj
   run_team(1, [&](const Team& team) {
     pass.batch(team, nullptr, samples.rows, samples.total_weight(nullptr, samples.rows));
   });
-  Rows<const T> x = work.x;
+  Panels<const T> x = work.x;
   for (std::size_t l = 0; l < plan.layers.size(); ++l) {
     const T* parameters = network.parameters().data() + plan.parameter_offset[l];
     plan.layers[l]->forward(parameters, x, result.raw.y[l], samples.rows, Output::kRaw);

@@ -13,17 +13,25 @@ std::unique_ptr<Layer<T>> build(const DenseSpec& spec, index_t n_in) {
   return std::make_unique<Dense<T>>(n_in, spec.units, spec.activation, spec.slope);
 }
 
+// Of x, targets, and every layer's y and d.
+template <class T>
+index_t panels_of_workspace(const Plan<T>& plan) {
+  index_t panels = n_panels<T>(plan.n_inputs) + n_panels<T>(plan.n_outputs);
+  for (const auto& layer : plan.layers) panels += 2 * n_panels<T>(layer->n_out());
+  return panels;
+}
+
 }  // namespace
 
 template <class T>
 Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs) {
   index_t width = n_inputs;
-  widest = row_stride<T>(width);
+  widest = n_panels<T>(width);
   for (const LayerSpec& layer_spec : spec.layers) {
     layers.push_back(std::visit([&](const auto& s) { return build<T>(s, width); }, layer_spec));
     const Layer<T>& layer = *layers.back();
     width = layer.n_out();
-    widest = std::max(widest, row_stride<T>(width));
+    widest = std::max(widest, n_panels<T>(width));
     flops_per_sample += layer.flops_per_sample();
     training_flops += layer.flops_per_sample() * (layers.size() == 1 ? 2 : 3);
 
@@ -55,26 +63,26 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
       classes(rows),
       penalty(static_cast<index_t>(plan.units.size())),
       scratch(n_threads * kScratch) {
-  index_t size = 0;
+  const index_t stride = panel_stride<T>(rows);
+  memory = Buffer<T>(panels_of_workspace(plan) * stride);
+  T* next = memory.data();
   auto claim = [&](index_t columns) {
-    const index_t stride = row_stride<T>(columns), offset = size;
-    size += rows * stride;
-    return std::pair(offset, stride);
+    const Panels<T> slice{next, stride};
+    next += n_panels<T>(columns) * stride;
+    return slice;
   };
-  // Claim everything first, then point into the one allocation.
-  std::vector<std::pair<index_t, index_t>> slices = {claim(plan.n_inputs), claim(plan.n_outputs)};
+  x = claim(plan.n_inputs);
+  targets = claim(plan.n_outputs);
   for (const auto& layer : plan.layers) {
-    slices.push_back(claim(layer->n_out()));
-    slices.push_back(claim(layer->n_out()));
+    y.push_back(claim(layer->n_out()));
+    d.push_back(claim(layer->n_out()));
   }
-  memory = Buffer<T>(size);
-  auto rows_at = [&](std::size_t i) { return Rows<T>{memory.data() + slices[i].first, slices[i].second}; };
-  x = rows_at(0);
-  targets = rows_at(1);
-  for (std::size_t l = 0; l < plan.layers.size(); ++l) {
-    y.push_back(rows_at(2 + 2 * l));
-    d.push_back(rows_at(3 + 2 * l));
-  }
+}
+
+template <class T>
+index_t Workspace<T>::bytes(const Plan<T>& plan, index_t rows) {
+  const auto per_row = static_cast<index_t>(sizeof(T) + sizeof(double) + sizeof(std::int64_t));  // scale, loss, classes
+  return panels_of_workspace(plan) * panel_stride<T>(rows) * static_cast<index_t>(sizeof(T)) + rows * per_row;
 }
 
 template struct Plan<float>;

@@ -42,12 +42,13 @@ struct Plan {
   index_t parameters_size = 0, mirror_size = 0;          // elements, padding included
   std::vector<PlannedUnit> units;
   index_t units_cost = 0;
-  index_t widest = 0;            // longest row stride of any layer
+  index_t widest = 0;            // panels of the widest layer or of the input
   index_t flops_per_sample = 0;  // forward
   index_t training_flops = 0;    // forward, gradient in the parameters, gradient in every layer's input but the first
 };
 
 // Memory of a training pass over at most `rows` samples at a time: features, and per layer its output and gradient.
+// All matrices have panels of the same stride.
 // Larger batches go through it in chunks; gradients add up across chunks in the order of the rows.
 template <class T>
 struct Workspace {
@@ -56,10 +57,11 @@ struct Workspace {
 
   Workspace() = default;
   Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads = 1);
+  static index_t bytes(const Plan<T>& plan, index_t rows);  // of all that grows with the rows
 
   index_t rows = 0;
-  Rows<T> x, targets;
-  std::vector<Rows<T>> y, d;     // per layer
+  Panels<T> x, targets;
+  std::vector<Panels<T>> y, d;   // per layer
   Buffer<T> scale;               // (rows) weight of each sample / sum of weights
   Buffer<double> loss;           // (rows)
   Buffer<std::int64_t> classes;  // (rows)

@@ -1,5 +1,5 @@
-// Weights in panels: element (l, n) of an (n_in, n_out) matrix lies at [n / kPanel][l][n % kPanel], padded with zeros
-// to whole panels. A bias is the case n_in = 1. The same layout on every instruction set.
+// Between a plain matrix and panels (base/views.h). The panels of a weight matrix (n_in, n_out) lie one after the other,
+// panel p from p * n_in * kPanel on; a bias is the case n_in = 1. The padding of packed panels is zero.
 #pragma once
 
 #include <algorithm>
@@ -13,26 +13,32 @@ constexpr index_t panels_size(index_t n_in, index_t n_out) {
   return n_in * padded<T>(n_out);
 }
 
-// Element (l, n) of the matrix at `matrix + l * row_step + n * column_step`.
+// Panels of a matrix of so many rows, one after the other.
 template <class T>
-void pack(index_t n_in, index_t n_out, const T* matrix, index_t row_step, index_t column_step, T* panels) {
-  for (index_t p = 0; p < n_panels<T>(n_out); ++p) {
-    const index_t first = p * kPanel<T>, columns = std::min(n_out - first, kPanel<T>);
-    for (index_t l = 0; l < n_in; ++l, panels += kPanel<T>) {
-      const T* row = matrix + l * row_step + first * column_step;
-      for (index_t j = 0; j < kPanel<T>; ++j) panels[j] = j < columns ? row[j * column_step] : T(0);
+constexpr Panels<T> panels_of(T* data, index_t rows) {
+  return {data, rows * kPanel<std::remove_const_t<T>>};
+}
+
+// From element (i, j) of the matrix at `matrix + i * row_step + j * column_step`.
+template <class T>
+void pack(index_t rows, index_t columns, const T* matrix, index_t row_step, index_t column_step, Panels<T> panels) {
+  for (index_t first = 0; first < columns; first += kPanel<T>) {
+    const index_t width = std::min(columns - first, kPanel<T>);
+    for (index_t i = 0; i < rows; ++i) {
+      const T* from = matrix + i * row_step + first * column_step;
+      T* to = panels.data + panels.place(first) + i * kPanel<T>;
+      for (index_t j = 0; j < kPanel<T>; ++j) to[j] = j < width ? from[j * column_step] : T(0);
     }
   }
 }
 
-// The inverse, into a contiguous (n_in, n_out) matrix.
+// Into a contiguous (rows, columns) matrix.
 template <class T>
-void unpack(index_t n_in, index_t n_out, const T* panels, T* matrix) {
-  for (index_t p = 0; p < n_panels<T>(n_out); ++p) {
-    const index_t first = p * kPanel<T>, columns = std::min(n_out - first, kPanel<T>);
-    for (index_t l = 0; l < n_in; ++l, panels += kPanel<T>) {
-      for (index_t j = 0; j < columns; ++j) matrix[l * n_out + first + j] = panels[j];
-    }
+void unpack(index_t rows, index_t columns, Panels<const T> panels, T* matrix) {
+  for (index_t first = 0; first < columns; first += kPanel<T>) {
+    const index_t width = std::min(columns - first, kPanel<T>);
+    const T* from = panels.data + panels.place(first);
+    for (index_t i = 0; i < rows; ++i) std::copy_n(from + i * kPanel<T>, width, matrix + i * columns + first);
   }
 }
 

@@ -16,22 +16,11 @@ struct RowSource {
 
   // out[i, j] = element (order[first + i], j), or (first + i, j) without an order
   template <class T>
-  void gather(const std::int64_t* order, index_t first, index_t rows, index_t n, Rows<T> out) const {
+  void gather(const std::int64_t* order, index_t first, index_t rows, index_t n, Panels<T> out) const {
     const char* from = order ? data : data + first * row_bytes;
     const std::int64_t* at = order ? order + first : nullptr;
     const Kernels<T>& k = kernels<T>();
-    (is_double ? k.gather_double : k.gather_float)(from, row_bytes, column_bytes, at, rows, n, out.data, out.stride);
-  }
-
-  // The rows as they lie, when they need neither conversion nor gathering.
-  template <class T>
-  bool is_rows_of() const {
-    return is_double == (sizeof(T) == 8) && column_bytes == sizeof(T) &&
-           row_bytes % static_cast<index_t>(sizeof(T)) == 0;
-  }
-  template <class T>
-  Rows<const T> rows_from(index_t first) const {
-    return {reinterpret_cast<const T*>(data + first * row_bytes), row_bytes / static_cast<index_t>(sizeof(T))};
+    (is_double ? k.gather_double : k.gather_float)(from, row_bytes, column_bytes, at, rows, n, out);
   }
 };
 

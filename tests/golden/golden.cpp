@@ -86,7 +86,7 @@ void set_parameters(Network<T>& net) {
     for (index_t n = p.is_vector ? 0 : p.rows; n >= 2; n /= 4) scale /= 2;
     std::vector<T> values = numbers<T>(stream, p.rows * p.columns);
     for (T& value : values) value *= static_cast<T>(scale);
-    pack(p.rows, p.columns, values.data(), p.columns, 1, net.parameters().data() + p.offset);
+    pack(p.rows, p.columns, values.data(), p.columns, 1, panels_of(net.parameters().data() + p.offset, p.rows));
     ++stream;
   }
   net.parameters_changed();
@@ -161,7 +161,7 @@ std::string hash_of(const Configuration& c) {
   Digest digest;
   for (const Parameter& p : plan.parameters) {
     std::vector<T> values(static_cast<std::size_t>(p.rows * p.columns));
-    unpack(p.rows, p.columns, net.parameters().data() + p.offset, values.data());
+    unpack<T>(p.rows, p.columns, panels_of(net.parameters().data() + p.offset, p.rows), values.data());
     digest.add(values);
   }
   digest.add(costs);
