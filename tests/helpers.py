@@ -59,6 +59,23 @@ def reference_pass(
     return cost, gradients, AL, caches
 
 
+def term_sizes(caches: list[Any], Y: Array, loss: str, **options: Any) -> dict[str, float]:
+    """For each gradient, the largest sum of its terms' magnitudes over the batch.
+
+    Rounding is relative to these, not to a sum in which terms cancel (Higham, ch. 4).
+    """
+    AL, m = caches[-1].A.T, caches[-1].A.shape[1]
+    grads = reference.backward_propagation(AL, Y, caches, loss, samples="rows", **options)
+    weight = options.get("sample_weight")
+    share = np.full(m, 1 / m) if weight is None else weight / np.sum(weight)
+    sizes = {}
+    for i, cache in enumerate(caches, start=1):
+        dZ = np.abs(np.reshape(grads[f"dZ{i}"], (-1, m))) * share
+        sizes[f"{i}.weight"] = float(np.max(dZ @ np.abs(cache.A_prev).T))
+        sizes[f"{i}.bias"] = float(np.max(dZ.sum(axis=1)))
+    return sizes
+
+
 def targets(rng: np.random.Generator, loss: str, m: int, n: int, form: str = "dense") -> Array:
     """Random targets that fit a loss; `form` is "dense" or, for cross_entropy, "classes"."""
     if loss == "binary_cross_entropy":
@@ -71,9 +88,9 @@ def targets(rng: np.random.Generator, loss: str, m: int, n: int, form: str = "de
     return labels / labels.sum(axis=1, keepdims=True)
 
 
-def relative_difference(a: Array, b: Array) -> float:
-    """Largest |a - b| relative to the largest element of b."""
-    scale = float(np.max(np.abs(b)))
+def relative_difference(a: Array, b: Array, size: float = 0.0) -> float:
+    """Largest |a - b| relative to the largest element of b, or to `size` if that is larger."""
+    scale = max(float(np.max(np.abs(b))), size)
     difference = float(np.max(np.abs(np.asarray(a, np.float64) - b)))
     return difference / scale if scale > 0 else difference
 

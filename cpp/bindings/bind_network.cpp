@@ -12,7 +12,6 @@
 #include "bindings/checked_samples.h"
 #include "bindings/names.h"
 #include "network/pass.h"
-#include "ops/panels.h"
 
 namespace chainrule {
 
@@ -55,28 +54,24 @@ NetworkSpec spec_arg(index_t n_inputs, const py::list& layers) {
 
 template <class T>
 py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
-  py::array_t<T> out(p.is_vector ? std::vector<py::ssize_t>{p.columns} : std::vector<py::ssize_t>{p.rows, p.columns});
-  unpack<T>(p.rows, p.columns, panels_of(flat.data() + p.offset, p.rows), out.mutable_data());
+  const ParameterShape& s = p.shape;
+  py::array_t<T> out(s.is_vector ? std::vector<py::ssize_t>{s.columns} : std::vector<py::ssize_t>{s.rows, s.columns});
+  s.read(flat.data() + p.offset, out.mutable_data());
   return out;
 }
 
 // A value in the shape of a parameter. Runs the user's code if `value` is an object that converts itself to an array.
 template <class T>
 py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const std::string& where) {
-  return p.is_vector ? contiguous_arg<T>(where, p.name, value, p.columns, 0)
-                     : contiguous_arg<T>(where, p.name, value, p.rows, p.columns);
-}
-
-template <class T>
-void set_public_array(const Parameter& p, const py::array_t<T>& array, Buffer<T>& flat) {
-  pack(p.rows, p.columns, array.data(), p.columns, 1, panels_of(flat.data() + p.offset, p.rows));
+  return p.shape.is_vector ? contiguous_arg<T>(where, p.name, value, p.shape.columns, 0)
+                           : contiguous_arg<T>(where, p.name, value, p.shape.rows, p.shape.columns);
 }
 
 // A copy of the first `rows` rows of a workspace slice.
 template <class T>
 py::array_t<T> rows_array(Panels<T> from, index_t rows, index_t columns) {
   py::array_t<T> out({rows, columns});
-  unpack<T>(rows, columns, from, out.mutable_data());
+  unpack<T>(rows, columns, from, out.mutable_data(), columns, 1);
   return out;
 }
 
@@ -95,8 +90,9 @@ void bind_parameters(py::class_<BoundNetwork<T>>& type) {
         py::list table;
         for (const Parameter& p : self.net.plan().parameters) {
           const py::tuple shape =
-              p.is_vector ? py::tuple(py::make_tuple(p.columns)) : py::tuple(py::make_tuple(p.rows, p.columns));
-          table.append(py::make_tuple(p.name, shape, p.decays));
+              p.shape.is_vector ? py::tuple(py::make_tuple(p.shape.columns))
+                                : py::tuple(py::make_tuple(p.shape.rows, p.shape.columns));
+          table.append(py::make_tuple(p.name, shape, p.shape.decays));
         }
         return table;
       },
@@ -114,8 +110,7 @@ void bind_parameters(py::class_<BoundNetwork<T>>& type) {
         const Parameter& p = parameter(self.net, index);
         const py::array_t<T> array = parameter_arg<T>(p, value, "Network.parameters");
         const auto lock = self.template lock<Lock>("Network.parameters");
-        set_public_array(p, array, self.net.parameters());
-        self.net.parameters_changed();
+        self.net.set_parameter(p, array.data());
       },
       "index"_a, "value"_a);
   type.def(
@@ -209,7 +204,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           "set_state",
           [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
             const Parameter& p = parameter(net.net, index);
-            set_public_array(p, parameter_arg<T>(p, value, "Trainer"), self.state[which]);
+            p.shape.store(parameter_arg<T>(p, value, "Trainer").data(), self.state[which].data() + p.offset);
           },
           "network"_a, "which"_a, "index"_a, "value"_a);
   type.def(

@@ -53,15 +53,17 @@ template <class T>
 double time_product(const std::string& role, index_t rows, index_t n_in, index_t n_out, double seconds) {
   const Dense<T> layer(n_in, n_out, Activation::kIdentity, 0.0);
   const index_t stride = panel_stride<T>(rows), x_size = n_panels<T>(n_in) * stride, y_size = n_panels<T>(n_out) * stride;
-  Buffer<T> parameters = filled<T>(panels_size<T>(n_in, n_out) + padded<T>(n_out));
-  Buffer<T> mirror = filled<T>(layer.mirror_size()), gradients(parameters.size());
+  index_t size = 0;
+  for (const ParameterShape& p : layer.parameters()) size += p.size<T>();
+  Buffer<T> parameters = filled<T>(size), mirror = filled<T>(layer.mirror_size(true)), gradients(size);
+  const Weights<T> weights{parameters.data(), mirror.data()};
   Buffer<T> x = filled<T>(x_size), d = filled<T>(y_size), y(y_size), dx(x_size);
   const Panels<T> in{x.data(), stride}, out{y.data(), stride}, d_out{d.data(), stride}, d_in{dx.data(), stride};
   if (role == "forward") {
-    return seconds_per_call(seconds, [&] { layer.forward(parameters.data(), in, out, rows, Output::kRaw); });
+    return seconds_per_call(seconds, [&] { layer.forward(weights, in, out, rows, Output::kRaw); });
   }
   if (role == "input gradient") {
-    return seconds_per_call(seconds, [&] { layer.backward(mirror.data(), out, d_out, d_in, rows, Output::kRaw); });
+    return seconds_per_call(seconds, [&] { layer.backward(weights, out, d_out, d_in, rows, Output::kRaw); });
   }
   if (role != "weight gradient") refuse("timing.product", role);
   std::vector<Unit> units;

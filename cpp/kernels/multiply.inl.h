@@ -3,39 +3,42 @@
 // Each element of C is one chain of fused multiply-adds in index order that starts from `start` or from C itself, so
 // cutting m, k or the panels anywhere gives the same bits.
 
-// Panels per tile, and rows of a tile of NP panels. Accumulators + vectors of B + one broadcast fill the registers:
+// Panels of a tile, and rows of a tile of so many panels. Accumulators + vectors of B + one broadcast fill the registers:
 //   AVX2     6 x 1 panel   12 + 2 + 1 of 16        AVX-512  6 x 4 panels   24 + 4 + 1 of 32
 //   NEON     6 x 1 panel   24 + 4 + 1 of 32        SSE2     2 x 1 panel     8 + 4 + 1 of 16
-// AVX-512 tried on Zen 4, 256 x 2048 x 2048, share of peak: 14 x 2 82 %, 12 x 2 75 %, 8 x 3 84 %, 6 x 4 91 %. Four
-// panels also read whole runs of 256 bytes where B lies in rows, as in the gradient of the weights.
+// AVX-512 tried on Zen 4, 256 x 2048 x 2048, share of peak: 14 x 2 82 %, 12 x 2 75 %, 8 x 3 84 %, 6 x 4 91 %. Where
+// there are fewer rows, more panels take their registers, because two sums at a time wait for one another: the forward
+// pass of one row is up to four times as fast.
 #if defined(__AVX512F__)
-inline constexpr int kTilePanels = 4;
 constexpr int tile_height(int panels) { return panels == 4 ? 6 : panels == 3 ? 8 : 12; }
+constexpr int widest_tile(index_t) { return 4; }
 #elif defined(__AVX2__) || defined(__aarch64__)
-inline constexpr int kTilePanels = 1;
-constexpr int tile_height(int) { return 6; }
+constexpr int tile_height(int panels) { return 6 / panels; }
+constexpr int widest_tile(index_t rows) { return rows > 3 ? 1 : rows == 3 ? 2 : rows == 2 ? 3 : 4; }
 #else
-inline constexpr int kTilePanels = 1;
-constexpr int tile_height(int) { return 2; }
+constexpr int tile_height(int panels) { return panels == 1 ? 2 : 1; }
+constexpr int widest_tile(index_t rows) { return rows > 1 ? 1 : 2; }
 #endif
 
-// acc += a b for one index of the sum: elements of A (MR, kStep apart), a row of NP panels of B.
+// acc += a b for one index of the sum: elements of A (MR, kStep apart), a row of NP panels of B. The shorter side of the
+// tile waits in registers while the other passes.
 template <class T, int kStep, int MR, int NP>
 __attribute__((always_inline)) static inline void multiply_add(const T* a, const T* b, index_t b_panel,
                                                                V<T> (&acc)[MR][NP][kPerPanel]) {
-  V<T> row[NP][kPerPanel];
-#pragma GCC unroll 4
-  for (int q = 0; q < NP; ++q) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kPerPanel; ++v) row[q][v] = load(b + q * b_panel + v * Of<T>::kLanes);
-  }
+  constexpr bool b_waits = NP * kPerPanel <= MR;
+  constexpr int vectors = NP * kPerPanel, waiting = b_waits ? vectors : MR, passing = b_waits ? MR : vectors;
+  auto load_a = [&](int i) { return splat(a[i * kStep]); };
+  auto load_b = [&](int v) { return load(b + v / kPerPanel * b_panel + v % kPerPanel * Of<T>::kLanes); };
+  V<T> wait[waiting];
 #pragma GCC unroll 16
-  for (int i = 0; i < MR; ++i) {
-    const V<T> ai = splat(a[i * kStep]);
-#pragma GCC unroll 4
-    for (int q = 0; q < NP; ++q) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kPerPanel; ++v) acc[i][q][v] = fma(ai, row[q][v], acc[i][q][v]);
+  for (int w = 0; w < waiting; ++w) wait[w] = b_waits ? load_b(w) : load_a(w);
+#pragma GCC unroll 16
+  for (int n = 0; n < passing; ++n) {
+    const V<T> pass = b_waits ? load_a(n) : load_b(n);
+#pragma GCC unroll 16
+    for (int w = 0; w < waiting; ++w) {
+      V<T>& sum = b_waits ? acc[n][w / kPerPanel][w % kPerPanel] : acc[w][n / kPerPanel][n % kPerPanel];
+      sum = fma(pass, wait[w], sum);
     }
   }
 }
@@ -115,19 +118,33 @@ static void multiply_strip(const Product<T>& p, index_t panel) {
   }
 }
 
-// Strips of NP panels, then what is left in narrower ones.
+// A strip of `panels` panels, at most NP.
 template <class T, bool kTransposed, int NP>
-static void multiply_strips(const Product<T>& p, index_t panel) {
-  for (; panel + NP <= p.panels; panel += NP) multiply_strip<T, kTransposed, NP>(p, panel);
-  if constexpr (NP > 1) multiply_strips<T, kTransposed, NP - 1>(p, panel);
+static inline void multiply_panels(const Product<T>& p, index_t panels, index_t panel) {
+  if constexpr (NP > 0) {
+    if (panels == NP) {
+      multiply_strip<T, kTransposed, NP>(p, panel);
+    } else {
+      multiply_panels<T, kTransposed, NP - 1>(p, panels, panel);
+    }
+  }
+}
+
+template <class T, bool kTransposed>
+static void multiply_strips(const Product<T>& p) {
+  const index_t widest = widest_tile(p.m);
+  for (index_t panel = 0; panel < p.panels; panel += widest) {
+    const index_t left = p.panels - panel;
+    multiply_panels<T, kTransposed, widest_tile(1)>(p, left < widest ? left : widest, panel);
+  }
 }
 
 template <class T>
 static void multiply(const Product<T>& p) {
   if (p.transposed) {
-    multiply_strips<T, true, kTilePanels>(p, 0);
+    multiply_strips<T, true>(p);
   } else {
-    multiply_strips<T, false, kTilePanels>(p, 0);
+    multiply_strips<T, false>(p);
   }
 }
 

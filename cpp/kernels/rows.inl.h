@@ -2,13 +2,24 @@
 
 // n elements to the columns of a row, converted.
 template <class T, class Source>
-static inline void spread_row(index_t n, const Source* from, T* to, index_t panel) {
-  index_t j = 0;
-  for (; j + kPanel<T> <= n; j += kPanel<T>, to += panel) {
-#pragma GCC unroll 16
-    for (index_t i = 0; i < kPanel<T>; ++i) to[i] = static_cast<T>(from[j + i]);
+static inline void spread_row(index_t n, const Source* from, T* __restrict to, index_t panel) {
+  for (; n >= kPanel<T>; n -= kPanel<T>, from += kPanel<T>, to += panel) {
+    if constexpr (__is_same(T, Source)) {
+      __builtin_memcpy(to, from, 64);
+    } else {
+      for (index_t i = 0; i < kPanel<T>; ++i) to[i] = static_cast<T>(from[i]);
+    }
   }
-  for (index_t i = 0; i < n - j; ++i) to[i] = static_cast<T>(from[j + i]);
+  if constexpr (__is_same(T, Source)) {  // half a panel, a quarter, ..: a loop over single elements takes twice as long
+#pragma GCC unroll 4
+    for (index_t size = kPanel<T> / 2; size > 0; size /= 2) {
+      if ((n & size) == 0) continue;
+      __builtin_memcpy(to, from, static_cast<std::size_t>(size) * sizeof(T));
+      from += size, to += size;
+    }
+  } else {
+    for (index_t i = 0; i < n; ++i) to[i] = static_cast<T>(from[i]);
+  }
 }
 
 template <class T, class Source>

@@ -1,9 +1,9 @@
-// Parameters: W (n_in, n_out) in panels, then b (n_out) in panels. The mirror is W transposed, in panels, whose lanes
-// run over the inputs: the product with it sums over the outputs in order.
+// Parameters: W (n_in, n_out), then b (n_out), in panels. The mirror is W transposed. Forward multiplies by the one whose
+// panels run over the outputs, backward by the one whose panels run over the inputs; gradient and update work on W as it
+// is stored. A layer of few outputs stores W transposed, where that leaves less padding: 64 x 2 as 2 x 64, not as 64 x 16.
 #include "layers/dense.h"
 
 #include "ops/multiply.h"
-#include "ops/panels.h"
 
 namespace chainrule {
 
@@ -15,51 +15,61 @@ constexpr index_t kUnitRows = 48, kUnitPanels = 4, kUnitsAbreast = 2;
 }  // namespace
 
 template <class T>
+Dense<T>::Dense(index_t n_in, index_t n_out, Activation activation, double slope)
+    : n_in_(n_in),
+      n_out_(n_out),
+      // An eighth less, or it is not worth a mirror in the first layer.
+      transposed_(8 * panels_size<T>(n_out, n_in) <= 7 * panels_size<T>(n_in, n_out)),
+      activation_(activation),
+      slope_(static_cast<T>(slope)) {}
+
+template <class T>
 std::vector<ParameterShape> Dense<T>::parameters() const {
-  return {{"weight", n_in_, n_out_, false, true}, {"bias", 1, n_out_, true, false}};
+  return {{"weight", n_in_, n_out_, false, true, transposed_}, {"bias", 1, n_out_, true, false, false}};
 }
 
 template <class T>
 std::vector<Unit> Dense<T>::units() const {
+  const index_t rows = stored_rows(), panels = n_panels<T>(stored_columns());
   std::vector<Unit> units;
-  // kUnitsAbreast units share a strip of x, then come the next rows: strips of x and d stay in the second-level cache.
-  for (index_t group = 0; group < n_panels<T>(n_out_); group += kUnitsAbreast * kUnitPanels) {
-    for (index_t begin = 0; begin < n_in_; begin += kUnitRows) {
-      const index_t end = std::min(begin + kUnitRows, n_in_), size = (end - begin) * kPanel<T>;
-      const index_t group_end = std::min(group + kUnitsAbreast * kUnitPanels, n_panels<T>(n_out_));
+  // kUnitsAbreast units share their rows, then come the next rows: both operands stay in the second-level cache.
+  for (index_t group = 0; group < panels; group += kUnitsAbreast * kUnitPanels) {
+    for (index_t begin = 0; begin < rows; begin += kUnitRows) {
+      const index_t end = std::min(begin + kUnitRows, rows), size = (end - begin) * kPanel<T>;
+      const index_t group_end = std::min(group + kUnitsAbreast * kUnitPanels, panels);
       for (index_t panel = group; panel < group_end; panel += kUnitPanels) {
         const index_t pieces = std::min(group_end - panel, kUnitPanels);
-        units.push_back({kWeight, panel, begin, end, (panel * n_in_ + begin) * kPanel<T>, size, pieces,
-                         n_in_ * kPanel<T>, pieces * size});
+        units.push_back({kWeight, panel, begin, end, (panel * rows + begin) * kPanel<T>, size, pieces,
+                         rows * kPanel<T>, pieces * size});
       }
     }
   }
   const index_t size = padded<T>(n_out_);
-  units.push_back({kBias, 0, 0, 1, panels_size<T>(n_in_, n_out_), size, 1, size, size});
+  units.push_back({kBias, 0, 0, 1, weight_size(), size, 1, size, size});
   return units;
 }
 
 template <class T>
-index_t Dense<T>::mirror_size() const {
-  return panels_size<T>(n_out_, n_in_);
+index_t Dense<T>::mirror_size(bool input_gradient) const {
+  return transposed_ || input_gradient ? panels_size<T>(stored_columns(), stored_rows()) : 0;
 }
 
 template <class T>
-void Dense<T>::forward(const T* parameters, Panels<const T> x, Panels<T> y, index_t rows, Output output) const {
+void Dense<T>::forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index_t rows, Output output) const {
   Product<T> p;
   p.m = rows, p.k = n_in_, p.panels = n_panels<T>(n_out_);
   p.a = x, p.transposed = false;
-  p.b = panels_of(parameters, n_in_);
+  p.b = panels_of(transposed_ ? weights.mirror : weights.parameters, n_in_);
   p.c = y;
-  p.start = parameters + panels_size<T>(n_in_, n_out_), p.start_panel = kPanel<T>;  // b
-  multiply(p);                                                                      // z = b + x W
+  p.start = weights.parameters + weight_size(), p.start_panel = kPanel<T>;  // b
+  multiply(p);                                                              // z = b + x W
   if (output == Output::kActivated && activation_ != Activation::kIdentity) {
     kernels<T>().activate[static_cast<int>(activation_)](rows, n_out_, y, slope_);
   }
 }
 
 template <class T>
-void Dense<T>::backward(const T* mirror, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
+void Dense<T>::backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
                         Output output) const {
   // forward:  z = x W + b, y = g(z)
   if (output == Output::kActivated && activation_ != Activation::kIdentity) {  // dz = dy * g'(z)
@@ -69,7 +79,7 @@ void Dense<T>::backward(const T* mirror, Panels<const T> y, Panels<T> d, Panels<
   Product<T> p;
   p.m = rows, p.k = n_out_, p.panels = n_panels<T>(n_in_);
   p.a = d, p.transposed = false;
-  p.b = panels_of(mirror, n_out_);
+  p.b = panels_of(transposed_ ? weights.parameters : weights.mirror, n_out_);
   p.c = dx;
   p.start = kZeroPanel<T>, p.start_panel = 0;
   multiply(p);  // dx = dz W^T
@@ -83,20 +93,21 @@ void Dense<T>::gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, 
     kernels<T>().add_column_sums(rows, n_out_, d, g.data);  // db += sum over rows of dz
     return;
   }
+  const Panels<const T> down = transposed_ ? d : x, across = transposed_ ? x : d;
   Product<T> p;
   p.m = unit.end - unit.begin, p.k = rows, p.panels = unit.pieces;
-  p.a = {x.data + x.place(unit.begin), x.panel}, p.transposed = true;
-  p.b = {d.data + unit.panel * d.panel, d.panel};
+  p.a = {down.data + down.place(unit.begin), down.panel}, p.transposed = true;
+  p.b = {across.data + unit.panel * across.panel, across.panel};
   p.c = {g.data, g.stride};
   p.start = add ? nullptr : kZeroPanel<T>, p.start_panel = 0;
-  multiply(p);  // dW += x^T dz
+  multiply(p);  // dW += x^T dz, or its transpose += dz^T x
 }
 
 template <class T>
 void Dense<T>::refresh(const Unit& unit, const T* parameters, T* mirror) const {
   if (unit.parameter != kWeight) return;
   for (index_t p = unit.panel; p < unit.panel + unit.pieces; ++p) {
-    kernels<T>().transpose_panel(n_in_, n_out_, p, unit.begin, unit.end, parameters, mirror);
+    kernels<T>().transpose_panel(stored_rows(), stored_columns(), p, unit.begin, unit.end, parameters, mirror);
   }
 }
 

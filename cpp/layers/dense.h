@@ -9,25 +9,30 @@ namespace chainrule {
 template <class T>
 class Dense final : public Layer<T> {
  public:
-  Dense(index_t n_in, index_t n_out, Activation activation, double slope)
-      : n_in_(n_in), n_out_(n_out), activation_(activation), slope_(static_cast<T>(slope)) {}
+  Dense(index_t n_in, index_t n_out, Activation activation, double slope);
 
   index_t n_in() const override { return n_in_; }
   index_t n_out() const override { return n_out_; }
   std::vector<ParameterShape> parameters() const override;
   std::vector<Unit> units() const override;
-  index_t mirror_size() const override;
+  index_t mirror_size(bool input_gradient) const override;
   index_t flops_per_sample() const override { return 2 * n_in_ * n_out_; }
 
-  void forward(const T* parameters, Panels<const T> x, Panels<T> y, index_t rows, Output output) const override;
-  void backward(const T* mirror, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
+  void forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index_t rows, Output output) const override;
+  void backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
                 Output output) const override;
   void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
                 bool add) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
 
  private:
+  // W as the parameters hold it, and its transpose, the mirror: either in panels.
+  index_t stored_rows() const { return transposed_ ? n_out_ : n_in_; }
+  index_t stored_columns() const { return transposed_ ? n_in_ : n_out_; }
+  index_t weight_size() const { return panels_size<T>(stored_rows(), stored_columns()); }
+
   index_t n_in_, n_out_;
+  bool transposed_;
   Activation activation_;
   T slope_;
 };

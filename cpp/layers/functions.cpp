@@ -6,7 +6,6 @@
 #include "base/threads.h"
 #include "layers/dense.h"
 #include "ops/losses.h"
-#include "ops/panels.h"
 
 namespace chainrule {
 
@@ -23,19 +22,29 @@ struct Packed {
       : rows(n_rows), n(n_columns), memory(panels_size<T>(rows, n)), panels(panels_of(memory.data(), rows)) {
     if (from) pack(rows, n, from, n, 1, panels);
   }
-  void save(T* to) const { unpack<T>(rows, n, panels, to); }
+  void save(T* to) const { unpack<T>(rows, n, panels, to, n, 1); }
 };
 
-// A dense layer with its parameters in panels.
+// A dense layer with parameters of its own, from plain matrices.
 template <class T>
 struct PackedDense {
   Dense<T> layer;
-  Buffer<T> parameters;
+  std::vector<ParameterShape> shapes;  // weight, bias
+  Buffer<T> parameters, mirror;
 
   PackedDense(index_t n_in, index_t n_out, const T* W, const T* b, Activation activation, double slope)
-      : layer(n_in, n_out, activation, slope), parameters(panels_size<T>(n_in, n_out) + padded<T>(n_out)) {
-    if (W) pack(n_in, n_out, W, n_out, 1, panels_of(parameters.data(), n_in));
-    if (b) std::copy_n(b, n_out, parameters.data() + panels_size<T>(n_in, n_out));
+      : layer(n_in, n_out, activation, slope),
+        shapes(layer.parameters()),
+        parameters(shapes[0].size<T>() + shapes[1].size<T>()),
+        mirror(layer.mirror_size(true)) {
+    if (W) shapes[0].store(W, parameters.data());
+    if (b) shapes[1].store(b, parameters.data() + shapes[0].size<T>());
+    for (const Unit& unit : layer.units()) layer.refresh(unit, parameters.data(), mirror.data());
+  }
+  Weights<T> weights() const { return {parameters.data(), mirror.data()}; }
+  void save(T* W, T* b) const {
+    if (W) shapes[0].read(parameters.data(), W);
+    if (b) shapes[1].read(parameters.data() + shapes[0].size<T>(), b);
   }
 };
 
@@ -61,7 +70,7 @@ void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const 
   const PackedDense<T> dense(n_in, n_out, W, b, activation, slope);
   const Packed<T> in(rows, n_in, x), y(rows, n_out);
   share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
-    dense.layer.forward(dense.parameters.data(), in.panels.from(first), y.panels.from(first), n, Output::kActivated);
+    dense.layer.forward(dense.weights(), in.panels.from(first), y.panels.from(first), n, Output::kActivated);
   });
   y.save(out);
 }
@@ -72,11 +81,9 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
   const PackedDense<T> dense(n_in, n_out, W, nullptr, Activation::kIdentity, 0);
   const Packed<T> d(rows, n_out, dz);
   if (dx) {
-    Buffer<T> mirror(dense.layer.mirror_size());
-    for (const Unit& unit : dense.layer.units()) dense.layer.refresh(unit, dense.parameters.data(), mirror.data());
     const Packed<T> gradient_in_x(rows, n_in);
     share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
-      dense.layer.backward(mirror.data(), {}, d.panels.from(first), gradient_in_x.panels.from(first), n, Output::kRaw);
+      dense.layer.backward(dense.weights(), {}, d.panels.from(first), gradient_in_x.panels.from(first), n, Output::kRaw);
     });
     gradient_in_x.save(dx);
   }
@@ -92,8 +99,7 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
                            true);
     }
   });
-  if (dW) unpack<T>(n_in, n_out, panels_of(gradients.parameters.data(), n_in), dW);
-  if (db) std::copy_n(gradients.parameters.data() + panels_size<T>(n_in, n_out), n_out, db);
+  gradients.save(dW, db);
 }
 
 template <class T>

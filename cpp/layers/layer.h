@@ -10,16 +10,36 @@
 #include <string>
 #include <vector>
 
-#include "base/views.h"
+#include "ops/panels.h"
 
 namespace chainrule {
 
-// One row of the parameter table, as the layer sees it: a (rows, columns) matrix, its panels one after the other.
+// One row of the parameter table, as the layer sees it: a (rows, columns) matrix. It is stored in panels, one after the
+// other: its own, or those of its transpose.
 struct ParameterShape {
   const char* name;
   index_t rows, columns;
-  bool is_vector;  // shown as (columns,)
-  bool decays;     // L2, L1 and weight decay act on it
+  bool is_vector;   // shown as (columns,)
+  bool decays;      // L2, L1 and weight decay act on it
+  bool transposed;  // as it is stored
+
+  index_t stored_rows() const { return transposed ? columns : rows; }
+  index_t stored_columns() const { return transposed ? rows : columns; }
+  template <class T>
+  index_t size() const {
+    return panels_size<T>(stored_rows(), stored_columns());
+  }
+  // From and to a contiguous (rows, columns) matrix.
+  template <class T>
+  void store(const T* matrix, T* stored) const {
+    pack(stored_rows(), stored_columns(), matrix, transposed ? 1 : columns, transposed ? columns : 1,
+         panels_of(stored, stored_rows()));
+  }
+  template <class T>
+  void read(const T* stored, T* matrix) const {
+    unpack<T>(stored_rows(), stored_columns(), panels_of(stored, stored_rows()), matrix, transposed ? 1 : columns,
+              transposed ? columns : 1);
+  }
 };
 
 // A part of one parameter with one writer: `pieces` runs of `size` elements that lie `stride` apart, the first at
@@ -38,6 +58,13 @@ struct UnitGradient {
   index_t stride = 0;
 };
 
+// A layer's parameters and its mirror, if it has one.
+template <class T>
+struct Weights {
+  const T* parameters;
+  const T* mirror;
+};
+
 // Whether a layer's y and d stand before or after its activation. The output layer of a canonical pair of activation
 // and loss stops at z.
 enum class Output { kActivated, kRaw };
@@ -50,13 +77,14 @@ class Layer {
   virtual index_t n_out() const = 0;
   virtual std::vector<ParameterShape> parameters() const = 0;
   virtual std::vector<Unit> units() const = 0;
-  // Elements of the mirror: whatever the layer keeps beside its parameters and derives from them.
-  virtual index_t mirror_size() const = 0;
+  // Elements of the mirror: whatever the layer keeps beside its parameters and derives from them. The first layer of a
+  // network is not asked for the gradient in its input.
+  virtual index_t mirror_size(bool input_gradient) const = 0;
   virtual index_t flops_per_sample() const = 0;  // of forward
 
-  virtual void forward(const T* parameters, Panels<const T> x, Panels<T> y, index_t rows, Output output) const = 0;
+  virtual void forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index_t rows, Output output) const = 0;
   // dx.data may be null: the gradient in the network's input is not needed.
-  virtual void backward(const T* mirror, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
+  virtual void backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
                         Output output) const = 0;
   // Writes or, with `add`, adds the unit's gradient.
   virtual void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/threads.h"
-#include "ops/panels.h"
 
 namespace chainrule {
 
@@ -12,15 +11,16 @@ Network<T>::Network(const NetworkSpec& spec)
     : plan_(spec), parameters_(plan_.parameters_size), gradients_(plan_.parameters_size), mirror_(plan_.mirror_size) {}
 
 template <class T>
-void Network<T>::refresh_mirror() {
-  if (!mirror_is_stale_) return;
-  for (const PlannedUnit& u : plan_.units) refresh_mirror(u);
-  mirror_is_stale_ = false;
+void Network<T>::set_parameter(const Parameter& p, const T* matrix) {
+  p.shape.store(matrix, parameters_.data() + p.offset);
+  for (const PlannedUnit& u : plan_.units) {
+    if (u.offset >= p.offset && u.offset < p.offset + p.size) refresh_mirror(u);
+  }
 }
 
 template <class T>
 void Network<T>::refresh_mirror(const PlannedUnit& u) {
-  if (u.layer == 0) return;  // serves the gradient in a layer's input, which the first layer is not asked for
+  if (plan_.layers[u.layer]->mirror_size(u.layer > 0) == 0) return;
   plan_.layers[u.layer]->refresh(u.unit, parameters_.data() + plan_.parameter_offset[u.layer],
                                  mirror_.data() + plan_.mirror_offset[u.layer]);
 }
@@ -70,10 +70,10 @@ void Network<T>::predict_rows(const RowSource& x, index_t first, index_t rows, T
   Panels<T> from = {scratch, stride}, next = {scratch + plan_.widest * stride, stride};
   x.gather(nullptr, first, rows, plan_.n_inputs, from);
   for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
-    plan_.layers[l]->forward(parameters_.data() + plan_.parameter_offset[l], from, next, rows, Output::kActivated);
+    plan_.layers[l]->forward(weights(l), from, next, rows, Output::kActivated);
     std::swap(from, next);
   }
-  unpack<T>(rows, plan_.n_outputs, from, out);
+  unpack<T>(rows, plan_.n_outputs, from, out, plan_.n_outputs, 1);
 }
 
 template class Network<float>;

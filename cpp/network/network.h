@@ -17,17 +17,18 @@ class Network {
 
   const Plan<T>& plan() const { return plan_; }
 
-  Buffer<T>& parameters() { return parameters_; }
+  Buffer<T>& parameters() { return parameters_; }  // who changes them refreshes the mirror
   Buffer<T>& gradients() { return gradients_; }
   const Buffer<T>& gradients() const { return gradients_; }
   const Buffer<T>& parameters() const { return parameters_; }
   UnitGradient<T> gradient(const PlannedUnit& u) { return {gradients_.data() + u.offset, u.unit.stride}; }
-  const T* mirror(std::size_t layer) const { return mirror_.data() + plan_.mirror_offset[layer]; }
-  // Parameters were set from outside: the mirror must be rebuilt before the next backward pass.
-  void parameters_changed() { mirror_is_stale_ = true; }
+  Weights<T> weights(std::size_t layer) const {
+    return {parameters_.data() + plan_.parameter_offset[layer], mirror_.data() + plan_.mirror_offset[layer]};
+  }
+  // Sets a parameter from a contiguous matrix in its public shape.
+  void set_parameter(const Parameter& p, const T* matrix);
   bool parameters_are_finite() const;
-  void refresh_mirror();                      // all of it, if it is stale
-  void refresh_mirror(const PlannedUnit& u);  // one unit's part
+  void refresh_mirror(const PlannedUnit& u);  // after its parameters have changed
 
   // Workspace for batches of `batch` rows; kept, and grown when a larger batch or team comes.
   Workspace<T>& workspace(index_t batch, int n_threads = 1);
@@ -42,7 +43,6 @@ class Network {
 
   Plan<T> plan_;
   Buffer<T> parameters_, gradients_, mirror_;
-  bool mirror_is_stale_ = true;
   Workspace<T> workspace_;
 };
 

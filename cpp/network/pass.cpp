@@ -82,14 +82,14 @@ class Pass {
     Panels<const T> x = work_.x.from(begin);
     for (std::size_t l = 0; l <= last; ++l) {
       const Panels<T> y = work_.y[l].from(begin);
-      plan_.layers[l]->forward(net_.parameters().data() + plan_.parameter_offset[l], x, y, rows, output_of(l));
+      plan_.layers[l]->forward(net_.weights(l), x, y, rows, output_of(l));
       x = y;
     }
     losses(order, at, begin, rows, total_weight);
     if (goal_ == Goal::kCost) return;
     for (std::size_t l = last + 1; l-- > 0;) {
       const Panels<T> dx = l > 0 ? work_.d[l - 1].from(begin) : Panels<T>{};
-      plan_.layers[l]->backward(net_.mirror(l), work_.y[l].from(begin), work_.d[l].from(begin), dx, rows, output_of(l));
+      plan_.layers[l]->backward(net_.weights(l), work_.y[l].from(begin), work_.d[l].from(begin), dx, rows, output_of(l));
     }
   }
 
@@ -184,7 +184,6 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
 
 template <class T>
 double backward(Network<T>& network, const Samples& samples, const Objective& objective, bool accumulate) {
-  network.refresh_mirror();
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
@@ -197,7 +196,6 @@ double backward(Network<T>& network, const Samples& samples, const Objective& ob
 
 template <class T>
 Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective) {
-  network.refresh_mirror();
   const Plan<T>& plan = network.plan();
   Trace<T> result{Workspace<T>(plan, samples.rows), Workspace<T>(plan, samples.rows)};
   Workspace<T>& work = result.activated;
@@ -207,9 +205,9 @@ Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& obj
   });
   Panels<const T> x = work.x;
   for (std::size_t l = 0; l < plan.layers.size(); ++l) {
-    const T* parameters = network.parameters().data() + plan.parameter_offset[l];
-    plan.layers[l]->forward(parameters, x, result.raw.y[l], samples.rows, Output::kRaw);
-    plan.layers[l]->forward(parameters, x, work.y[l], samples.rows, Output::kActivated);  // the pass may stop at z
+    const Weights<T> weights = network.weights(l);
+    plan.layers[l]->forward(weights, x, result.raw.y[l], samples.rows, Output::kRaw);
+    plan.layers[l]->forward(weights, x, work.y[l], samples.rows, Output::kActivated);  // the pass may stop at z
     x = work.y[l];
   }
   return result;
@@ -218,7 +216,6 @@ Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& obj
 template <class T>
 index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
               const Steps& steps) {
-  network.refresh_mirror();
   const index_t largest = std::min(steps.batch_size, steps.n_rows);
   const int n_threads = threads_for_batch(network, largest);
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, n_threads));

@@ -39,12 +39,10 @@ Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs) {
     mirror_offset.push_back(mirror_size);
     const std::vector<ParameterShape> shapes = layer.parameters();
     for (const ParameterShape& p : shapes) {
-      const index_t size = p.rows * padded<T>(p.columns);
-      parameters.push_back({std::to_string(layers.size()) + "." + p.name, p.rows, p.columns, p.is_vector, p.decays,
-                            parameters_size, size});
-      parameters_size += size;
+      parameters.push_back({std::to_string(layers.size()) + "." + p.name, p, parameters_size, p.size<T>()});
+      parameters_size += parameters.back().size;
     }
-    if (layers.size() > 1) mirror_size += layer.mirror_size();
+    mirror_size += layer.mirror_size(layers.size() > 1);
     for (const Unit& unit : layer.units()) {
       units.push_back({layers.size() - 1, unit, parameter_offset.back() + unit.offset,
                        shapes[static_cast<std::size_t>(unit.parameter)].decays, units_cost});

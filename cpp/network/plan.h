@@ -16,8 +16,7 @@ namespace chainrule {
 // gradients and every optimizer state in this order.
 struct Parameter {
   std::string name;  // "1.weight": layers count from 1
-  index_t rows, columns;
-  bool is_vector, decays;
+  ParameterShape shape;
   index_t offset, size;  // size includes the padding
 };
 
@@ -38,7 +37,7 @@ struct Plan {
   Activation output_activation;
   std::vector<std::unique_ptr<Layer<T>>> layers;
   std::vector<Parameter> parameters;
-  std::vector<index_t> parameter_offset, mirror_offset;  // per layer; the first has no mirror
+  std::vector<index_t> parameter_offset, mirror_offset;  // per layer
   index_t parameters_size = 0, mirror_size = 0;          // elements, padding included
   std::vector<PlannedUnit> units;
   index_t units_cost = 0;

@@ -32,13 +32,16 @@ void pack(index_t rows, index_t columns, const T* matrix, index_t row_step, inde
   }
 }
 
-// Into a contiguous (rows, columns) matrix.
+// The inverse.
 template <class T>
-void unpack(index_t rows, index_t columns, Panels<const T> panels, T* matrix) {
+void unpack(index_t rows, index_t columns, Panels<const T> panels, T* matrix, index_t row_step, index_t column_step) {
   for (index_t first = 0; first < columns; first += kPanel<T>) {
     const index_t width = std::min(columns - first, kPanel<T>);
-    const T* from = panels.data + panels.place(first);
-    for (index_t i = 0; i < rows; ++i) std::copy_n(from + i * kPanel<T>, width, matrix + i * columns + first);
+    for (index_t i = 0; i < rows; ++i) {
+      const T* from = panels.data + panels.place(first) + i * kPanel<T>;
+      T* to = matrix + i * row_step + first * column_step;
+      for (index_t j = 0; j < width; ++j) to[j * column_step] = from[j];
+    }
   }
 }
 

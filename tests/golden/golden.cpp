@@ -12,7 +12,6 @@
 
 #include "base/rng.h"
 #include "network/pass.h"
-#include "ops/panels.h"
 #include "table.h"
 
 namespace {
@@ -83,13 +82,12 @@ void set_parameters(Network<T>& net) {
   std::uint64_t stream = kParameter;
   for (const Parameter& p : net.plan().parameters) {
     double scale = 1;
-    for (index_t n = p.is_vector ? 0 : p.rows; n >= 2; n /= 4) scale /= 2;
-    std::vector<T> values = numbers<T>(stream, p.rows * p.columns);
+    for (index_t n = p.shape.is_vector ? 0 : p.shape.rows; n >= 2; n /= 4) scale /= 2;
+    std::vector<T> values = numbers<T>(stream, p.shape.rows * p.shape.columns);
     for (T& value : values) value *= static_cast<T>(scale);
-    pack(p.rows, p.columns, values.data(), p.columns, 1, panels_of(net.parameters().data() + p.offset, p.rows));
+    net.set_parameter(p, values.data());
     ++stream;
   }
-  net.parameters_changed();
 }
 
 template <class T>
@@ -160,8 +158,8 @@ std::string hash_of(const Configuration& c) {
 
   Digest digest;
   for (const Parameter& p : plan.parameters) {
-    std::vector<T> values(static_cast<std::size_t>(p.rows * p.columns));
-    unpack<T>(p.rows, p.columns, panels_of(net.parameters().data() + p.offset, p.rows), values.data());
+    std::vector<T> values(static_cast<std::size_t>(p.shape.rows * p.shape.columns));
+    p.shape.read(net.parameters().data() + p.offset, values.data());
     digest.add(values);
   }
   digest.add(costs);
