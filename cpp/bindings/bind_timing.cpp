@@ -122,7 +122,7 @@ double time_rows(const std::string& kernel, const std::string& which, index_t ro
   for (index_t i = 0; i < rows; ++i) order[i] = i * 7919 % rows;
   const auto f = is_double ? k.gather_double : k.gather_float;
   return seconds_per_call(seconds,
-                          [&] { f(source.data(), n * size, size, order.data(), rows, n, out_panels); });
+                          [&] { f(source.data(), n * size, size, order.data(), rows, rows, n, out_panels); });
 }
 
 // Kernels on n elements in a row; `which` names the optimizer.

@@ -77,11 +77,12 @@ struct Kernels {
   // i, for the input rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` becomes zero.
   void (*transpose_panel)(index_t n_in, index_t n_out, index_t panel, index_t begin, index_t end, const T* w, T* out);
 
-  // out[i, j] = x[order[i], j]: rows of a user's array, element (i, j) at x + i * row_bytes + j * column_bytes.
-  void (*gather_float)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
-                       index_t n, Panels<T> out);
-  void (*gather_double)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
-                        index_t n, Panels<T> out);
+  // out[i, j] = x[order[i], j], or x[i, j] without an order: rows of a user's array, element (i, j) at x + i * row_bytes
+  // + j * column_bytes. The order has `known` >= rows indices, and the rows that come next are fetched ahead.
+  void (*gather_float)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t known,
+                       index_t rows, index_t n, Panels<T> out);
+  void (*gather_double)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order,
+                        index_t known, index_t rows, index_t n, Panels<T> out);
 
   // Elementwise functions on n elements (a multiple of kPanel), for tests of their accuracy.
   void (*exp)(index_t n, const T* x, T* out);

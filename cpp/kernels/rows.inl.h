@@ -23,12 +23,12 @@ static inline void spread_row(index_t n, const Source* from, T* __restrict to, i
 }
 
 template <class T, class Source>
-static void gather(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t rows,
-                   index_t n, Panels<T> out) {
+static void gather(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t known,
+                   index_t rows, index_t n, Panels<T> out) {
   constexpr index_t ahead = 8;  // rows; hides the latency of memory where the rows are shuffled
   for (index_t i = 0; i < rows; ++i) {
     const char* row = x + (order ? order[i] : i) * row_bytes;
-    if (order && i + ahead < rows) {
+    if (order && i + ahead < known) {
       const char* next = x + order[i + ahead] * row_bytes;
       for (index_t at = 0; at < n * column_bytes && at < 1024; at += 64) __builtin_prefetch(next + at);
     }
@@ -117,7 +117,7 @@ static void transpose_panel(index_t n_in, index_t n_out, index_t panel, index_t 
     T* to = out + l * n_out + panel * width * width;  // panel l / width of the transpose, row panel * width
     const index_t inputs = n_in - l < width ? n_in - l : width;
     const bool whole = inputs == width && columns == width;
-    for (index_t i = 0; i < width; i += block) {
+    for (index_t i = 0; i < inputs; i += block) {  // beyond, `out` holds zeros already
       for (index_t j = 0; j < columns; j += block) {
         if (whole) {
           transpose_part(from + i * width + j, to + j * width + i, block, block);

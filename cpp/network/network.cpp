@@ -68,7 +68,7 @@ template <class T>
 void Network<T>::predict_rows(const RowSource& x, index_t first, index_t rows, T* scratch, T* out) const {
   const index_t stride = panel_stride<T>(rows);
   Panels<T> from = {scratch, stride}, next = {scratch + plan_.widest * stride, stride};
-  x.gather(nullptr, first, rows, plan_.n_inputs, from);
+  x.gather(Order(nullptr, first + rows).from(first), rows, plan_.n_inputs, from);
   for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
     plan_.layers[l]->forward(weights(l), from, next, rows, Output::kActivated);
     std::swap(from, next);

@@ -45,18 +45,18 @@ class Pass {
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
-  // `order` names the batch's samples, `rows` of them (or they are 0 .. rows - 1), `total_weight` altogether.
-  double batch(const Team& team, const std::int64_t* order, index_t rows, double total_weight, bool accumulate = false,
+  // The batch is the next `rows` samples, of `total_weight` altogether.
+  double batch(const Team& team, const Order& order, index_t rows, double total_weight, bool accumulate = false,
                const UpdateRule<T>* rule = nullptr) {
     double loss = 0;
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
       const Team::Range part = team.part(chunk);
       for (index_t i = part.begin; i < part.end; i += kTileRows) {
-        through_all_layers(order, first, i, std::min(kTileRows, part.end - i), total_weight);
+        through_all_layers(order.from(first + i), i, std::min(kTileRows, part.end - i), total_weight);
       }
       team.barrier();
-      if (team.id() == 0) add_losses(order, first, chunk, loss);
+      if (team.id() == 0) add_losses(order.from(first), chunk, loss);
       const bool complete = first + chunk == rows;
       if (goal_ == Goal::kGradients) {
         gradients(team, chunk, accumulate || first > 0, complete, rule);
@@ -74,10 +74,9 @@ class Pass {
   }
 
  private:
-  // Phase A: samples first + begin .. of the batch, which lie at rows begin .. of the workspace.
-  void through_all_layers(const std::int64_t* order, index_t first, index_t begin, index_t rows, double total_weight) {
-    const index_t at = first + begin;
-    samples_.x.gather(order, at, rows, plan_.n_inputs, work_.x.from(begin));
+  // Phase A: the next samples, at rows begin .. of the workspace.
+  void through_all_layers(const Order& order, index_t begin, index_t rows, double total_weight) {
+    samples_.x.gather(order, rows, plan_.n_inputs, work_.x.from(begin));
     const std::size_t last = plan_.layers.size() - 1;
     Panels<const T> x = work_.x.from(begin);
     for (std::size_t l = 0; l <= last; ++l) {
@@ -85,7 +84,7 @@ class Pass {
       plan_.layers[l]->forward(net_.weights(l), x, y, rows, output_of(l));
       x = y;
     }
-    losses(order, at, begin, rows, total_weight);
+    losses(order, begin, rows, total_weight);
     if (goal_ == Goal::kCost) return;
     for (std::size_t l = last + 1; l-- > 0;) {
       const Panels<T> dx = l > 0 ? work_.d[l - 1].from(begin) : Panels<T>{};
@@ -97,20 +96,20 @@ class Pass {
     return layer + 1 == plan_.layers.size() && canonical_ ? Output::kRaw : Output::kActivated;
   }
 
-  void losses(const std::int64_t* order, index_t at, index_t begin, index_t rows, double total_weight) {
+  void losses(const Order& order, index_t begin, index_t rows, double total_weight) {
     LossRows<T> p;
     p.rows = rows, p.n = plan_.n_outputs, p.panel = work_.y.back().panel;
     p.y = work_.y.back().from(begin).data;
     p.targets = nullptr, p.classes = nullptr;
     if (samples_.y) {
-      samples_.y.gather(order, at, rows, plan_.n_outputs, work_.targets.from(begin));
+      samples_.y.gather(order, rows, plan_.n_outputs, work_.targets.from(begin));
       p.targets = work_.targets.from(begin).data;
     } else {
-      for (index_t i = 0; i < rows; ++i) work_.classes[begin + i] = samples_.classes[order ? order[at + i] : at + i];
+      for (index_t i = 0; i < rows; ++i) work_.classes[begin + i] = samples_.classes[order[i]];
       p.classes = work_.classes.data() + begin;
     }
     for (index_t i = 0; i < rows; ++i) {
-      const double share = total_weight > 0 ? weight(order, at + i) / total_weight : 0.0;
+      const double share = total_weight > 0 ? weight(order[i]) / total_weight : 0.0;
       work_.scale[begin + i] = goal_ == Goal::kTrace ? T(1) : static_cast<T>(share);
     }
     p.scale = work_.scale.data() + begin;
@@ -120,13 +119,11 @@ class Pass {
   }
 
   // Adds row by row, so that the cut into chunks does not show.
-  void add_losses(const std::int64_t* order, index_t first, index_t rows, double& sum) const {
-    for (index_t i = 0; i < rows; ++i) sum += weight(order, first + i) * work_.loss[i];
+  void add_losses(const Order& order, index_t rows, double& sum) const {
+    for (index_t i = 0; i < rows; ++i) sum += weight(order[i]) * work_.loss[i];
   }
 
-  double weight(const std::int64_t* order, index_t i) const {
-    return samples_.weights ? samples_.weights[order ? order[i] : i] : 1.0;
-  }
+  double weight(index_t sample) const { return samples_.weights ? samples_.weights[sample] : 1.0; }
 
   // Phase B: this member's share of the units, by cost. A gradient that is complete at once and only serves its update
   // never leaves the first-level cache (one of the memory streams of 1024-2048-2048-1000 less).
@@ -176,7 +173,7 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
   Pass<T> pass(Goal::kCost, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
-    const double cost = pass.batch(team, nullptr, samples.rows, samples.total_weight(nullptr, samples.rows));
+    const double cost = pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
     if (team.id() == 0) result = cost;
   });
   return result;
@@ -188,7 +185,7 @@ double backward(Network<T>& network, const Samples& samples, const Objective& ob
   double result = 0;
   run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
     const double cost =
-        pass.batch(team, nullptr, samples.rows, samples.total_weight(nullptr, samples.rows), accumulate);
+        pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows), accumulate);
     if (team.id() == 0) result = cost;
   });
   return result;
@@ -201,7 +198,7 @@ Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& obj
   Workspace<T>& work = result.activated;
   Pass<T> pass(Goal::kTrace, network, samples, objective, work);
   run_team(1, [&](const Team& team) {
-    pass.batch(team, nullptr, samples.rows, samples.total_weight(nullptr, samples.rows));
+    pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
   });
   Panels<const T> x = work.x;
   for (std::size_t l = 0; l < plan.layers.size(); ++l) {
@@ -220,6 +217,8 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   const int n_threads = threads_for_batch(network, largest);
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, n_threads));
   const auto start = Clock::now();
+  // Steps between two looks at the clock, 0.1 ms or so: a look takes as long as a hundredth of the smallest step.
+  const index_t look = 1 + static_cast<index_t>(1e6 / (static_cast<double>(network.plan().training_flops * largest) + 1e4));
   const std::int64_t steps_before = optimizer.steps;
   // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
   // one.
@@ -229,11 +228,11 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
     std::int64_t t = steps_before;
     index_t step = 0;
     for (index_t first = 0; first < steps.n_rows && step <= last_step.load(std::memory_order_relaxed); ++step) {
-      if (team.id() == 0 && std::chrono::duration<double>(Clock::now() - start).count() >= steps.seconds) {
+      if (team.id() == 0 && step % look == 0 && std::chrono::duration<double>(Clock::now() - start).count() >= steps.seconds) {
         last_step.store(step, std::memory_order_relaxed);
       }
       const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
-      const std::int64_t* order = steps.order ? steps.order + first : nullptr;
+      const Order order = Order(steps.order, steps.n_rows).from(first);
       const double weight = samples.total_weight(order, rows);
       if (weight > 0) ++t;  // a batch without weight takes no step
       const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t);

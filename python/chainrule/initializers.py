@@ -20,7 +20,7 @@ from chainrule._errors import check_number, message, quoted, unknown
 from chainrule.activations import Activation, as_activation
 
 Array = NDArray[np.float64]
-Generator: TypeAlias = "np.random.Generator"  # in quotes: a quarter of the import time of the package
+Generator: TypeAlias = "np.random.Generator"  # quoted: imported when first needed
 
 
 def he_normal(rng: Generator, n_in: int, n_out: int, slope: float = 0.0) -> Array:
