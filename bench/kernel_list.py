@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from chainrule import _core
 
-COLUMNS = 240  # of a matrix: whole panels, and a row stride that needs no extra cache line
+COLUMNS = 240  # of a matrix: whole panels
 # (rows, n_in, n_out): layers of the cases of training.py, one row, and sizes that fill no panel.
 PRODUCTS = (
     (1, 512, 512),
