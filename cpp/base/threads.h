@@ -17,9 +17,9 @@ void set_max_threads(int n);  // n >= 1; 0 takes the setting back
 int threads_for(double flops);
 double cgroup_quota();  // CPUs this container may use; 0 when there is no quota
 
-// All members meet at wait(). One that waits spins, then offers its core to others, then sleeps. It spins for longer than
-// it takes to wake a sleeper: who sleeps once comes late, so that the others sleep, and so on (54-256-256-256-7 then took
-// 1.65 ms a step instead of 1.32). Where there are more members than cores nobody spins.
+// All members meet at wait(). One that waits spins, then offers its core to others, then sleeps. It spins for longer
+// than it takes to wake a sleeper: who sleeps once comes late, so that the others sleep, and so on (54-256-256-256-7
+// then took 1.65 ms a step instead of 1.32). Where there are more members than cores nobody spins.
 class Barrier {
  public:
   explicit Barrier(int members);

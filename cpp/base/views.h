@@ -23,9 +23,9 @@ constexpr index_t padded(index_t n) {
 }
 
 // A matrix in panels of kPanel columns, as every matrix inside the library lies: element (i, j) at
-// data[j / kPanel * panel + i * kPanel + j % kPanel]. So the kernels read and write whole runs of cache lines, whichever
-// way they walk through a matrix (against rows of whole length, weight gradients of 2048 x 2048 went from 85 to 95 % of
-// the peak). The last panel is padded to full width.
+// data[j / kPanel * panel + i * kPanel + j % kPanel]. So the kernels read and write whole runs of cache lines,
+// whichever way they walk through a matrix (against rows of whole length, weight gradients of 2048 x 2048 went from 85
+// to 95 % of the peak). The last panel is padded to full width.
 template <class T>
 struct Panels {
   T* data = nullptr;
@@ -34,9 +34,7 @@ struct Panels {
   Panels from(index_t row) const { return {data ? data + row * kPanel<T> : nullptr, panel}; }
   // Of a column in a row. Always inlined, because kernels call it: objects of different instruction sets must not share
   // a function.
-  [[gnu::always_inline]] index_t place(index_t column) const {
-    return column / kPanel<T> * panel + column % kPanel<T>;
-  }
+  [[gnu::always_inline]] index_t place(index_t column) const { return column / kPanel<T> * panel + column % kPanel<T>; }
   operator Panels<const T>() const { return {data, panel}; }
 };
 

@@ -89,9 +89,8 @@ void bind_parameters(py::class_<BoundNetwork<T>>& type) {
       [](const Net& self) {
         py::list table;
         for (const Parameter& p : self.net.plan().parameters) {
-          const py::tuple shape =
-              p.shape.is_vector ? py::tuple(py::make_tuple(p.shape.columns))
-                                : py::tuple(py::make_tuple(p.shape.rows, p.shape.columns));
+          const py::tuple shape = p.shape.is_vector ? py::tuple(py::make_tuple(p.shape.columns))
+                                                    : py::tuple(py::make_tuple(p.shape.rows, p.shape.columns));
           table.append(py::make_tuple(p.name, shape, p.shape.decays));
         }
         return table;

@@ -52,7 +52,8 @@ Buffer<T> filled(index_t size) {
 template <class T>
 double time_product(const std::string& role, index_t rows, index_t n_in, index_t n_out, double seconds) {
   const Dense<T> layer(n_in, n_out, Activation::kIdentity, 0.0);
-  const index_t stride = panel_stride<T>(rows), x_size = n_panels<T>(n_in) * stride, y_size = n_panels<T>(n_out) * stride;
+  const index_t stride = panel_stride<T>(rows), x_size = n_panels<T>(n_in) * stride,
+                y_size = n_panels<T>(n_out) * stride;
   index_t size = 0;
   for (const ParameterShape& p : layer.parameters()) size += p.size<T>();
   Buffer<T> parameters = filled<T>(size), mirror = filled<T>(layer.mirror_size(true)), gradients(size);
@@ -121,8 +122,7 @@ double time_rows(const std::string& kernel, const std::string& which, index_t ro
   // Steps of a prime number of rows: every row once, unless rows is a multiple of it.
   for (index_t i = 0; i < rows; ++i) order[i] = i * 7919 % rows;
   const auto f = is_double ? k.gather_double : k.gather_float;
-  return seconds_per_call(seconds,
-                          [&] { f(source.data(), n * size, size, order.data(), rows, rows, n, out_panels); });
+  return seconds_per_call(seconds, [&] { f(source.data(), n * size, size, order.data(), rows, rows, n, out_panels); });
 }
 
 // Kernels on n elements in a row; `which` names the optimizer.

@@ -27,11 +27,12 @@ namespace CHAINRULE_ISA {
 // clang-format off: each file uses those before it
 #include "kernels/vec.inl.h"
 #include "kernels/math.inl.h"
+#include "kernels/rows.inl.h"
+#include "kernels/softmax.inl.h"
 #include "kernels/activations.inl.h"
 #include "kernels/losses.inl.h"
 #include "kernels/updates.inl.h"
 #include "kernels/multiply.inl.h"
-#include "kernels/rows.inl.h"
 // clang-format on
 
 template <class T, V<T> (*F)(V<T>)>

@@ -30,10 +30,10 @@ struct Product {
 // The losses of `rows` rows of outputs and their gradients, in one pass.
 template <class T>
 struct LossRows {
-  index_t rows, n;   // n outputs
-  index_t panel;     // of the three matrices, (rows, n)
-  const T* y;        // outputs: z for a loss with its canonical activation, else the activation a
-  const T* targets;  // or nullptr; their padding may be anything
+  index_t rows, n;              // n outputs
+  index_t panel;                // of the three matrices, (rows, n)
+  const T* y;                   // outputs: z for a loss with its canonical activation, else the activation a
+  const T* targets;             // or nullptr; their padding may be anything
   const std::int64_t* classes;  // (rows) class indices when targets == nullptr
   const T* scale;               // (rows) factor of each row's gradient
   T* d;                         // gradient: scale * (A - Y) for a canonical pair, else scale * dL/da; or nullptr
@@ -74,10 +74,12 @@ struct Kernels {
   void (*add_column_sums)(index_t rows, index_t n, Panels<const T> x, T* sums);
 
   // A (k, panels of a) -> its transpose in panels: out[q, n, i] = w[p, l, j] with n = p * kPanel + j, l = q * kPanel +
-  // i, for the input rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` becomes zero.
+  // i, for the input rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` is zero
+  // before and after.
   void (*transpose_panel)(index_t n_in, index_t n_out, index_t panel, index_t begin, index_t end, const T* w, T* out);
 
-  // out[i, j] = x[order[i], j], or x[i, j] without an order: rows of a user's array, element (i, j) at x + i * row_bytes
+  // out[i, j] = x[order[i], j], or x[i, j] without an order: rows of a user's array, element (i, j) at x + i *
+  // row_bytes
   // + j * column_bytes. The order has `known` >= rows indices, and the rows that come next are fetched ahead.
   void (*gather_float)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t known,
                        index_t rows, index_t n, Panels<T> out);

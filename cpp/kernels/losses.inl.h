@@ -64,9 +64,49 @@ struct BinaryCrossEntropy {
 
 // L = logsumexp(z) - z_y for a class y, sum_k y_k (logsumexp(z) - z_k) for soft labels
 struct CrossEntropy {
-  // A panel of rows at a time, so that the logarithms and reciprocals of their sums are one vector operation.
   template <class T>
   static void canonical(const LossRows<T>& p) {
+    if (p.n <= kPanel<T> && p.targets == nullptr) {
+      narrow(p);
+    } else {
+      wide(p);
+    }
+  }
+
+  // Few classes, a panel of rows at a time.
+  template <class T>
+  static void narrow(const LossRows<T>& p) {
+    NarrowRows<T> block;
+    for (index_t first = 0; first < p.rows; first += kPanel<T>) {
+      block.exponentials(p.rows - first, p.n, p.y + first * kPanel<T>);
+      T log_total[kPanel<T>], inverse[kPanel<T>], scale[kPanel<T>] = {};
+      for (int v = 0; v < kPerPanel; ++v) {
+        store(log_total + v * Of<T>::kLanes, log<T>(block.total[v]));
+        store(inverse + v * Of<T>::kLanes, block.inverse[v]);
+      }
+      const auto e = [&](index_t i, index_t j) { return block.e[j][i / Of<T>::kLanes][i % Of<T>::kLanes]; };
+      T at_class[kPanel<T>];
+      for (index_t i = 0; i < block.rows; ++i) {
+        const index_t y = p.classes[first + i], part = i / Of<T>::kLanes, lane = i % Of<T>::kLanes;
+        scale[i] = p.scale ? p.scale[first + i] : T(0);
+        at_class[i] = scale[i] * (e(i, y) * inverse[i] - T(1));
+        p.loss[first + i] = static_cast<double>(log_total[i] - (block.z[y][part][lane] - block.top[part][lane]));
+      }
+      if (p.d == nullptr) continue;
+      for (index_t j = 0; j < p.n; ++j) {
+        for (int v = 0; v < kPerPanel; ++v) {
+          block.e[j][v] = load(scale + v * Of<T>::kLanes) * (block.e[j][v] * block.inverse[v]);
+        }
+      }
+      T* d = p.d + first * kPanel<T>;
+      block.turn_back(d);
+      for (index_t i = 0; i < block.rows; ++i) d[i * kPanel<T> + p.classes[first + i]] = at_class[i];
+    }
+  }
+
+  // Row by row, but a panel of logarithms and reciprocals at a time.
+  template <class T>
+  static void wide(const LossRows<T>& p) {
     constexpr index_t block = kPanel<T>;
     const Columns<T> columns(p.n, p.panel);
     for (index_t first = 0; first < p.rows; first += block) {
@@ -86,10 +126,10 @@ struct CrossEntropy {
         const T* z = p.y + (first + i) * kPanel<T>;
         T* d = p.d ? p.d + (first + i) * kPanel<T> : nullptr;
         const T scale = p.scale ? p.scale[first + i] : T(0);
-        p.loss[first + i] = p.targets
-                                ? soft(columns, z, p.targets + (first + i) * kPanel<T>, top[i], log_total[i],
-                                       inverse[i], scale, d)
-                                : hard(columns, z, p.classes[first + i], top[i], log_total[i], inverse[i], scale, d);
+        p.loss[first + i] =
+            p.targets
+                ? soft(columns, z, p.targets + (first + i) * kPanel<T>, top[i], log_total[i], inverse[i], scale, d)
+                : hard(columns, z, p.classes[first + i], top[i], log_total[i], inverse[i], scale, d);
       }
     }
   }

@@ -3,7 +3,8 @@
 // Each element of C is one chain of fused multiply-adds in index order that starts from `start` or from C itself, so
 // cutting m, k or the panels anywhere gives the same bits.
 
-// Panels of a tile, and rows of a tile of so many panels. Accumulators + vectors of B + one broadcast fill the registers:
+// Panels of a tile, and rows of a tile of so many panels. Accumulators + vectors of B + one broadcast fill the
+// registers:
 //   AVX2     6 x 1 panel   12 + 2 + 1 of 16        AVX-512  6 x 4 panels   24 + 4 + 1 of 32
 //   NEON     6 x 1 panel   24 + 4 + 1 of 32        SSE2     2 x 1 panel     8 + 4 + 1 of 16
 // AVX-512 tried on Zen 4, 256 x 2048 x 2048, share of peak: 14 x 2 82 %, 12 x 2 75 %, 8 x 3 84 %, 6 x 4 91 %. Where
@@ -20,8 +21,8 @@ constexpr int tile_height(int panels) { return panels == 1 ? 2 : 1; }
 constexpr int widest_tile(index_t rows) { return rows > 1 ? 1 : 2; }
 #endif
 
-// acc += a b for one index of the sum: elements of A (MR, kStep apart), a row of NP panels of B. The shorter side of the
-// tile waits in registers while the other passes.
+// acc += a b for one index of the sum: elements of A (MR, kStep apart), a row of NP panels of B. The shorter side of
+// the tile waits in registers while the other passes.
 template <class T, int kStep, int MR, int NP>
 __attribute__((always_inline)) static inline void multiply_add(const T* a, const T* b, index_t b_panel,
                                                                V<T> (&acc)[MR][NP][kPerPanel]) {

@@ -48,8 +48,8 @@ struct Adam {
   }
 };
 
-// Tried: each step right after the tile of its gradient, and steps between the multiplications of the next tile. On Zen 3
-// divisions and square roots hold up the multipliers either way, and short runs cost 13 cycles a vector instead of 9.
+// Tried: each step right after the tile of its gradient, and steps between the multiplications of the next tile. On Zen
+// 3 divisions and square roots hold up the multipliers either way, and short runs cost 13 cycles a vector instead of 9.
 template <class O, int kStates, class T>
 static void update(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>& step) {
   const UpdateStep<T> s = step;  // a copy, which the stores below cannot change

@@ -1,6 +1,7 @@
-// Parameters: W (n_in, n_out), then b (n_out), in panels. The mirror is W transposed. Forward multiplies by the one whose
-// panels run over the outputs, backward by the one whose panels run over the inputs; gradient and update work on W as it
-// is stored. A layer of few outputs stores W transposed, where that leaves less padding: 64 x 2 as 2 x 64, not as 64 x 16.
+// Parameters: W (n_in, n_out), then b (n_out), in panels. The mirror is W transposed. Forward multiplies by the one
+// whose panels run over the outputs, backward by the one whose panels run over the inputs; gradient and update work on
+// W as it is stored. A layer of few outputs stores W transposed, where that leaves less padding: 64 x 2 as 2 x 64, not
+// as 64 x 16.
 #include "layers/dense.h"
 
 #include "ops/multiply.h"
@@ -39,8 +40,8 @@ std::vector<Unit> Dense<T>::units() const {
       const index_t group_end = std::min(group + kUnitsAbreast * kUnitPanels, panels);
       for (index_t panel = group; panel < group_end; panel += kUnitPanels) {
         const index_t pieces = std::min(group_end - panel, kUnitPanels);
-        units.push_back({kWeight, panel, begin, end, (panel * rows + begin) * kPanel<T>, size, pieces,
-                         rows * kPanel<T>, pieces * size});
+        units.push_back({kWeight, panel, begin, end, (panel * rows + begin) * kPanel<T>, size, pieces, rows * kPanel<T>,
+                         pieces * size});
       }
     }
   }

@@ -83,7 +83,8 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
   if (dx) {
     const Packed<T> gradient_in_x(rows, n_in);
     share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
-      dense.layer.backward(dense.weights(), {}, d.panels.from(first), gradient_in_x.panels.from(first), n, Output::kRaw);
+      dense.layer.backward(dense.weights(), {}, d.panels.from(first), gradient_in_x.panels.from(first), n,
+                           Output::kRaw);
     });
     gradient_in_x.save(dx);
   }

@@ -88,7 +88,8 @@ class Pass {
     if (goal_ == Goal::kCost) return;
     for (std::size_t l = last + 1; l-- > 0;) {
       const Panels<T> dx = l > 0 ? work_.d[l - 1].from(begin) : Panels<T>{};
-      plan_.layers[l]->backward(net_.weights(l), work_.y[l].from(begin), work_.d[l].from(begin), dx, rows, output_of(l));
+      plan_.layers[l]->backward(net_.weights(l), work_.y[l].from(begin), work_.d[l].from(begin), dx, rows,
+                                output_of(l));
     }
   }
 
@@ -173,7 +174,8 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
   Pass<T> pass(Goal::kCost, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
-    const double cost = pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
+    const double cost =
+        pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
     if (team.id() == 0) result = cost;
   });
   return result;
@@ -218,7 +220,8 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, n_threads));
   const auto start = Clock::now();
   // Steps between two looks at the clock, 0.1 ms or so: a look takes as long as a hundredth of the smallest step.
-  const index_t look = 1 + static_cast<index_t>(1e6 / (static_cast<double>(network.plan().training_flops * largest) + 1e4));
+  const index_t look =
+      1 + static_cast<index_t>(1e6 / (static_cast<double>(network.plan().training_flops * largest) + 1e4));
   const std::int64_t steps_before = optimizer.steps;
   // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
   // one.
@@ -228,7 +231,8 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
     std::int64_t t = steps_before;
     index_t step = 0;
     for (index_t first = 0; first < steps.n_rows && step <= last_step.load(std::memory_order_relaxed); ++step) {
-      if (team.id() == 0 && step % look == 0 && std::chrono::duration<double>(Clock::now() - start).count() >= steps.seconds) {
+      if (team.id() == 0 && step % look == 0 &&
+          std::chrono::duration<double>(Clock::now() - start).count() >= steps.seconds) {
         last_step.store(step, std::memory_order_relaxed);
       }
       const index_t rows = std::min(steps.batch_size, steps.n_rows - first);

@@ -1,5 +1,5 @@
-// Between a plain matrix and panels (base/views.h). The panels of a weight matrix (n_in, n_out) lie one after the other,
-// panel p from p * n_in * kPanel on; a bias is the case n_in = 1. The padding of packed panels is zero.
+// Between a plain matrix and panels (base/views.h). The panels of a weight matrix (n_in, n_out) lie one after the
+// other, panel p from p * n_in * kPanel on; a bias is the case n_in = 1. The padding of packed panels is zero.
 #pragma once
 
 #include <algorithm>
