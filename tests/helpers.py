@@ -70,7 +70,7 @@ def term_sizes(caches: list[Any], Y: Array, loss: str, **options: Any) -> dict[s
     share = np.full(m, 1 / m) if weight is None else weight / np.sum(weight)
     sizes = {}
     for i, cache in enumerate(caches, start=1):
-        dZ = np.abs(np.reshape(grads[f"dZ{i}"], (-1, m))) * share
+        dZ = np.abs(grads[f"dZ{i}"]) * share
         sizes[f"{i}.weight"] = float(np.max(dZ @ np.abs(cache.A_prev).T))
         sizes[f"{i}.bias"] = float(np.max(dZ.sum(axis=1)))
     return sizes

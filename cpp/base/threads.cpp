@@ -14,7 +14,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <optional>
 #include <string>
 
 namespace chainrule {
@@ -88,14 +87,20 @@ double cgroup_quota() {
   return quota;
 }
 
+namespace {
+int cpus_of_quota() {
+  const double quota = cgroup_quota();
+  return quota > 0 ? std::max(1, static_cast<int>(std::ceil(quota))) : kMostThreads;
+}
+}  // namespace
+
 int max_threads() {
   if (forked.load(std::memory_order_relaxed)) return 1;
   const int openmp_limit = omp_get_max_threads();
   if (const int n = requested.load(std::memory_order_relaxed); n > 0) {
     return openmp_limit < openmp_limit_then.load(std::memory_order_relaxed) ? std::min(n, openmp_limit) : n;
   }
-  const double quota = cgroup_quota();
-  return quota > 0 ? std::min(openmp_threads(), std::max(1, static_cast<int>(std::ceil(quota)))) : openmp_threads();
+  return std::min(openmp_threads(), cpus_of_quota());
 }
 
 int threads_for(double flops) {
@@ -111,24 +116,19 @@ void set_max_threads(int n) {
   requested.store(n);
 }
 
-namespace {
-// 0.2 and 0.3 ms on Zen 3: a pause takes 26 ns there, an offer that nobody takes 0.6 us.
-constexpr int kSpins = 8000, kOffers = 500;
-}  // namespace
-
-Barrier::Barrier(int members) : members_(members), spins_(members <= omp_get_num_procs() ? kSpins : 0) {}
-
-void Barrier::wait() {
+void Barrier::wait(int members) {
+  // 0.2 and 0.3 ms on Zen 3: a pause takes 26 ns there, an offer that nobody takes 0.6 us.
+  constexpr int kSpins = 8000, kOffers = 500;
   const unsigned round = round_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == members_ - 1) {
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == members - 1) {
     arrived_.store(0, std::memory_order_relaxed);
     round_.store(round + 1);
     if (sleepers_.load() > 0) wake_all(round_);  // stored, then loaded; a sleeper counts itself, then compares
     return;
   }
-  for (int i = 0; i < spins_ + kOffers; ++i) {
+  for (int i = spins_ ? 0 : kSpins; i < kSpins + kOffers; ++i) {
     if (round_.load(std::memory_order_acquire) != round) return;
-    i < spins_ ? pause_cpu() : static_cast<void>(sched_yield());
+    i < kSpins ? pause_cpu() : static_cast<void>(sched_yield());
   }
   sleepers_.fetch_add(1);
   while (round_.load() == round) sleep_while(round_, round);
@@ -139,16 +139,13 @@ namespace detail {
 
 void run_team(int n_threads, void (*call)(void*, const Team&), void* f) {
   if (n_threads <= 1) {
-    call(f, Team(0, 1, nullptr));
+    Barrier alone(false);
+    call(f, Team(0, 1, alone));
     return;
   }
-  std::optional<Barrier> barrier;
+  Barrier barrier(n_threads <= std::min(omp_get_num_procs(), cpus_of_quota()));
 #pragma omp parallel num_threads(n_threads)
-  {
-#pragma omp single
-    barrier.emplace(omp_get_num_threads());
-    call(f, Team(omp_get_thread_num(), omp_get_num_threads(), &*barrier));
-  }
+  call(f, Team(omp_get_thread_num(), omp_get_num_threads(), barrier));
 }
 
 }  // namespace detail

@@ -22,11 +22,11 @@ double cgroup_quota();  // CPUs this container may use; 0 when there is no quota
 // then took 1.65 ms a step instead of 1.32). Where there are more members than cores nobody spins.
 class Barrier {
  public:
-  explicit Barrier(int members);
-  void wait();
+  explicit Barrier(bool spins) : spins_(spins) {}
+  void wait(int members);
 
  private:
-  const int members_, spins_;
+  const bool spins_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<unsigned> round_{0};
   std::atomic<int> sleepers_{0};
@@ -35,11 +35,11 @@ class Barrier {
 // One member's view of the team it works in.
 class Team {
  public:
-  Team(int id, int size, Barrier* barrier) : id_(id), size_(size), barrier_(barrier) {}
+  Team(int id, int size, Barrier& barrier) : id_(id), size_(size), barrier_(barrier) {}
   int id() const { return id_; }
   int size() const { return size_; }
   void barrier() const {
-    if (size_ > 1) barrier_->wait();
+    if (size_ > 1) barrier_.wait(size_);
   }
   // This member's part of 0 .. n-1, cut at multiples of `grain`.
   struct Range {
@@ -53,7 +53,7 @@ class Team {
 
  private:
   int id_, size_;
-  Barrier* barrier_;  // of a team of more than one
+  Barrier& barrier_;
 };
 
 namespace detail {

@@ -36,8 +36,8 @@ struct LossRows {
   const T* targets;             // or nullptr; their padding may be anything
   const std::int64_t* classes;  // (rows) class indices when targets == nullptr
   const T* scale;               // (rows) factor of each row's gradient
-  T* d;                         // gradient: scale * (A - Y) for a canonical pair, else scale * dL/da; or nullptr
-  double* loss;                 // (rows) unscaled losses
+  T* d;  // gradient: scale * (A - Y) for a canonical pair, else scale * dL/da; its padding is zero before; or nullptr
+  double* loss;  // (rows) unscaled losses
 };
 
 // The numbers of one optimizer step, computed once per step in double.
@@ -78,9 +78,8 @@ struct Kernels {
   // before and after.
   void (*transpose_panel)(index_t n_in, index_t n_out, index_t panel, index_t begin, index_t end, const T* w, T* out);
 
-  // out[i, j] = x[order[i], j], or x[i, j] without an order: rows of a user's array, element (i, j) at x + i *
-  // row_bytes
-  // + j * column_bytes. The order has `known` >= rows indices, and the rows that come next are fetched ahead.
+  // out[i, j] = x[order[i], j], or x[i, j] without an order: rows of a user's array, whose element (i, j) lies at
+  // x + i * row_bytes + j * column_bytes. The order has `known` >= rows indices; rows that come next are fetched ahead.
   void (*gather_float)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t known,
                        index_t rows, index_t n, Panels<T> out);
   void (*gather_double)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order,

@@ -66,7 +66,7 @@ struct BinaryCrossEntropy {
 struct CrossEntropy {
   template <class T>
   static void canonical(const LossRows<T>& p) {
-    if (p.n <= kPanel<T> && p.targets == nullptr) {
+    if (p.targets == nullptr && NarrowRows<T>::pays(p.rows, p.n)) {
       narrow(p);
     } else {
       wide(p);
@@ -80,7 +80,7 @@ struct CrossEntropy {
     for (index_t first = 0; first < p.rows; first += kPanel<T>) {
       block.exponentials(p.rows - first, p.n, p.y + first * kPanel<T>);
       T log_total[kPanel<T>], inverse[kPanel<T>], scale[kPanel<T>] = {};
-      for (int v = 0; v < kPerPanel; ++v) {
+      for (int v = 0; v < block.parts; ++v) {
         store(log_total + v * Of<T>::kLanes, log<T>(block.total[v]));
         store(inverse + v * Of<T>::kLanes, block.inverse[v]);
       }
@@ -94,7 +94,7 @@ struct CrossEntropy {
       }
       if (p.d == nullptr) continue;
       for (index_t j = 0; j < p.n; ++j) {
-        for (int v = 0; v < kPerPanel; ++v) {
+        for (int v = 0; v < block.parts; ++v) {
           block.e[j][v] = load(scale + v * Of<T>::kLanes) * (block.e[j][v] * block.inverse[v]);
         }
       }

@@ -7,14 +7,21 @@
 template <class T>
 struct NarrowRows {
   index_t rows, n;
-  V<T> z[kPanel<T>][kPerPanel] = {}, e[kPanel<T>][kPerPanel];  // z (0 where there is no row); e^(z - top)
+  int parts;  // vectors with a row in them
+  V<T> z[kPanel<T>][kPerPanel] = {},
+       e[kPanel<T>][kPerPanel];  // z; e^(z - top); lanes without a row hold anything finite
   V<T> top[kPerPanel], total[kPerPanel], inverse[kPerPanel];
 
+  // Whether so many rows of n columns take fewer exponentials than one by one.
+  static bool pays(index_t n_rows, index_t n) {
+    const index_t rows = n_rows < kPanel<T> ? n_rows : kPanel<T>;
+    return n <= kPanel<T> && n * parts_of(rows) < rows * kPerPanel;
+  }
   // Of the first `n_rows` rows (or all, if there are more) and `n_columns` columns at `from`.
   void exponentials(index_t n_rows, index_t n_columns, const T* from) {
-    rows = n_rows < kPanel<T> ? n_rows : kPanel<T>, n = n_columns;
+    rows = n_rows < kPanel<T> ? n_rows : kPanel<T>, n = n_columns, parts = parts_of(rows);
     turn(from, rows, n, z);
-    for (int v = 0; v < kPerPanel; ++v) {
+    for (int v = 0; v < parts; ++v) {
       top[v] = splat(-T(__builtin_inf()));
       for (index_t j = 0; j < n; ++j) top[v] = z[j][v] > top[v] ? z[j][v] : top[v];
       V<T> sum[kPanel<T>];
@@ -28,11 +35,12 @@ struct NarrowRows {
       inverse[v] = splat(T(1)) / sum[0];
     }
   }
-  // e to the rows at `to`.
+  // e to the rows at `to`. Of the padding, only what shares 16 bytes with a column that counts is written: zeros.
   void turn_back(T* to) const { turn(e, n, rows, to); }
 
  private:
-  // to[j, i] = from[i, j]; padding of `to` within 16 bytes of a column that counts becomes zero.
+  static int parts_of(index_t rows) { return static_cast<int>((rows + Of<T>::kLanes - 1) / Of<T>::kLanes); }
+  // to[j, i] = from[i, j]
   static void turn(const void* from, index_t n_from, index_t n_to, void* to) {
     constexpr index_t block = 16 / static_cast<index_t>(sizeof(T));
     for (index_t i = 0; i < n_from; i += block) {
@@ -73,13 +81,13 @@ struct Softmax {
   // a_j = e^(z_j - max z) / sum_k e^(z_k - max z)
   template <class T>
   static void activate(index_t rows, index_t n, Panels<T> z) {
-    if (n <= kPanel<T>) {
+    if (NarrowRows<T>::pays(rows, n)) {
       NarrowRows<T> block;
       for (index_t i = 0; i < rows; i += kPanel<T>) {
         T* at = z.data + i * kPanel<T>;
         block.exponentials(rows - i, n, at);
         for (index_t j = 0; j < n; ++j) {
-          for (int v = 0; v < kPerPanel; ++v) block.e[j][v] *= block.inverse[v];
+          for (int v = 0; v < block.parts; ++v) block.e[j][v] *= block.inverse[v];
         }
         block.turn_back(at);
       }

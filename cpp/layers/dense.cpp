@@ -10,8 +10,8 @@ namespace chainrule {
 
 namespace {
 constexpr int kWeight = 0, kBias = 1;
-// A unit is kUnitRows rows of W, a multiple of the tile height and of the panel, by kUnitPanels panels, the widest
-// tile: 48 x 256 bytes = 12 KiB, which stays in cache from the gradient through the optimizer to the mirror.
+// A unit is kUnitRows rows of W as it is stored, a multiple of the panel, by kUnitPanels panels, the widest tile:
+// 48 x 256 bytes = 12 KiB, which stays in cache from the gradient through the optimizer to the mirror.
 constexpr index_t kUnitRows = 48, kUnitPanels = 4, kUnitsAbreast = 2;
 }  // namespace
 
@@ -20,18 +20,18 @@ Dense<T>::Dense(index_t n_in, index_t n_out, Activation activation, double slope
     : n_in_(n_in),
       n_out_(n_out),
       // An eighth less, or it is not worth a mirror in the first layer.
-      transposed_(8 * panels_size<T>(n_out, n_in) <= 7 * panels_size<T>(n_in, n_out)),
+      weight_{"weight", n_in, n_out, false, true, 8 * panels_size<T>(n_out, n_in) <= 7 * panels_size<T>(n_in, n_out)},
       activation_(activation),
       slope_(static_cast<T>(slope)) {}
 
 template <class T>
 std::vector<ParameterShape> Dense<T>::parameters() const {
-  return {{"weight", n_in_, n_out_, false, true, transposed_}, {"bias", 1, n_out_, true, false, false}};
+  return {weight_, {"bias", 1, n_out_, true, false, false}};
 }
 
 template <class T>
 std::vector<Unit> Dense<T>::units() const {
-  const index_t rows = stored_rows(), panels = n_panels<T>(stored_columns());
+  const index_t rows = weight_.stored_rows(), panels = n_panels<T>(weight_.stored_columns());
   std::vector<Unit> units;
   // kUnitsAbreast units share their rows, then come the next rows: both operands stay in the second-level cache.
   for (index_t group = 0; group < panels; group += kUnitsAbreast * kUnitPanels) {
@@ -46,13 +46,13 @@ std::vector<Unit> Dense<T>::units() const {
     }
   }
   const index_t size = padded<T>(n_out_);
-  units.push_back({kBias, 0, 0, 1, weight_size(), size, 1, size, size});
+  units.push_back({kBias, 0, 0, 1, weight_.template size<T>(), size, 1, size, size});
   return units;
 }
 
 template <class T>
 index_t Dense<T>::mirror_size(bool input_gradient) const {
-  return transposed_ || input_gradient ? panels_size<T>(stored_columns(), stored_rows()) : 0;
+  return weight_.transposed || input_gradient ? panels_size<T>(weight_.stored_columns(), weight_.stored_rows()) : 0;
 }
 
 template <class T>
@@ -60,10 +60,10 @@ void Dense<T>::forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index
   Product<T> p;
   p.m = rows, p.k = n_in_, p.panels = n_panels<T>(n_out_);
   p.a = x, p.transposed = false;
-  p.b = panels_of(transposed_ ? weights.mirror : weights.parameters, n_in_);
+  p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_);
   p.c = y;
-  p.start = weights.parameters + weight_size(), p.start_panel = kPanel<T>;  // b
-  multiply(p);                                                              // z = b + x W
+  p.start = weights.parameters + weight_.template size<T>(), p.start_panel = kPanel<T>;  // b
+  multiply(p);                                                                           // z = b + x W
   if (output == Output::kActivated && activation_ != Activation::kIdentity) {
     kernels<T>().activate[static_cast<int>(activation_)](rows, n_out_, y, slope_);
   }
@@ -80,7 +80,7 @@ void Dense<T>::backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Pane
   Product<T> p;
   p.m = rows, p.k = n_out_, p.panels = n_panels<T>(n_in_);
   p.a = d, p.transposed = false;
-  p.b = panels_of(transposed_ ? weights.parameters : weights.mirror, n_out_);
+  p.b = panels_of(weight_.transposed ? weights.parameters : weights.mirror, n_out_);
   p.c = dx;
   p.start = kZeroPanel<T>, p.start_panel = 0;
   multiply(p);  // dx = dz W^T
@@ -94,7 +94,7 @@ void Dense<T>::gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, 
     kernels<T>().add_column_sums(rows, n_out_, d, g.data);  // db += sum over rows of dz
     return;
   }
-  const Panels<const T> down = transposed_ ? d : x, across = transposed_ ? x : d;
+  const Panels<const T> down = weight_.transposed ? d : x, across = weight_.transposed ? x : d;
   Product<T> p;
   p.m = unit.end - unit.begin, p.k = rows, p.panels = unit.pieces;
   p.a = {down.data + down.place(unit.begin), down.panel}, p.transposed = true;
@@ -102,13 +102,18 @@ void Dense<T>::gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, 
   p.c = {g.data, g.stride};
   p.start = add ? nullptr : kZeroPanel<T>, p.start_panel = 0;
   multiply(p);  // dW += x^T dz, or its transpose += dz^T x
+  const index_t filled = n_in_ % kPanel<T>;
+  if (!weight_.transposed || filled == 0 || unit.panel + unit.pieces < n_panels<T>(n_in_)) return;
+  T* last = g.data + (unit.pieces - 1) * g.stride;  // the padding of x may be anything, that of a gradient is zero
+  for (index_t i = 0; i < p.m; ++i, last += kPanel<T>) std::fill(last + filled, last + kPanel<T>, T(0));
 }
 
 template <class T>
 void Dense<T>::refresh(const Unit& unit, const T* parameters, T* mirror) const {
   if (unit.parameter != kWeight) return;
   for (index_t p = unit.panel; p < unit.panel + unit.pieces; ++p) {
-    kernels<T>().transpose_panel(stored_rows(), stored_columns(), p, unit.begin, unit.end, parameters, mirror);
+    kernels<T>().transpose_panel(weight_.stored_rows(), weight_.stored_columns(), p, unit.begin, unit.end, parameters,
+                                 mirror);
   }
 }
 

@@ -26,13 +26,8 @@ class Dense final : public Layer<T> {
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
 
  private:
-  // W as the parameters hold it, and its transpose, the mirror: either in panels.
-  index_t stored_rows() const { return transposed_ ? n_out_ : n_in_; }
-  index_t stored_columns() const { return transposed_ ? n_in_ : n_out_; }
-  index_t weight_size() const { return panels_size<T>(stored_rows(), stored_columns()); }
-
   index_t n_in_, n_out_;
-  bool transposed_;
+  ParameterShape weight_;
   Activation activation_;
   T slope_;
 };

@@ -32,13 +32,17 @@ struct PackedDense {
   std::vector<ParameterShape> shapes;  // weight, bias
   Buffer<T> parameters, mirror;
 
-  PackedDense(index_t n_in, index_t n_out, const T* W, const T* b, Activation activation, double slope)
+  PackedDense(index_t n_in, index_t n_out, const T* W, const T* b, Activation activation = Activation::kIdentity,
+              double slope = 0)
       : layer(n_in, n_out, activation, slope),
         shapes(layer.parameters()),
-        parameters(shapes[0].size<T>() + shapes[1].size<T>()),
-        mirror(layer.mirror_size(true)) {
+        parameters(shapes[0].template size<T>() + shapes[1].template size<T>()) {
     if (W) shapes[0].store(W, parameters.data());
-    if (b) shapes[1].store(b, parameters.data() + shapes[0].size<T>());
+    if (b) shapes[1].store(b, parameters.data() + shapes[0].template size<T>());
+  }
+  void make_mirror(bool input_gradient) {
+    mirror = Buffer<T>(layer.mirror_size(input_gradient));
+    if (mirror.size() == 0) return;
     for (const Unit& unit : layer.units()) layer.refresh(unit, parameters.data(), mirror.data());
   }
   Weights<T> weights() const { return {parameters.data(), mirror.data()}; }
@@ -67,7 +71,8 @@ double flops_of(const Dense<T>& layer, index_t rows) {
 template <class T>
 void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* b, Activation activation,
                    double slope, T* out) {
-  const PackedDense<T> dense(n_in, n_out, W, b, activation, slope);
+  PackedDense<T> dense(n_in, n_out, W, b, activation, slope);
+  dense.make_mirror(false);
   const Packed<T> in(rows, n_in, x), y(rows, n_out);
   share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
     dense.layer.forward(dense.weights(), in.panels.from(first), y.panels.from(first), n, Output::kActivated);
@@ -78,9 +83,10 @@ void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const 
 template <class T>
 void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* dz, T* dW, T* db,
                     T* dx) {
-  const PackedDense<T> dense(n_in, n_out, W, nullptr, Activation::kIdentity, 0);
+  PackedDense<T> dense(n_in, n_out, dx ? W : nullptr, nullptr);
   const Packed<T> d(rows, n_out, dz);
   if (dx) {
+    dense.make_mirror(true);
     const Packed<T> gradient_in_x(rows, n_in);
     share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
       dense.layer.backward(dense.weights(), {}, d.panels.from(first), gradient_in_x.panels.from(first), n,
@@ -91,7 +97,7 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
   if (!dW && !db) return;
   // The sums start from what dW and db hold.
   const Packed<T> in(rows, n_in, x);
-  PackedDense<T> gradients(n_in, n_out, dW, db, Activation::kIdentity, 0);
+  PackedDense<T> gradients(n_in, n_out, dW, db);
   const std::vector<Unit> units = dense.layer.units();
   share(static_cast<index_t>(units.size()), flops_of(dense.layer, rows), [&](index_t first, index_t n) {
     for (index_t u = first; u < first + n; ++u) {

@@ -29,16 +29,17 @@ struct ParameterShape {
   index_t size() const {
     return panels_size<T>(stored_rows(), stored_columns());
   }
-  // From and to a contiguous (rows, columns) matrix.
+  // In a contiguous (rows, columns) matrix, from one stored row or column to the next.
+  index_t row_step() const { return transposed ? 1 : columns; }
+  index_t column_step() const { return transposed ? columns : 1; }
+  // From and to such a matrix.
   template <class T>
   void store(const T* matrix, T* stored) const {
-    pack(stored_rows(), stored_columns(), matrix, transposed ? 1 : columns, transposed ? columns : 1,
-         panels_of(stored, stored_rows()));
+    pack(stored_rows(), stored_columns(), matrix, row_step(), column_step(), panels_of(stored, stored_rows()));
   }
   template <class T>
   void read(const T* stored, T* matrix) const {
-    unpack<T>(stored_rows(), stored_columns(), panels_of(stored, stored_rows()), matrix, transposed ? 1 : columns,
-              transposed ? columns : 1);
+    unpack<T>(stored_rows(), stored_columns(), panels_of(stored, stored_rows()), matrix, row_step(), column_step());
   }
 };
 

@@ -20,7 +20,7 @@ void Network<T>::set_parameter(const Parameter& p, const T* matrix) {
 
 template <class T>
 void Network<T>::refresh_mirror(const PlannedUnit& u) {
-  if (plan_.layers[u.layer]->mirror_size(u.layer > 0) == 0) return;
+  if (!plan_.has_mirror[u.layer]) return;
   plan_.layers[u.layer]->refresh(u.unit, parameters_.data() + plan_.parameter_offset[u.layer],
                                  mirror_.data() + plan_.mirror_offset[u.layer]);
 }
@@ -68,7 +68,7 @@ template <class T>
 void Network<T>::predict_rows(const RowSource& x, index_t first, index_t rows, T* scratch, T* out) const {
   const index_t stride = panel_stride<T>(rows);
   Panels<T> from = {scratch, stride}, next = {scratch + plan_.widest * stride, stride};
-  x.gather(Order(nullptr, first + rows).from(first), rows, plan_.n_inputs, from);
+  x.gather(Order::all(first + rows).from(first), rows, plan_.n_inputs, from);
   for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
     plan_.layers[l]->forward(weights(l), from, next, rows, Output::kActivated);
     std::swap(from, next);

@@ -219,9 +219,9 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   const int n_threads = threads_for_batch(network, largest);
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, n_threads));
   const auto start = Clock::now();
-  // Steps between two looks at the clock, 0.1 ms or so: a look takes as long as a hundredth of the smallest step.
-  const index_t look =
-      1 + static_cast<index_t>(1e6 / (static_cast<double>(network.plan().training_flops * largest) + 1e4));
+  // A look at the clock takes a hundredth of the smallest steps, so those do without most of them.
+  const bool tiny = static_cast<double>(network.plan().training_flops) * static_cast<double>(largest) < 1e5;
+  const index_t look = tiny ? 16 : 1;
   const std::int64_t steps_before = optimizer.steps;
   // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
   // one.

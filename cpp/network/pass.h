@@ -30,7 +30,7 @@ struct Steps {
   index_t n_rows;
   index_t batch_size;            // the last batch may be smaller
   const double* learning_rates;  // (number of batches)
-  double seconds;                // stop after the step during which so much time has passed
+  double seconds;                // stop after the step during which so much has passed, or a few tiny ones later
   double* costs;                 // out: (number of batches) cost before each step
 };
 

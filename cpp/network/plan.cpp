@@ -42,7 +42,9 @@ Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs) {
       parameters.push_back({std::to_string(layers.size()) + "." + p.name, p, parameters_size, p.size<T>()});
       parameters_size += parameters.back().size;
     }
-    mirror_size += layer.mirror_size(layers.size() > 1);
+    const index_t layer_mirror = layer.mirror_size(layers.size() > 1);  // nobody asks for the gradient in the input
+    has_mirror.push_back(layer_mirror > 0);
+    mirror_size += layer_mirror;
     for (const Unit& unit : layer.units()) {
       units.push_back({layers.size() - 1, unit, parameter_offset.back() + unit.offset,
                        shapes[static_cast<std::size_t>(unit.parameter)].decays, units_cost});

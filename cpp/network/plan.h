@@ -38,6 +38,7 @@ struct Plan {
   std::vector<std::unique_ptr<Layer<T>>> layers;
   std::vector<Parameter> parameters;
   std::vector<index_t> parameter_offset, mirror_offset;  // per layer
+  std::vector<bool> has_mirror;                          // per layer
   index_t parameters_size = 0, mirror_size = 0;          // elements, padding included
   std::vector<PlannedUnit> units;
   index_t units_cost = 0;
@@ -46,9 +47,9 @@ struct Plan {
   index_t training_flops = 0;    // forward, gradient in the parameters, gradient in every layer's input but the first
 };
 
-// Memory of a training pass over at most `rows` samples at a time: features, and per layer its output and gradient.
-// All matrices have panels of the same stride.
-// Larger batches go through it in chunks; gradients add up across chunks in the order of the rows.
+// Memory of a training pass over at most `rows` samples at a time: features, and per layer its output and gradient, all
+// with panels of one stride. Larger batches go through it in chunks; gradients add up across chunks in the order of the
+// rows.
 template <class T>
 struct Workspace {
   static constexpr index_t kMaxRows = 1024;

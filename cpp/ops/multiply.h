@@ -14,7 +14,7 @@ inline constexpr index_t kDepth = 256, kRowsAtOnce = 132, kTransposedDepth = 512
 
 template <class T>
 void multiply(Product<T> p) {
-  const index_t most = p.transposed ? kTransposedDepth : kDepth, pieces = std::max<index_t>(1, (p.k + most - 1) / most);
+  const index_t most = p.transposed ? kTransposedDepth : kDepth, pieces = (p.k + most - 1) / most;
   const index_t depth = padded<T>((p.k + pieces - 1) / pieces);
   const index_t rows_at_once = p.transposed ? p.m : kRowsAtOnce;
   const Product<T> whole = p;

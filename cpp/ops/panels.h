@@ -16,7 +16,7 @@ constexpr index_t panels_size(index_t n_in, index_t n_out) {
 // Panels of a matrix of so many rows, one after the other.
 template <class T>
 constexpr Panels<T> panels_of(T* data, index_t rows) {
-  return {data, rows * kPanel<std::remove_const_t<T>>};
+  return {data, rows * kPanel<T>};
 }
 
 // From element (i, j) of the matrix at `matrix + i * row_step + j * column_step`.

@@ -10,6 +10,7 @@ namespace chainrule {
 class Order {
  public:
   Order(const std::int64_t* indices, index_t size) : indices_(indices), left_(size) {}
+  static Order all(index_t size) { return {nullptr, size}; }
   Order from(index_t n) const { return {indices_ ? indices_ + n : nullptr, first_ + n, left_ - n}; }
   index_t operator[](index_t i) const { return indices_ ? indices_[i] : first_ + i; }
 
@@ -49,7 +50,7 @@ struct Samples {
   const std::int64_t* classes = nullptr;  // class indices
   const double* weights = nullptr;        // or all 1
 
-  Order all() const { return {nullptr, rows}; }
+  Order all() const { return Order::all(rows); }
   // Sum of the weights of the next `n` samples, in order.
   double total_weight(const Order& order, index_t n) const {
     if (weights == nullptr) return static_cast<double>(n);
