@@ -44,6 +44,21 @@ __attribute__((always_inline)) static inline void multiply_add(const T* a, const
   }
 }
 
+// The last `left` indices, fewer than 2 kHalf: half a panel, a quarter, .. and no loop, whose end the processor would
+// not foresee.
+template <class T, int kAcross, int kAlong, int kHalf, int MR, int NP>
+__attribute__((always_inline)) static inline void multiply_rest(index_t left, const T* a, const T* b, index_t b_panel,
+                                                                V<T> (&acc)[MR][NP][kPerPanel]) {
+  if constexpr (kHalf > 0) {
+    if (left & kHalf) {
+#pragma GCC unroll 16
+      for (int l = 0; l < kHalf; ++l) multiply_add<T, kAcross>(a + l * kAlong, b + l * kPanel<T>, b_panel, acc);
+      a += kHalf * kAlong, b += kHalf * kPanel<T>;
+    }
+    multiply_rest<T, kAcross, kAlong, kHalf / 2>(left, a, b, b_panel, acc);
+  }
+}
+
 // A panel of indices at a time, unrolled: all addresses in it are constants, and the branch that ends a short sum is
 // foreseen (64 terms, AVX2: 86 -> 92 % of peak).
 template <class T, bool kTransposed, int MR, int NP>
@@ -74,7 +89,7 @@ static inline void multiply_tile(const Product<T>& p, const T* a, const T* b, T*
 #pragma GCC unroll 16
     for (int l = 0; l < width; ++l) multiply_add<T, across>(a + l * along, b + l * width, b_panel, acc);
   }
-  for (; left > 0; --left, a += along, b += width) multiply_add<T, across>(a, b, b_panel, acc);
+  multiply_rest<T, across, along, width / 2>(left, a, b, b_panel, acc);
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
