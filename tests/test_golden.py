@@ -105,7 +105,7 @@ def test_the_table_covers_what_there_is():
         seen |= {c.targets, c.weights, ("batch", c.batch), ("l2", c.l2 > 0), ("l1", c.l1 > 0)}
         seen |= {("ragged", c.rows % c.batch > 0), ("chunks", c.batch > 1024)}
         flops = golden.network(c).summary().training_flops_per_sample * c.batch
-        seen |= {(c.dtype, "seven threads", flops > 7 * 4e6)}  # 4e6 each: cpp/base/threads.cpp
+        seen |= {(c.dtype, "seven threads", flops > 7 * 4e6)}  # 4e6 each: cpp/base/threads.h
     wanted = set()
     for dtype in ("float32", "float64"):
         wanted |= {(dtype, name) for name in [*_core.activations(), *_core.optimizers()]}

@@ -103,12 +103,9 @@ int max_threads() {
   return std::min(openmp_threads(), cpus_of_quota());
 }
 
-int threads_for(double flops) {
-  // About 40 us of one core's work. Joining costs a microsecond or two when the cores are idle, but up to a time slice
-  // when another program holds one, so small work does not ask for company.
-  constexpr double kFlopsPerThread = 4e6;
-  if (flops < 2 * kFlopsPerThread) return 1;
-  return std::max(1, static_cast<int>(std::min<double>(max_threads(), flops / kFlopsPerThread)));
+int threads_for(double flops, double flops_per_thread) {
+  if (flops < 2 * flops_per_thread) return 1;
+  return std::max(1, static_cast<int>(std::min<double>(max_threads(), flops / flops_per_thread)));
 }
 
 void set_max_threads(int n) {

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "base/rng.h"
+#include "base/team_size.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
 
@@ -16,6 +17,20 @@ void bind_runtime(py::module_& m) {
   m.def("max_threads", &max_threads, "Threads that a call made now may use.");
   m.def("set_max_threads", &set_max_threads, "n"_a, "At most n threads; 0 takes the setting back.");
   m.def("cgroup_quota", &cgroup_quota, "CPUs this container may use; 0 when there is no quota.");
+
+  const auto at = [](double seconds) {
+    return TeamSize::Clock::time_point(
+        std::chrono::duration_cast<TeamSize::Clock::duration>(std::chrono::duration<double>(seconds)));
+  };
+  py::class_<TeamSize>(m, "TeamSize", "How training chooses its number of threads; for tests, which bring the clock.")
+      .def(py::init<>())
+      .def("prepare", &TeamSize::prepare, "flops"_a)
+      .def_property_readonly("threads", &TeamSize::threads)
+      .def(
+          "begin", [at](TeamSize& self, double now) { self.begin(at(now)); }, "now"_a)
+      .def(
+          "next_step", [at](TeamSize& self, double now) { return self.next_step(at(now)); }, "now"_a)
+      .def("end", [at](TeamSize& self, double now) { self.end(at(now)); }, "now"_a);
 
   kernels<float>();  // an instruction set that CHAINRULE_ISA names in vain is an error of the import
   m.def("isa", &current_isa, "The instruction set in use.");

@@ -1,6 +1,7 @@
 // A network: its plan, its flat buffers, and prediction.
 #pragma once
 
+#include "base/team_size.h"
 #include "network/plan.h"
 #include "ops/samples.h"
 
@@ -33,6 +34,7 @@ class Network {
   // Workspace for batches of `batch` rows; kept, and grown when a larger batch or team comes.
   Workspace<T>& workspace(index_t batch, int n_threads = 1);
   index_t workspace_bytes(index_t batch) const;
+  TeamSize& team_size() { return team_size_; }  // of its training steps
 
   // out (rows, n_outputs), contiguous: the last layer's activation. Does not depend on how rows are split into calls.
   // Safe to call from several threads at once.
@@ -44,6 +46,7 @@ class Network {
   Plan<T> plan_;
   Buffer<T> parameters_, gradients_, mirror_;
   Workspace<T> workspace_;
+  TeamSize team_size_;
 };
 
 }  // namespace chainrule

@@ -163,8 +163,8 @@ class Pass {
 };
 
 template <class T>
-int threads_for_batch(const Network<T>& network, index_t rows) {
-  return threads_for(static_cast<double>(network.plan().training_flops) * static_cast<double>(rows));
+double batch_flops(const Network<T>& network, index_t rows) {
+  return static_cast<double>(network.plan().training_flops) * static_cast<double>(rows);
 }
 
 }  // namespace
@@ -173,7 +173,7 @@ template <class T>
 double cost(Network<T>& network, const Samples& samples, const Objective& objective) {
   Pass<T> pass(Goal::kCost, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
-  run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
+  run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
     const double cost =
         pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
     if (team.id() == 0) result = cost;
@@ -185,7 +185,7 @@ template <class T>
 double backward(Network<T>& network, const Samples& samples, const Objective& objective, bool accumulate) {
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
-  run_team(threads_for_batch(network, samples.rows), [&](const Team& team) {
+  run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
     const double cost =
         pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows), accumulate);
     if (team.id() == 0) result = cost;
@@ -216,39 +216,47 @@ template <class T>
 index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
               const Steps& steps) {
   const index_t largest = std::min(steps.batch_size, steps.n_rows);
-  const int n_threads = threads_for_batch(network, largest);
-  Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, n_threads));
+  const double flops = batch_flops(network, largest);
+  TeamSize& size = network.team_size();
+  size.prepare(flops);
+  Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, size.largest()));
   const auto start = Clock::now();
   // A look at the clock takes a hundredth of the smallest steps, so those do without most of them.
-  const bool tiny = static_cast<double>(network.plan().training_flops) * static_cast<double>(largest) < 1e5;
-  const index_t look = tiny ? 16 : 1;
-  const std::int64_t steps_before = optimizer.steps;
-  // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
-  // one.
-  std::atomic<index_t> last_step{std::numeric_limits<index_t>::max()};
-  index_t done = 0;
-  run_team(n_threads, [&](const Team& team) {
-    std::int64_t t = steps_before;
-    index_t step = 0;
-    for (index_t first = 0; first < steps.n_rows && step <= last_step.load(std::memory_order_relaxed); ++step) {
-      if (team.id() == 0 && step % look == 0 &&
-          std::chrono::duration<double>(Clock::now() - start).count() >= steps.seconds) {
-        last_step.store(step, std::memory_order_relaxed);
+  const index_t look = flops < 1e5 && !size.tries() ? 16 : 1;
+  bool time_is_up = false;
+  index_t done = 0, rows_done = 0;
+  while (rows_done < steps.n_rows && !time_is_up) {
+    // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
+    // one.
+    std::atomic<index_t> last_step{std::numeric_limits<index_t>::max()};
+    auto some_steps = [&, done_before = done, rows_before = rows_done, t_before = optimizer.steps](const Team& team) {
+      std::int64_t t = t_before;
+      index_t step = done_before;
+      for (index_t first = rows_before; first < steps.n_rows && step <= last_step.load(std::memory_order_relaxed);
+           ++step) {
+        if (team.id() == 0 && step % look == 0) {
+          const auto now = Clock::now();
+          time_is_up = std::chrono::duration<double>(now - start).count() >= steps.seconds;
+          if (size.next_step(now) || time_is_up) last_step.store(step, std::memory_order_relaxed);
+        }
+        const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
+        const Order order = Order(steps.order, steps.n_rows).from(first);
+        const double weight = samples.total_weight(order, rows);
+        if (weight > 0) ++t;  // a batch without weight takes no step
+        const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t);
+        const double cost = pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr);
+        first += rows;
+        if (team.id() == 0) {
+          steps.costs[step] = cost;
+          optimizer.steps = t;
+          done = step + 1, rows_done = first;
+        }
       }
-      const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
-      const Order order = Order(steps.order, steps.n_rows).from(first);
-      const double weight = samples.total_weight(order, rows);
-      if (weight > 0) ++t;  // a batch without weight takes no step
-      const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t);
-      const double cost = pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr);
-      if (team.id() == 0) {
-        steps.costs[step] = cost;
-        optimizer.steps = t;
-        done = step + 1;
-      }
-      first += rows;
-    }
-  });
+    };
+    size.begin(Clock::now());
+    run_team(size.threads(), some_steps);
+    size.end(Clock::now());
+  }
   return done;
 }
 

@@ -129,7 +129,7 @@ struct Data {
 
 // ---- Training -------------------------------------------------------------------------------------------------------
 
-int most_threads = 0;  // that any step could use
+int most_threads = 0;  // that some step used for certain
 
 // The hash of a training: parameters, the cost of every step, the prediction.
 template <class T>

@@ -1,0 +1,89 @@
+"""The number of threads of small training steps, chosen by a clock that the tests turn."""
+
+import pytest
+
+from chainrule import _core
+
+FLOPS = 5e6  # one thread or two
+ONE = 100e-6  # seconds of a step on one thread
+
+
+class Run:
+    """Steps that take what `two` says on two threads, in teams as the training loop forms them."""
+
+    def __init__(self):
+        self.size, self.now, self.taken = _core.TeamSize(), 0.0, []
+
+    def train(self, steps, two, flops=FLOPS):
+        """Returns the threads of each step."""
+        self.size.prepare(flops)
+        taken = []
+        while len(taken) < steps:
+            self.size.begin(self.now)
+            threads, last = self.size.threads, False
+            while not last and len(taken) < steps:
+                last = self.size.next_step(self.now)
+                self.now += (ONE if threads == 1 else two) * flops / FLOPS
+                taken.append(threads)
+            self.size.end(self.now)
+        self.taken += taken
+        return taken
+
+
+def share_of_two(taken):
+    return taken.count(2) / len(taken)
+
+
+@pytest.fixture
+def run(threads):
+    _core.set_max_threads(2)
+    return Run()
+
+
+def test_two_threads_stay_where_they_are_faster(run):
+    assert share_of_two(run.train(20_000, two=0.7 * ONE)) > 0.98
+
+
+@pytest.mark.parametrize("slower", [1.02, 1.06, 1.5, 10, 50])
+def test_two_threads_go_where_they_are_slower(run, slower):
+    run.train(20_000, two=slower * ONE)
+    assert run.now < 1.03 * 20_000 * ONE
+    assert share_of_two(run.train(20_000, two=slower * ONE)) < 0.06
+
+
+def test_one_stall_ends_the_turn_at_once_and_is_forgotten_later(run):
+    run.train(500, two=0.7 * ONE)
+    assert run.size.threads == 2
+    assert run.train(3, two=50 * ONE) == [2, 2, 1]  # the step that stalls, one more, then alone
+    assert share_of_two(run.train(20_000, two=0.7 * ONE)) > 0.9
+
+
+def test_the_other_core_is_used_soon_after_it_is_free_again(run):
+    run.train(100_000, two=30 * ONE)
+    run.train(33_000, two=0.7 * ONE)
+    assert share_of_two(run.train(5_000, two=0.7 * ONE)) > 0.98
+
+
+def test_calls_of_one_step_learn_as_well(run):
+    taken = [run.train(1, two=0.7 * ONE)[0] for _ in range(2_000)]
+    assert share_of_two(taken) > 0.95
+
+
+def test_a_smaller_last_batch_does_not_disturb(run):
+    for _ in range(100):
+        run.train(50, two=0.7 * ONE)
+        run.train(1, two=ONE, flops=FLOPS / 10)  # too small for two threads
+    assert share_of_two(run.taken) > 0.95
+
+
+def test_what_was_learned_with_another_limit_is_forgotten(run):
+    run.train(2_000, two=0.7 * ONE)
+    _core.set_max_threads(1)
+    assert run.train(100, two=0.7 * ONE) == [1] * 100
+    _core.set_max_threads(2)
+    assert run.train(16, two=0.7 * ONE) == [1] * 16
+
+
+@pytest.mark.parametrize(("flops", "threads_of_it"), [(1.9e6, 1), (8.1e6, 2)])
+def test_where_the_answer_is_known_nothing_is_tried(run, flops, threads_of_it):
+    assert set(run.train(3_000, two=5 * ONE, flops=flops)) == {threads_of_it}
