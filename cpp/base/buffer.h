@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -41,26 +42,36 @@ class Buffer {
   void zero() { std::fill_n(data_.get(), size_, T(0)); }
 
  private:
-  struct Free {
-    void operator()(T* p) const { std::free(p); }
-  };
+  static constexpr std::size_t kLine = 64, kHugePage = std::size_t{1} << 21;
 
-  static T* allocate(index_t size) {
-    constexpr std::size_t kLine = 64, kHugePage = std::size_t{1} << 21;
-    const std::size_t bytes = checked_bytes(size, sizeof(T));
-    // The memory of smaller ones is covered well enough by small pages.
-    const std::size_t alignment = bytes >= kHugePage / 2 ? kHugePage : kLine;
-    const std::size_t rounded = (std::max(bytes, kLine) + alignment - 1) / alignment * alignment;
-    void* p = std::aligned_alloc(alignment, rounded);
-    if (p == nullptr) throw std::bad_alloc();
+  struct Free {
+    std::size_t shift = 0;  // bytes from the start of the memory
+    void operator()(T* p) const { std::free(reinterpret_cast<char*>(p) - shift); }
+  };
+  using Memory = std::unique_ptr<T, Free>;
+
+  // Large buffers begin at different places of a page: parameters and optimizer states, which are walked through side
+  // by side, would meet in the same cache sets (784-512-256-10: 1 to 2 %, 1024-2048-2048-1000: 1 to 5 % slower).
+  static std::size_t next_shift() {
+    static std::atomic<std::size_t> count{0};
+    return count.fetch_add(1, std::memory_order_relaxed) % 8 * 13 * kLine;
+  }
+
+  static Memory allocate(index_t size) {
+    const std::size_t bytes = std::max(checked_bytes(size, sizeof(T)), kLine);
+    const bool large = bytes >= kHugePage / 2;  // the memory of smaller ones is covered well enough by small pages
+    const std::size_t alignment = large ? kHugePage : kLine, shift = large ? next_shift() : 0;
+    const std::size_t rounded = (shift + bytes + alignment - 1) / alignment * alignment;
+    void* memory = std::aligned_alloc(alignment, rounded);
+    if (memory == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
-    if (alignment == kHugePage) madvise(p, rounded, MADV_HUGEPAGE);
+    if (large) madvise(memory, rounded, MADV_HUGEPAGE);
 #endif
-    return static_cast<T*>(p);
+    return Memory(reinterpret_cast<T*>(static_cast<char*>(memory) + shift), Free{shift});
   }
 
   index_t size_ = 0;
-  std::unique_ptr<T, Free> data_;
+  Memory data_;
 };
 
 }  // namespace chainrule

@@ -73,7 +73,7 @@ double time_product(const std::string& role, index_t rows, index_t n_in, index_t
   }
   return seconds_per_call(seconds, [&] {
     for (const Unit& unit : units) {
-      layer.gradient(unit, in, d_out, rows, {gradients.data() + unit.offset, unit.stride}, false);
+      layer.gradient(unit, in, d_out, rows, {gradients.data() + unit.offset, unit.stride}, false, nullptr);
     }
   });
 }

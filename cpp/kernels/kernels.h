@@ -14,6 +14,22 @@
 
 namespace chainrule {
 
+// Runs of memory that are needed soon, empty as Ahead{}. What does not fit into the list is fetched when it is used.
+struct Ahead {
+  struct Run {
+    const char *begin, *end;
+  };
+  static constexpr int kCapacity = 15;
+  Run runs[kCapacity + 1];  // ended by one of null pointers
+  int count;
+
+  [[gnu::always_inline]] void add(const void* data, index_t bytes) {
+    if (count == kCapacity) return;
+    const char* begin = static_cast<const char*>(data);
+    runs[count++] = {begin, begin + bytes};
+  }
+};
+
 // C[i, j] = start + sum over l in order of A[i, l] * B[l, j],   i < m, l < k, j < panels * kPanel.
 // With start == nullptr the sums go on from C; otherwise they start from start[j] (a bias, or zero).
 template <class T>
@@ -23,8 +39,9 @@ struct Product {
   bool transposed;
   Panels<const T> b;
   Panels<T> c;
-  const T* start;       // element j of panel p at start[p * start_panel + j]; or nullptr
-  index_t start_panel;  // kPanel, or 0 when all panels start alike
+  const T* start;                // element j of panel p at start[p * start_panel + j]; or nullptr
+  index_t start_panel;           // kPanel, or 0 when all panels start alike
+  const Ahead* ahead = nullptr;  // fetched meanwhile
 };
 
 // The losses of `rows` rows of outputs and their gradients, in one pass.

@@ -54,10 +54,6 @@ template <class O, int kStates, class T>
 static void update(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>& step) {
   const UpdateStep<T> s = step;  // a copy, which the stores below cannot change
   for (index_t i = 0; i < n; i += Of<T>::kLanes) {
-    // What follows is updated next: it comes while the next gradient is computed.
-    __builtin_prefetch(w + n + i, 0, 2);
-    if constexpr (kStates > 0) __builtin_prefetch(state1 + n + i, 0, 2);
-    if constexpr (kStates > 1) __builtin_prefetch(state2 + n + i, 0, 2);
     V<T> wi = load(w + i), s1 = {}, s2 = {};
     if constexpr (kStates > 0) s1 = load(state1 + i);
     if constexpr (kStates > 1) s2 = load(state2 + i);

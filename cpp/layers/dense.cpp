@@ -88,7 +88,7 @@ void Dense<T>::backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Pane
 
 template <class T>
 void Dense<T>::gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
-                        bool add) const {
+                        bool add, const Ahead* ahead) const {
   if (unit.parameter == kBias) {
     if (!add) std::fill_n(g.data, unit.size, T(0));
     kernels<T>().add_column_sums(rows, n_out_, d, g.data);  // db += sum over rows of dz
@@ -101,6 +101,7 @@ void Dense<T>::gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, 
   p.b = {across.data + unit.panel * across.panel, across.panel};
   p.c = {g.data, g.stride};
   p.start = add ? nullptr : kZeroPanel<T>, p.start_panel = 0;
+  p.ahead = ahead;
   multiply(p);  // dW += x^T dz, or its transpose += dz^T x
   const index_t filled = n_in_ % kPanel<T>;
   if (!weight_.transposed || filled == 0 || unit.panel + unit.pieces < n_panels<T>(n_in_)) return;

@@ -21,8 +21,8 @@ class Dense final : public Layer<T> {
   void forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index_t rows, Output output) const override;
   void backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
                 Output output) const override;
-  void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
-                bool add) const override;
+  void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g, bool add,
+                const Ahead* ahead) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
 
  private:

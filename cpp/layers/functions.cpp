@@ -103,7 +103,7 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
     for (index_t u = first; u < first + n; ++u) {
       const Unit& unit = units[static_cast<std::size_t>(u)];
       dense.layer.gradient(unit, in.panels, d.panels, rows, {gradients.parameters.data() + unit.offset, unit.stride},
-                           true);
+                           true, nullptr);
     }
   });
   gradients.save(dW, db);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/kernels.h"
 #include "ops/panels.h"
 
 namespace chainrule {
@@ -87,9 +88,10 @@ class Layer {
   // dx.data may be null: the gradient in the network's input is not needed.
   virtual void backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
                         Output output) const = 0;
-  // Writes or, with `add`, adds the unit's gradient.
+  // Writes or, with `add`, adds the unit's gradient. What `ahead` lists, unless it is null, may be
+  // fetched meanwhile.
   virtual void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
-                        bool add) const = 0;
+                        bool add, const Ahead* ahead) const = 0;
   // Brings the mirror up to date with the unit's parameters.
   virtual void refresh(const Unit& unit, const T* parameters, T* mirror) const = 0;
 };

@@ -9,6 +9,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr index_t kNear = 1 << 16;  // bytes of parameters
+
 // What happens to a unit once its gradient is complete.
 template <class T>
 struct UpdateRule {
@@ -18,6 +20,15 @@ struct UpdateRule {
   UpdateRule(OptimizerState<T>& o, double learning_rate, std::int64_t t)
       : optimizer(&o), decaying(update_step<T>(o.spec, learning_rate, t)), plain(decaying) {
     plain.decay = T(1);
+  }
+
+  // What `apply` will read.
+  Ahead ahead(const Network<T>& net, const PlannedUnit& u) const {
+    Ahead list{};
+    for (index_t q = 0; q < u.unit.pieces; ++q) {
+      optimizer->list(u.offset + q * u.unit.stride, u.unit.size, net.parameters().data(), list);
+    }
+    return list;
   }
 
   void apply(Network<T>& net, const PlannedUnit& u, UnitGradient<T> g) const {
@@ -131,12 +142,18 @@ class Pass {
   void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule) {
     T* const scratch = work_.scratch.data() + team.id() * Workspace<T>::kScratch;
     const Team::Range part = team.part(plan_.units_cost);
+    // Parameters and states that leave the nearest cache are fetched ahead; for 20-64-64-2 the lists take 4 % of a
+    // step.
+    const bool far = net_.parameters().bytes() > kNear;
     for (const PlannedUnit& u : plan_.units) {
       if (u.cost_before < part.begin || u.cost_before >= part.end) continue;
       const Panels<const T> x = u.layer == 0 ? work_.x : work_.y[u.layer - 1];
       const bool passing = rule && complete && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
       const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
-      plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g, add);
+      Ahead ahead;
+      const bool listed = complete && rule && far;
+      if (listed) ahead = rule->ahead(net_, u);
+      plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g, add, listed ? &ahead : nullptr);
       if (complete) add_penalty(u, g);
       if (complete && rule) rule->apply(net_, u, g);
     }

@@ -18,12 +18,14 @@ void multiply(Product<T> p) {
   const index_t depth = padded<T>((p.k + pieces - 1) / pieces);
   const index_t rows_at_once = p.transposed ? p.m : kRowsAtOnce;
   const Product<T> whole = p;
+  p.ahead = nullptr;
   for (index_t l = 0; l < whole.k; l += depth) {
     p.k = std::min(depth, whole.k - l);
     p.b.data = whole.b.data + l * kPanel<T>;
     if (l > 0) p.start = nullptr;
     for (index_t i = 0; i < whole.m; i += rows_at_once) {
       p.m = std::min(rows_at_once, whole.m - i);
+      if (l + depth >= whole.k && i + rows_at_once >= whole.m) p.ahead = whole.ahead;
       p.a.data = whole.a.data + (whole.transposed ? l * kPanel<T> : whole.a.place(l) + i * kPanel<T>);
       p.c.data = whole.c.data + i * kPanel<T>;
       kernels<T>().multiply(p);

@@ -69,6 +69,15 @@ struct OptimizerState {
     kernels<T>().update[static_cast<int>(spec.kind)](size, parameters + offset, gradient, at(state[0]), at(state[1]),
                                                      step);
   }
+
+  // Lists what that update will read.
+  void list(index_t offset, index_t size, const T* parameters, Ahead& ahead) const {
+    const index_t bytes = size * static_cast<index_t>(sizeof(T));
+    ahead.add(parameters + offset, bytes);
+    for (const Buffer<T>& s : state) {
+      if (s.data()) ahead.add(s.data() + offset, bytes);
+    }
+  }
 };
 
 }  // namespace chainrule
