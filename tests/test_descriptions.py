@@ -34,7 +34,7 @@ HYPERPARAMETERS = [
     (kind, field.name)
     for kind in OPTIMIZERS.values()
     for field in fields(kind)
-    if field.name != "nesterov"
+    if field.name not in ("nesterov", "epsilon_hat")
 ]
 
 
@@ -223,6 +223,11 @@ def test_nesterov_needs_momentum_and_is_a_switch():
         SGD(nesterov=True)
     with pytest.raises(TypeError, match=r"\[SGD\] nesterov: expected True or False, got 1"):
         SGD(momentum=0.9, nesterov=1)
+
+
+def test_epsilon_hat_is_a_switch():
+    with pytest.raises(TypeError, match=r"\[Adam\] epsilon_hat: expected True or False, got 1"):
+        Adam(epsilon_hat=1)
 
 
 # ---- the form of refusals ------------------------------------------------------------------------

@@ -19,7 +19,8 @@ BATCH = (
 )
 VALIDATION = "[Trainer.fit] validation_data: expected (X, Y) or (X, Y, sample_weight), got"
 CALLBACKS = "[Trainer.fit] callbacks: expected an object of Callback, got"
-SHUFFLE = "[Trainer.fit] shuffle: expected True or False, got"
+SHUFFLE = "[Trainer.fit] shuffle: expected True, False or a function of the epoch, got"
+ROWS = "[Trainer.fit] rows: expected a list of integers from 0 to 7 or None, got"
 
 BAD_FIT = [
     ("epochs", 0, ValueError, f"{EPOCHS} 0"),
@@ -55,6 +56,12 @@ BAD_FIT = [
     ("shuffle", 1, TypeError, f"{SHUFFLE} 1"),
     ("shuffle", None, TypeError, f"{SHUFFLE} None"),
     ("shuffle", "no", TypeError, f"{SHUFFLE} 'no'"),
+    ("rows", [], ValueError, f"{ROWS} []"),
+    ("rows", [0.5], ValueError, f"{ROWS} [0.5]"),
+    ("rows", [[1]], ValueError, f"{ROWS} [[1]]"),
+    ("rows", "all", ValueError, f"{ROWS} 'all'"),
+    ("rows", [0, 8], ValueError, f"{ROWS} some from 0 to 8"),
+    ("rows", [-1, 3], ValueError, f"{ROWS} some from -1 to 3"),
 ]
 
 

@@ -115,6 +115,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"network"},
     {"_trainer_checks"},
     {"trainer", "checkpoint", "gradient_check"},
+    {"estimators"},
     {"__init__"},
     {"cli"},
     {"__main__"},
@@ -123,6 +124,8 @@ FLOOR = {module: i for i, floor in enumerate(PYTHON_FLOORS) for module in floor}
 CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer", "_trainer_checks"}
 # Conveniences whose work stands on a higher floor: imported when called.
 LATE = {("network", "checkpoint")}
+# Packages that import themselves and stand on other packages; loaded when first named.
+EXTRAS = {"cli", "estimators"}
 # Third-party packages at import time; all others are imported when they are needed.
 PACKAGES = {"numpy"}
 PACKAGES_OF = {"checkpoint": {"safetensors"}}
@@ -177,7 +180,7 @@ def import_breaches(module: str, name: str, late: bool) -> Iterator[str]:
         yield f"reference imports {name}"
     elif first == "chainrule":
         target = rest[0] if rest else "__init__"
-        if target == module and module == "cli":
+        if target == module and module in EXTRAS:
             return
         if target not in FLOOR:
             yield f"imports {name}, which is on no floor"
@@ -187,8 +190,8 @@ def import_breaches(module: str, name: str, late: bool) -> Iterator[str]:
             yield "imports _core"
     elif name.startswith("."):
         yield "has a relative import"
-    elif late or module == "cli" or first in sys.stdlib_module_names:
-        return  # the command line stands on packages of its own
+    elif late or module in EXTRAS or first in sys.stdlib_module_names:
+        return
     elif first not in PACKAGES | PACKAGES_OF.get(module, set()):
         yield f"imports {first} before it is needed"
 

@@ -121,7 +121,7 @@ def test_optimizers_agree():
     reached = {}
     for optimizer in described:
         kind, hyperparameters, n_states = core_optimizer(optimizer)
-        assert len(hyperparameters) == 4
+        assert len(hyperparameters) == 5
         reached[kind] = n_states
     assert reached == _core.optimizers()
     for name in ("rmsprop", "adam"):

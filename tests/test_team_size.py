@@ -14,9 +14,9 @@ class Run:
     def __init__(self):
         self.size, self.now, self.taken = _core.TeamSize(), 0.0, []
 
-    def train(self, steps, two, flops=FLOPS):
+    def train(self, steps, two, flops=FLOPS, waits_for_memory=False):
         """Returns the threads of each step."""
-        self.size.prepare(flops)
+        self.size.prepare(flops, waits_for_memory)
         taken = []
         while len(taken) < steps:
             self.size.begin(self.now)
@@ -49,6 +49,12 @@ def test_two_threads_go_where_they_are_slower(run, slower):
     run.train(20_000, two=slower * ONE)
     assert run.now < 1.03 * 20_000 * ONE
     assert share_of_two(run.train(20_000, two=slower * ONE)) < 0.06
+
+
+def test_few_rows_through_many_weights_are_tried_on_one_thread(run):
+    assert share_of_two(run.train(20_000, two=0.7 * ONE, flops=1e8)) == 1
+    assert share_of_two(run.train(20_000, two=0.7 * ONE, flops=1e8, waits_for_memory=True)) > 0.98
+    assert share_of_two(run.train(20_000, two=1.5 * ONE, flops=1e8, waits_for_memory=True)) < 0.06
 
 
 def test_one_stall_ends_the_turn_at_once_and_is_forgotten_later(run):

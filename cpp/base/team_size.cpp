@@ -20,14 +20,14 @@ constexpr double kPatience = 16;
 
 }  // namespace
 
-void TeamSize::prepare(double flops) {
+void TeamSize::prepare(double flops, bool waits_for_memory) {
   if (const int n = max_threads(); n != max_threads_) {
     max_threads_ = n;
     wait_ = kShortestWait;
     start(Phase::kTrialOfSmall);
   }
   flops_ = flops;
-  small_ = threads_for(flops);
+  small_ = waits_for_memory ? 1 : threads_for(flops);
   large_ = std::max(small_, threads_for(flops, kFlopsPerTriedThread));
 }
 

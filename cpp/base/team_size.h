@@ -6,7 +6,9 @@
 namespace chainrule {
 
 // A second core makes a step of 2 to 8 MFLOP up to 1.6 times as fast while it is idle, and 4 to 10 times as slow while
-// another program holds it. So two sizes of team take turns there: the small one that threads_for names, on trial, then
+// another program holds it. Few rows through many weights wait for memory, not for cores, and two cores that change
+// each other's weights may wait longer than one (768-768-768-10, batch 16: 1.5 times on two cores without a common
+// cache). So two sizes of team take turns there: the small one that threads_for names, on trial, then
 // a large one. Each step that takes the large team longer than the trial's fastest makes a debt, each shorter one pays
 // it off. Too much debt, and the small team has a turn, longer after every such loss. Other work than before is
 // compared by its operations. Which team takes a step changes no bit.
@@ -14,8 +16,8 @@ class TeamSize {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // For steps of so many floating-point operations.
-  void prepare(double flops);
+  // For steps of so many floating-point operations, which may wait for memory more than for cores.
+  void prepare(double flops, bool waits_for_memory);
   int largest() const { return large_; }
   int threads() const { return phase_ == Phase::kTurnOfLarge ? large_ : small_; }
   bool tries() const { return small_ != large_; }  // then next_step must be asked before every step

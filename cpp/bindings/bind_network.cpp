@@ -187,11 +187,11 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
   using State = OptimizerState<T>;
   py::class_<State>(m, optimizer_name, "Hyperparameters and state of an optimizer for one network.")
       .def(py::init([](const Net& net, const std::string& kind, double momentum, double beta2, double epsilon,
-                       double weight_decay) {
-             return State({optimizer_arg("Trainer", kind), momentum, beta2, epsilon, weight_decay},
+                       double weight_decay, bool epsilon_hat) {
+             return State({optimizer_arg("Trainer", kind), momentum, beta2, epsilon, weight_decay, epsilon_hat},
                           net.net.plan().parameters_size);
            }),
-           "network"_a, "kind"_a, "momentum"_a, "beta2"_a, "epsilon"_a, "weight_decay"_a)
+           "network"_a, "kind"_a, "momentum"_a, "beta2"_a, "epsilon"_a, "weight_decay"_a, "epsilon_hat"_a)
       .def_readwrite("steps", &State::steps)
       .def(
           "state",
@@ -209,23 +209,27 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
   type.def(
       "train",
       [](Net& self, State& optimizer, const CheckedSamples& samples, const std::string& loss, double l2, double l1,
-         const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
-         const py::array_t<double, py::array::c_style>& learning_rates, double seconds, const std::string& where) {
-        const Objective objective{loss_arg(where, loss), l2, l1};
+         bool penalize_sum, const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order,
+         index_t batch_size, const py::array_t<double, py::array::c_style>& learning_rates, double seconds,
+         const std::string& where) {
+        const Objective objective{loss_arg(where, loss), l2, l1, penalize_sum};
         const index_t n_rows = order ? order->size() : samples.samples().rows;
-        py::array_t<double> costs(learning_rates.size());
+        py::array_t<double> costs(learning_rates.size()), penalties(learning_rates.size());
         const Steps steps{order ? order->data() : nullptr, n_rows,  batch_size,
-                          learning_rates.data(),           seconds, costs.mutable_data()};
+                          learning_rates.data(),           seconds, costs.mutable_data(),
+                          penalties.mutable_data()};
         index_t done = 0;
         {
           const py::gil_scoped_release without_gil;
           const Lock lock = self.wait_and_lock();
           done = train(self.net, optimizer, samples.samples(), objective, steps);
         }
-        return py::object(costs[py::slice(0, done, 1)]);
+        const py::slice steps_done(0, done, 1);
+        return py::make_tuple(costs[steps_done], penalties[steps_done]);
       },
-      "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "order"_a, "batch_size"_a, "learning_rates"_a, "seconds"_a,
-      "where"_a, "Trains on the batches of `order`; returns the costs of the steps done, at least one.");
+      "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "order"_a, "batch_size"_a,
+      "learning_rates"_a, "seconds"_a, "where"_a,
+      "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it.");
   type.def(
       "apply_gradients",
       [](Net& self, State& optimizer, double learning_rate) {

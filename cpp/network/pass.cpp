@@ -9,7 +9,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr index_t kNear = 1 << 16;  // bytes of parameters
+// Bytes of parameters that stay, with gradients and states, in the first-level cache; in the caches of one core.
+constexpr index_t kNear = 1 << 16, kNearestCaches = 1 << 20;
+constexpr index_t kFewRows = 64;  // each weight is used so seldom that it is mostly waited for
 
 // What happens to a unit once its gradient is complete.
 template <class T>
@@ -40,6 +42,11 @@ struct UpdateRule {
   }
 };
 
+// The cost of a batch, and the penalty's part of it.
+struct Cost {
+  double total = 0, penalty = 0;
+};
+
 // What a pass is for. A trace stops at the gradients of each sample's loss in z, without weights and 1/m.
 enum class Goal { kCost, kTrace, kGradients };
 
@@ -57,8 +64,10 @@ class Pass {
 
   // Called by every member of the team; the cost is returned on member 0.
   // The batch is the next `rows` samples, of `total_weight` altogether.
-  double batch(const Team& team, const Order& order, index_t rows, double total_weight, bool accumulate = false,
-               const UpdateRule<T>* rule = nullptr) {
+  Cost batch(const Team& team, const Order& order, index_t rows, double total_weight, bool accumulate = false,
+             const UpdateRule<T>* rule = nullptr) {
+    const double share = objective_.penalize_sum && total_weight > 0 ? 1 / total_weight : 1.0;
+    const Penalty penalty{static_cast<T>(objective_.l2 * share), static_cast<T>(objective_.l1 * share)};
     double loss = 0;
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
@@ -70,21 +79,27 @@ class Pass {
       if (team.id() == 0) add_losses(order.from(first), chunk, loss);
       const bool complete = first + chunk == rows;
       if (goal_ == Goal::kGradients) {
-        gradients(team, chunk, accumulate || first > 0, complete, rule);
+        gradients(team, chunk, accumulate || first > 0, complete, rule, penalty);
       } else if (complete && team.id() == 0) {
-        for (const PlannedUnit& u : plan_.units) add_penalty(u, {});
+        for (const PlannedUnit& u : plan_.units) add_penalty(u, {}, penalty);
       }
       team.barrier();
     }
-    if (team.id() != 0) return 0;
-    double cost = total_weight > 0 ? loss / total_weight : 0.0;
+    if (team.id() != 0) return {};
+    Cost cost{total_weight > 0 ? loss / total_weight : 0.0};
     if (objective_.regularized()) {
-      for (index_t i = 0; i < work_.penalty.size(); ++i) cost += work_.penalty[i];
+      for (index_t i = 0; i < work_.penalty.size(); ++i) {
+        cost.total += work_.penalty[i], cost.penalty += work_.penalty[i];
+      }
     }
     return cost;
   }
 
  private:
+  struct Penalty {
+    T l2, l1;
+  };
+
   // Phase A: the next samples, at rows begin .. of the workspace.
   void through_all_layers(const Order& order, index_t begin, index_t rows, double total_weight) {
     samples_.x.gather(order, rows, plan_.n_inputs, work_.x.from(begin));
@@ -139,7 +154,7 @@ class Pass {
 
   // Phase B: this member's share of the units, by cost. A gradient that is complete at once and only serves its update
   // never leaves the first-level cache (one of the memory streams of 1024-2048-2048-1000 less).
-  void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule) {
+  void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule, Penalty penalty) {
     T* const scratch = work_.scratch.data() + team.id() * Workspace<T>::kScratch;
     const Team::Range part = team.part(plan_.units_cost);
     // Parameters and states that leave the nearest cache are fetched ahead; for 20-64-64-2 the lists take 4 % of a
@@ -154,19 +169,18 @@ class Pass {
       const bool listed = complete && rule && far;
       if (listed) ahead = rule->ahead(net_, u);
       plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g, add, listed ? &ahead : nullptr);
-      if (complete) add_penalty(u, g);
+      if (complete) add_penalty(u, g, penalty);
       if (complete && rule) rule->apply(net_, u, g);
     }
   }
 
   // Notes the unit's part of the regularization and, unless `g` is null, adds its gradient.
-  void add_penalty(const PlannedUnit& u, UnitGradient<T> g) {
+  void add_penalty(const PlannedUnit& u, UnitGradient<T> g, Penalty penalty) {
     if (!u.decays || !objective_.regularized()) return;
     double sum = 0;
     for (index_t q = 0; q < u.unit.pieces; ++q) {
       sum += kernels<T>().add_penalty(u.unit.size, net_.parameters().data() + u.offset + q * u.unit.stride,
-                                      g.data ? g.data + q * g.stride : nullptr, static_cast<T>(objective_.l2),
-                                      static_cast<T>(objective_.l1));
+                                      g.data ? g.data + q * g.stride : nullptr, penalty.l2, penalty.l1);
     }
     work_.penalty[&u - plan_.units.data()] = sum;
   }
@@ -191,9 +205,8 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
   Pass<T> pass(Goal::kCost, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
-    const double cost =
-        pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
-    if (team.id() == 0) result = cost;
+    const Cost cost = pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
+    if (team.id() == 0) result = cost.total;
   });
   return result;
 }
@@ -203,9 +216,9 @@ double backward(Network<T>& network, const Samples& samples, const Objective& ob
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
-    const double cost =
+    const Cost cost =
         pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows), accumulate);
-    if (team.id() == 0) result = cost;
+    if (team.id() == 0) result = cost.total;
   });
   return result;
 }
@@ -235,7 +248,7 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   const index_t largest = std::min(steps.batch_size, steps.n_rows);
   const double flops = batch_flops(network, largest);
   TeamSize& size = network.team_size();
-  size.prepare(flops);
+  size.prepare(flops, largest <= kFewRows && network.parameters().bytes() > kNearestCaches);
   Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, size.largest()));
   const auto start = Clock::now();
   // A look at the clock takes a hundredth of the smallest steps, so those do without most of them.
@@ -261,10 +274,11 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
         const double weight = samples.total_weight(order, rows);
         if (weight > 0) ++t;  // a batch without weight takes no step
         const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t);
-        const double cost = pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr);
+        const Cost cost = pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr);
         first += rows;
         if (team.id() == 0) {
-          steps.costs[step] = cost;
+          steps.costs[step] = cost.total;
+          if (steps.penalties) steps.penalties[step] = cost.penalty;
           optimizer.steps = t;
           done = step + 1, rows_done = first;
         }

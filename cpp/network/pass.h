@@ -16,10 +16,12 @@
 
 namespace chainrule {
 
-// What is minimized: J = sum_i w_i L_i / sum_i w_i + l2 / 2 sum W^2 + l1 sum |W| (weights only, never biases).
+// What is minimized: J = sum_i w_i L_i / sum_i w_i + l2 / 2 sum W^2 + l1 sum |W| (weights only, never biases). With
+// `penalize_sum` the penalty is added to the sum of the losses, and so divided by the weight of the batch, too.
 struct Objective {
   Loss loss;
   double l2 = 0, l1 = 0;
+  bool penalize_sum = false;
 
   bool regularized() const { return l2 != 0 || l1 != 0; }
 };
@@ -32,6 +34,7 @@ struct Steps {
   const double* learning_rates;  // (number of batches)
   double seconds;                // stop after the step during which so much has passed, or a few tiny ones later
   double* costs;                 // out: (number of batches) cost before each step
+  double* penalties = nullptr;   // out: the penalty's part of each; or nullptr
 };
 
 // The cost of all samples as one batch. Like the functions below, allocates only the workspace, and only when it must

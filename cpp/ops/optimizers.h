@@ -13,6 +13,7 @@ namespace chainrule {
 struct OptimizerSpec {
   Optimizer kind = Optimizer::kSgd;
   double momentum = 0, beta2 = 0, epsilon = 0, weight_decay = 0;  // momentum is rho of RMSProp and beta1 of Adam
+  bool epsilon_hat = false;  // of Adam: epsilon stands beside the root of the uncorrected v
 };
 
 constexpr int state_count(Optimizer kind) {
@@ -48,7 +49,8 @@ UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, std::
   s.beta2 = static_cast<T>(spec.beta2);
   s.one_minus_beta2 = static_cast<T>(1 - spec.beta2);
   // Not below the smallest number, lest 0 / 0 arise where a gradient is 0.
-  s.epsilon = std::max(static_cast<T>(spec.epsilon * correction2), std::numeric_limits<T>::denorm_min());
+  s.epsilon = std::max(static_cast<T>(spec.epsilon_hat ? spec.epsilon : spec.epsilon * correction2),
+                       std::numeric_limits<T>::denorm_min());
   return s;
 }
 

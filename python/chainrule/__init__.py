@@ -37,6 +37,7 @@ from chainrule.trainer import Trainer
 
 if TYPE_CHECKING:
     from chainrule import ops, reference
+    from chainrule.estimators import MLPClassifier, MLPRegressor
     from chainrule.plots import plot_history
 
     __version__: str
@@ -55,6 +56,8 @@ __all__ = [
     "GradientCheck",
     "History",
     "Initializer",
+    "MLPClassifier",
+    "MLPRegressor",
     "Metric",
     "Network",
     "ProgressBar",
@@ -81,7 +84,11 @@ __all__ = [
 
 # Found when first named: modules, and functions of modules.
 _LAZY_MODULES = ("ops", "reference")
-_LAZY_NAMES = {"plot_history": "plots"}
+_LAZY_NAMES = {
+    "plot_history": "plots",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
+}
 
 
 def __getattr__(name: str) -> Any:

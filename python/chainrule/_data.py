@@ -29,6 +29,11 @@ class Data:
         self.X, self.Y = X, Y
         self.weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
 
+    @property
+    def total_weight(self) -> float:
+        """The number of rows, or the sum of their weights."""
+        return self.samples.rows if self.weights is None else float(self.weights.sum())
+
     def batch_weights(self, order: NDArray[np.int64], batch: int) -> NDArray[np.float64]:
         """The weight of each batch of `order`: its rows, or the sum of their sample weights."""
         weights = np.ones(len(order)) if self.weights is None else self.weights[order]

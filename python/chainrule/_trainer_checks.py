@@ -2,10 +2,11 @@
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule import _core
 from chainrule._errors import check_instance, check_integer, message
@@ -24,6 +25,60 @@ def check_batch_size(where: str, batch_size: Any, rows: int) -> int:
         return min(32, rows)
     note = " (the number of rows), 'auto' or None"
     return check_integer(where, "batch_size", batch_size, 1, rows, note)
+
+
+# The order of the rows in an epoch, by its number.
+RowOrder = Callable[[int], NDArray[np.int64]]
+
+
+def check_rows(where: str, rows: Any, n: int) -> NDArray[np.int64] | None:
+    if rows is None:
+        return None
+    indices = np.asarray(rows)
+    expected = f"a list of integers from 0 to {n - 1} or None"
+    if indices.ndim != 1 or indices.dtype.kind not in "iu" or len(indices) == 0:
+        raise ValueError(message(where, "rows", expected, rows))
+    if indices.min() < 0 or indices.max() >= n:
+        got = f"some from {indices.min()} to {indices.max()}"
+        raise ValueError(f"[{where}] rows: expected {expected}, got {got}")
+    return indices.astype(np.int64)
+
+
+def check_shuffle(
+    where: str, shuffle: Any, rows: NDArray[np.int64] | None, n: int, seed: int
+) -> RowOrder:
+    """The order of the n `rows`, or of all for None."""
+    if callable(shuffle):
+
+        def positions(epoch: int) -> NDArray[np.int64]:
+            return _check_order(where, shuffle(epoch), n)
+
+    elif not isinstance(shuffle, bool):
+        expected = "True, False or a function of the epoch"
+        raise TypeError(message(where, "shuffle", expected, shuffle))
+    elif shuffle:
+
+        def positions(epoch: int) -> NDArray[np.int64]:
+            return _core.permutation(n, seed, epoch)
+
+    else:
+
+        def positions(epoch: int) -> NDArray[np.int64]:
+            return np.arange(n)
+
+    return positions if rows is None else lambda epoch: rows[positions(epoch)]
+
+
+def _check_order(where: str, order: Any, rows: int) -> NDArray[np.int64]:
+    indices = np.asarray(order)
+    expected = f"shuffle(epoch) to return {rows} integers from 0 to {rows - 1}"
+    if indices.shape != (rows,) or indices.dtype.kind not in "iu":
+        got = f"{indices.dtype} of shape {indices.shape}"
+        raise ValueError(f"[{where}] shuffle: expected {expected}, got {got}")
+    if indices.min() < 0 or indices.max() >= rows:
+        got = f"some from {indices.min()} to {indices.max()}"
+        raise ValueError(f"[{where}] shuffle: expected {expected}, got {got}")
+    return np.ascontiguousarray(indices, np.int64)
 
 
 def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]:

@@ -73,7 +73,9 @@ class Adam(Optimizer):
         v <- beta2 v + (1 - beta2) g^2      v_hat = v / (1 - beta2^t)
         w <- w - alpha m_hat / (sqrt(v_hat) + epsilon)
 
-    Kingma & Ba 2015, algorithm 1: epsilon is added after the bias correction.
+    Kingma & Ba 2015, algorithm 1: epsilon is added after the bias correction. With `epsilon_hat`
+    it is added to the root of the uncorrected v, as in the remark after the algorithm and in
+    scikit-learn: w <- w - alpha sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon).
     """
 
     name: ClassVar[str] = "adam"
@@ -81,6 +83,7 @@ class Adam(Optimizer):
     beta1: Decay = 0.9
     beta2: Decay = 0.999
     epsilon: Positive = 1e-8
+    epsilon_hat: Switch = False
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._data import Data
-from chainrule._errors import check_bool, check_instance, check_integer, check_number
+from chainrule._errors import check_instance, check_integer, check_number, unknown
 from chainrule._optimizer import core_optimizer
 from chainrule._trainer_checks import (
     check_batch_size,
     check_callbacks,
+    check_rows,
     check_precision,
+    RowOrder,
+    check_shuffle,
     warn_of_range,
 )
 from chainrule.callbacks import Callback
@@ -44,11 +47,14 @@ class Trainer:
     Arguments: `net`; `loss`, by name or object; `optimizer`; `schedule`, whose factor multiplies
     the optimizer's learning rate; `seed` of the order of the rows; `metrics`, names or functions
     reported per epoch; `l2`, `l1`: `J = mean loss + l2/2 sum W^2 + l1 sum |W|` (weights only; the
-    course's lambda/m is `l2`). Raises TypeError or ValueError for anything else.
+    course's lambda/m is `l2`). With `penalize="sum"` the penalty is added to the sum of a batch's
+    losses and so divided by its rows (or sum of weights), too. Raises TypeError or ValueError for
+    anything else.
 
     Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
-    completed), `steps` (optimizer steps done), `stop_reason` (None, or why the last fit ended
-    early).
+    completed), `steps` (optimizer steps done), `step_costs` and `step_penalties` (the cost before
+    each step of the latest epoch, and the penalty in it), `stop_reason` (None, or why the last fit
+    ended early).
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Trainer:
         metrics: Iterable[Any] = (),
         l2: float = 0.0,
         l1: float = 0.0,
+        penalize: Literal["mean", "sum"] = "mean",
     ) -> None:
         self.net = check_instance("Trainer", "net", net, Network)
         self.loss = resolve_loss(loss, "Trainer")
@@ -71,7 +78,11 @@ class Trainer:
         self.metrics: Sequence[Metric] = resolve_metrics(metrics, "Trainer")
         self.l2 = check_number("Trainer", "l2", l2, minimum=0)
         self.l1 = check_number("Trainer", "l1", l1, minimum=0)
+        if penalize not in ("mean", "sum"):
+            raise unknown("Trainer", "penalize", penalize, ("mean", "sum"))
+        self.penalize = penalize
         self.history = History()
+        self.step_costs = self.step_penalties = np.zeros(0)
         self.epoch = 0
         self._single_steps = 0  # by `step` and `apply_gradients`
         self.stop_reason: str | None = None
@@ -95,14 +106,17 @@ class Trainer:
         validation_data: tuple[Any, ...] | None = None,
         sample_weight: ArrayLike | None = None,
         callbacks: Iterable[Callback] = (),
-        shuffle: bool = True,
+        shuffle: bool | RowOrder = True,
+        rows: ArrayLike | None = None,
     ) -> History:
         """Trains for `epochs` more epochs and returns the history of all epochs.
 
         X (m, n_inputs), Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a
         step ("auto": 32, or all of fewer), and the last batch of an epoch may be smaller; None is
         batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed,
-        epoch). `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the
+        epoch), unless `shuffle` is False or a function of the epoch that returns their order. With
+        `rows`, indices, only those take part, without a copy of them; the order counts in them.
+        `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the
         data at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches
         while they were trained on. If it or a parameter is not finite, training ends with a
         RuntimeWarning.
@@ -111,9 +125,10 @@ class Trainer:
         data = self._data(where, X, Y, sample_weight)
         validation = self._validation(where, validation_data)
         epochs = check_integer(where, "epochs", epochs, 1)
-        rows = data.samples.rows
-        batch = check_batch_size(where, batch_size, rows)
-        shuffle = check_bool(where, "shuffle", shuffle)
+        chosen = check_rows(where, rows, data.samples.rows)
+        n = data.samples.rows if chosen is None else len(chosen)
+        batch = check_batch_size(where, batch_size, n)
+        order = check_shuffle(where, shuffle, chosen, n, self.seed)
         callbacks = check_callbacks(where, callbacks)
 
         with self.net._held_by_trainer(where), ExitStack() as at_the_end:
@@ -122,9 +137,9 @@ class Trainer:
             last_epoch = self.epoch + epochs
             for callback in callbacks:
                 at_the_end.callback(callback.on_fit_end, self)  # runs whatever happens
-                callback.on_fit_begin(self, epochs, -(-rows // batch))
+                callback.on_fit_begin(self, epochs, -(-n // batch))
             while self.epoch < last_epoch and self.stop_reason is None:
-                self._run_epoch(data, batch, shuffle, validation, callbacks)
+                self._run_epoch(data, batch, order(self.epoch), validation, callbacks)
         return self.history
 
     def step(self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -135,7 +150,7 @@ class Trainer:
         data = self._data("Trainer.step", X, Y, sample_weight)
         with self.net._held_by_trainer("Trainer.step"):
             rates = np.array([self._rate(self.epoch + self._single_steps)])
-            costs = self._train(data, None, data.samples.rows, rates, "Trainer.step")
+            costs, _ = self._train(data, None, data.samples.rows, rates, "Trainer.step")
             self._single_steps += 1
         return float(costs[0])
 
@@ -164,30 +179,30 @@ class Trainer:
         self,
         data: Data,
         batch: int,
-        shuffle: bool,
+        order: NDArray[np.int64],
         validation: Data | None,
         callbacks: Sequence[Callback],
     ) -> None:
         where = "Trainer.fit"
-        rows = data.samples.rows
-        order = _core.permutation(rows, self.seed, self.epoch) if shuffle else np.arange(rows)
-        steps_per_epoch = -(-rows // batch)
+        steps_per_epoch = -(-len(order) // batch)
         rates = self._rates(steps_per_epoch)
         for callback in callbacks:
             callback.on_epoch_begin(self, self.epoch)
 
         start = time.perf_counter()
-        costs: list[NDArray[np.float64]] = []
+        costs, penalties = np.empty(steps_per_epoch), np.empty(steps_per_epoch)
         done = 0
         while done < steps_per_epoch:
-            new = self._train(data, order[done * batch :], batch, rates[done:], where)
-            costs.append(new)
-            done += len(new)
+            new, of_penalty = self._train(data, order[done * batch :], batch, rates[done:], where)
+            end = done + len(new)
+            costs[done:end], penalties[done:end] = new, of_penalty
+            done = end
             for callback in callbacks:
                 callback.on_steps_end(self, len(new), float(new[-1]))
         seconds = time.perf_counter() - start
 
-        loss = np.average(np.concatenate(costs), weights=data.batch_weights(order, batch))
+        self.step_costs, self.step_penalties = costs, penalties
+        loss = np.average(costs, weights=data.batch_weights(order, batch))
         logs = {"epoch": self.epoch, "loss": float(loss)}
         if self.metrics:
             logs |= self._evaluate(data, cost=False)
@@ -225,13 +240,14 @@ class Trainer:
         batch: int,
         rates: NDArray[np.float64],
         where: str,
-    ) -> NDArray[np.float64]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return self.net._core.train(
             self._state,
             data.samples,
             self.loss.name,
             self.l2,
             self.l1,
+            self.penalize == "sum",
             order,
             batch,
             rates,
@@ -242,9 +258,9 @@ class Trainer:
     def _evaluate(self, data: Data, cost: bool = True) -> dict[str, float]:
         values = {}
         if cost:
-            core = self.net._core
-            values["loss"] = core.cost(
-                data.samples, self.loss.name, self.l2, self.l1, "Trainer.evaluate"
+            share = 1 / data.total_weight if self.penalize == "sum" else 1.0
+            values["loss"] = self.net._core.cost(
+                data.samples, self.loss.name, self.l2 * share, self.l1 * share, "Trainer.evaluate"
             )
         if self.metrics:
             prediction = self.net.predict(data.X)

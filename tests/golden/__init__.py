@@ -142,9 +142,10 @@ class Recorder(cr.Trainer):
         super().__init__(*arguments, **options)
         self.costs: list[Floats] = []
 
-    def _train(self, *arguments: Any) -> Floats:
-        self.costs.append(super()._train(*arguments))
-        return self.costs[-1]
+    def _train(self, *arguments: Any) -> tuple[Floats, Floats]:
+        costs, penalties = super()._train(*arguments)
+        self.costs.append(costs)
+        return costs, penalties
 
 
 def trainer(c: Configuration, net: cr.Network) -> Recorder:

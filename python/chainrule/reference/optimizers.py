@@ -64,11 +64,12 @@ def adam(
     beta1: float = 0.9,
     beta2: float = 0.999,
     epsilon: float = 1e-8,
+    epsilon_hat: bool = False,
 ) -> tuple[Parameters, State]:
     # Kingma & Ba 2015, algorithm 1, epsilon after the bias correction; t counts from 1:
     # m = beta1 m + (1 - beta1) g          m_hat = m / (1 - beta1^t)
     # v = beta2 v + (1 - beta2) g^2        v_hat = v / (1 - beta2^t)
-    # w = w - alpha m_hat / (sqrt(v_hat) + epsilon)
+    # w = w - alpha m_hat / (sqrt(v_hat) + epsilon);   with epsilon_hat beside sqrt(v) instead
     t = state["t"] + 1
     updated, m, v = {}, {}, {}
     for name, w in parameters.items():
@@ -77,7 +78,8 @@ def adam(
         v[name] = beta2 * state["v"][name] + (1 - beta2) * g**2
         m_hat = m[name] / (1 - beta1**t)
         v_hat = v[name] / (1 - beta2**t)
-        updated[name] = w - alpha * m_hat / (np.sqrt(v_hat) + epsilon)
+        correction = np.sqrt(1 - beta2**t) if epsilon_hat else 1.0
+        updated[name] = w - alpha * m_hat / (np.sqrt(v_hat) + epsilon / correction)
     return updated, {"t": t, "m": m, "v": v}
 
 

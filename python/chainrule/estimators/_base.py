@@ -1,0 +1,323 @@
+"""What both estimators share: fit and partial_fit, the network behind them, prediction."""
+
+import warnings
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from chainrule.callbacks import Callback, ProgressBar
+from chainrule.estimators import _lbfgs, _options
+from chainrule.estimators._engine import Engine
+from chainrule.estimators._stochastic import FollowedRate, LearningRate, Rules, Validation
+from chainrule.history import History
+from chainrule.layers import Dense
+from chainrule.losses import Loss
+from chainrule.network import Network
+from chainrule.trainer import Trainer
+
+Array = NDArray[Any]
+SPARSE = ("csr", "csc")
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need "
+    "to be preprocessed."
+)
+
+
+class BaseMLP(BaseEstimator):
+    """See `MLPClassifier` and `MLPRegressor`."""
+
+    # ---- What the two estimators say -------------------------------------------------------------
+
+    _y_is_numeric = False
+
+    def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
+        """Targets as the loss takes them; learns the classes."""
+        raise NotImplementedError
+
+    def _output(self) -> tuple[int, str, Loss]:
+        """Units of the output layer, its activation, and the loss; after `_encode`."""
+        raise NotImplementedError
+
+    def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
+        """The score of finite outputs against encoded targets."""
+        raise NotImplementedError
+
+    def _stratify(self, y: Array) -> Array | None:
+        return None
+
+    def _outputs_in_loss(self) -> int:
+        """What scikit-learn divides the loss (but not its gradient) by."""
+        return 1
+
+    # ---- Weights ---------------------------------------------------------------------------------
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """Weights of each layer, (n_in, n_out)."""
+        return self._shown("coefs")
+
+    @coefs_.setter
+    def coefs_(self, arrays: list[Array]) -> None:
+        vars(self).setdefault("_engine", Engine()).coefs = arrays
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """Biases of each layer, (n_out,)."""
+        return self._shown("intercepts")
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: list[Array]) -> None:
+        vars(self).setdefault("_engine", Engine()).intercepts = arrays
+
+    def _shown(self, name: str) -> list[Array]:
+        arrays = getattr(vars(self).get("_engine"), name, None)
+        if arrays is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute '{name}_'")
+        return arrays
+
+    # ---- Fitting ---------------------------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        validation: tuple[Any, Any, Any] | None,
+        incremental: bool,
+    ) -> Self:
+        _options.check(self)
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=SPARSE,
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+            dtype=(np.float64, np.float32),
+            reset=first,
+        )
+        y = self._encode(y, first, incremental)
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        self._random_state = check_random_state(self.random_state)
+        units, activation, loss = self._output()
+        layers = [*_options.hidden_layers(self), Dense(units, activation)]
+        if first:
+            self._start(layers, X.shape[1], X.dtype)
+        elif self._engine.net is None:  # weights were set by hand
+            self._engine.build(layers, X.shape[1], X.dtype, None)
+        if not hasattr(self, "history_"):
+            self.history_ = History()
+        net = self._engine.ready()
+        weights = self._all_weights(y, weights)
+        try:
+            if self.solver == "lbfgs" and self.optimizer is None:
+                objective = _lbfgs.Objective(net, X, y, loss, weights, self.alpha)
+                objective.outputs_in_loss = self._outputs_in_loss()
+                _lbfgs.minimize(self, objective)
+            else:
+                self._fit_stochastic(net, X, y, weights, loss, validation, incremental)
+        finally:
+            self._engine.forget_lists()
+        if not net._core.parameters_are_finite():
+            raise ValueError(NOT_FINITE)
+        return self
+
+    def _start(self, layers: Sequence[Dense], n_inputs: int, dtype: Any) -> None:
+        """A new network, and attributes as before the first epoch."""
+        engine = self._engine = Engine()
+        if self.layers is not None:
+            engine.build(layers, n_inputs, dtype, self._random_state.randint(2**31 - 1))
+        else:
+            engine.build(layers, n_inputs, dtype, None)
+            self._draw_weights(engine.ready(), layers)
+        self.n_iter_ = self.t_ = 0
+        self.n_outputs_ = layers[-1].units
+        self.n_layers_ = len(layers) + 1
+        self.loss_curve_: list[float] = []
+        self.history_ = History()
+        self._no_improvement_count = 0
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+        self.best_validation_score_ = -np.inf if self.early_stopping else None
+        self.best_loss_ = None if self.early_stopping else np.inf
+        self._best_parameters: dict[str, Array] = {}
+
+    def _draw_weights(self, net: Network, layers: Sequence[Dense]) -> None:
+        """As scikit-learn draws them, biases too (Glorot & Bengio 2010, eq. 16)."""
+        factor = max(map(_options.glorot_factor, layers[:-1]), default=6.0)
+        if layers[:-1]:
+            factor = _options.glorot_factor(layers[0])
+        sizes = [net.n_inputs, *(layer.units for layer in layers)]
+        for number, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
+            bound = np.sqrt(factor / (n_in + n_out))
+            for name, shape in (("weight", (n_in, n_out)), ("bias", (n_out,))):
+                values = self._random_state.uniform(-bound, bound, shape)
+                net.parameters[f"{number}.{name}"] = values.astype(net.dtype)
+
+    def _fit_stochastic(
+        self,
+        net: Network,
+        X: Any,
+        y: Array,
+        weights: Array | None,
+        loss: Loss,
+        given: tuple[Any, Any, Any] | None,
+        incremental: bool,
+    ) -> None:
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        rows, validation = self._hold_out(X, y, weights, given)
+        n = X.shape[0] if rows is None else len(rows)
+        batch = self._batch_size(n)
+        if not (incremental and self._engine.has_optimizer and hasattr(self, "_optimizer")):
+            rule = self.learning_rate if self.solver == "sgd" else "constant"
+            self._optimizer = LearningRate(self.learning_rate_init, rule, self.power_t)
+            self._engine.trainer = self._engine._optimizer_state = None
+        if self._engine.trainer is None:
+            schedule = self.schedule if self.schedule is not None else FollowedRate(self._optimizer)
+            with warnings.catch_warnings():
+                trainer = Trainer(
+                    net, loss, _options.optimizer(self), schedule, l2=self.alpha, penalize="sum"
+                )
+            self._engine.set_trainer(trainer)
+        self.n_iter_ = 0
+        sizes = np.minimum(batch, n - np.arange(0, n, batch))
+        rules = Rules(self, self._optimizer, sizes, validation, incremental)
+        order = np.arange(n)
+
+        def shuffled(epoch: int) -> Array:
+            nonlocal order
+            if self.shuffle:
+                positions = np.arange(n)
+                self._random_state.shuffle(positions)
+                order = order[positions]
+            return order
+
+        progress: list[Callback] = [ProgressBar()] if self.verbose is True else []
+        assert self._engine.trainer is not None
+        try:
+            self._engine.trainer.fit(
+                X,
+                y,
+                epochs=1 if incremental else self.max_iter,
+                batch_size=batch,
+                sample_weight=weights,
+                callbacks=[rules, *progress, *(self.callbacks or ())],
+                shuffle=shuffled,
+                rows=rows,
+            )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        if self.early_stopping:
+            for name, array in self._best_parameters.items():
+                net.parameters[name] = array
+
+    def _batch_size(self, n: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, n)
+        if self.batch_size > n:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                stacklevel=5,
+            )
+        return min(int(self.batch_size), n)
+
+    def _hold_out(
+        self, X: Any, y: Array, weights: Array | None, given: tuple[Any, Any, Any] | None
+    ) -> tuple[Array | None, Validation | None]:
+        """The rows to train on (None: all), and the validation data."""
+        if given is not None:
+            return None, self._given_validation(*given)
+        if not self.early_stopping:
+            return None, None
+        rows, held_out = train_test_split(
+            np.arange(X.shape[0]),
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=self._stratify(y),
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        of_rows = None if weights is None else weights[held_out]
+        return rows, Validation(X[held_out], y[held_out], of_rows)
+
+    def _validation_arguments(
+        self, X_val: Any, y_val: Any, sample_weight_val: Any
+    ) -> tuple[Any, Any, Any] | None:
+        where = f"{type(self).__name__}.fit"
+        if (X_val is None) != (y_val is None):
+            missing = "X_val" if X_val is None else "y_val"
+            raise ValueError(f"[{where}] {missing}: X_val and y_val go together")
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError(f"[{where}] sample_weight_val: needs X_val and y_val")
+        return None if X_val is None else (X_val, y_val, sample_weight_val)
+
+    def _given_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Validation:
+        X, y = validate_data(
+            self,
+            X_val,
+            y_val,
+            accept_sparse=SPARSE,
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+            dtype=(np.float64, np.float32),
+            reset=False,
+        )
+        weights = sample_weight_val
+        if weights is not None:
+            weights = _check_sample_weight(sample_weight_val, X)
+        return Validation(X, self._encode(y, False, True), weights)
+
+    def _all_weights(self, y: Array, weights: Array | None) -> Array | None:
+        return weights
+
+    def _validation_score(self, net: Network, validation: Validation) -> float:
+        outputs = net.predict(validation.X)
+        if not np.isfinite(outputs).all():
+            return np.nan
+        return self._score_outputs(outputs, validation.y, validation.sample_weight)
+
+    # ---- Predicting ------------------------------------------------------------------------------
+
+    def _outputs(self, X: ArrayLike) -> Array:
+        """The last layer's activation, (m, n_outputs)."""
+        check_is_fitted(self)
+        net = self._engine.ready()
+        if (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and len(X) > 0
+            and X.dtype == net.dtype
+            and X.shape[1] == net.n_inputs
+            and not hasattr(self, "feature_names_in_")
+        ):
+            try:  # the core's own checks are quicker; scikit-learn's have the expected words
+                return net.predict(X)
+            except ValueError:
+                pass
+        return net.predict(validate_data(self, X, accept_sparse=SPARSE, reset=False))
+
+    def _is_stochastic(self) -> bool:
+        if self.solver == "lbfgs" and self.optimizer is None:
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+            )
+        return True
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coefs_") and hasattr(self, "n_features_in_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,85 @@
+"""Training on the whole data at once by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), SciPy's."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from chainrule._data import Data
+from chainrule.losses import Loss
+from chainrule.network import Network
+
+Array = NDArray[Any]
+
+
+class Objective:
+    """Cost and gradient of a flat vector of float64: all weights, then all biases."""
+
+    def __init__(
+        self, net: Network, X: Any, y: Any, loss: Loss, sample_weight: Array | None, alpha: float
+    ) -> None:
+        self.net, self.loss = net, loss
+        self.data = Data(net, "fit", X, y, loss, sample_weight)
+        self.l2 = alpha / self.data.total_weight
+        self.outputs_in_loss = 1
+        numbers = range(1, len(net.layers) + 1)
+        self.names = [f"{l}.{kind}" for kind in ("weight", "bias") for l in numbers]
+
+    def flat(self) -> Array:
+        """The network's parameters as such a vector."""
+        arrays = [self.net.parameters[name] for name in self.names]
+        return np.concatenate([array.ravel() for array in arrays], dtype=np.float64)
+
+    def set(self, flat: Array) -> None:
+        """A vector into the network."""
+        start = 0
+        for name in self.names:
+            shape = self.net.parameters[name].shape
+            end = start + int(np.prod(shape))
+            self.net.parameters[name] = flat[start:end].reshape(shape)
+            start = end
+
+    def __call__(self, flat: Array) -> tuple[float, Array]:
+        if not np.isfinite(flat).all():
+            return np.nan, np.zeros_like(flat)
+        self.set(flat)
+        core, loss = self.net._core, self.loss.name
+        cost = core.backward(self.data.samples, loss, self.l2, 0.0, False, "fit")
+        gradients = [self.net.gradients[name].ravel() for name in self.names]
+        if self.outputs_in_loss > 1:  # see Rules._losses
+            weights = flat[: sum(g.size for g in gradients[: len(gradients) // 2])]
+            penalty = 0.5 * self.l2 * float(weights @ weights)
+            cost = (cost - penalty) / self.outputs_in_loss + penalty
+        return cost, np.concatenate(gradients, dtype=np.float64)
+
+
+def minimize(estimator: Any, objective: Objective) -> None:
+    """Moves the network to a minimum; sets `n_iter_` and `loss_` of the estimator."""
+
+    def say(intermediate_result: scipy.optimize.OptimizeResult) -> None:
+        estimator.n_iter_ += 1
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {intermediate_result.fun:.8f}")
+
+    estimator.n_iter_ = 0
+    result = scipy.optimize.minimize(
+        objective,
+        objective.flat(),
+        method="L-BFGS-B",
+        jac=True,
+        callback=say,
+        options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
+    )
+    if result.status != 0:
+        warnings.warn(
+            f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}):\n"
+            f"{result.message}\nIncrease max_iter or max_fun, or scale the data.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    estimator.n_iter_ = min(result.nit, estimator.max_iter)
+    estimator.loss_ = float(result.fun)
+    objective.set(result.x)

@@ -1,0 +1,107 @@
+"""The estimators' parameters, checked when fit begins and turned into chainrule's descriptions."""
+
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from chainrule._errors import check_integer, check_number, message, unknown
+from chainrule.activations import Activation
+from chainrule.layers import Dense, Layer
+from chainrule.optimizers import SGD, Adam, Optimizer, resolve_optimizer
+from chainrule.schedules import as_schedule
+
+SOLVERS = ("lbfgs", "sgd", "adam")
+RATES = ("constant", "invscaling", "adaptive")
+ACTIVATIONS = {"logistic": "sigmoid"}  # scikit-learn's name, ours; the others are alike
+
+
+def check(est: Any) -> None:
+    """Raises ValueError or TypeError that names the parameter, what was expected and what came."""
+    where = f"{type(est).__name__}.fit"
+
+    def flag(name: str) -> None:
+        if not _is_bool(getattr(est, name)):
+            raise TypeError(message(where, name, "True or False", getattr(est, name)))
+
+    def one_of(name: str, known: Iterable[str]) -> None:
+        if not isinstance(getattr(est, name), str) or getattr(est, name) not in (*known,):
+            raise unknown(where, name, getattr(est, name), known)
+
+    def number(name: str, **ends: float) -> None:
+        check_number(where, name, getattr(est, name), **ends)
+
+    def count(name: str, minimum: int = 1) -> None:
+        check_integer(where, name, getattr(est, name), minimum)
+
+    one_of("solver", SOLVERS)
+    one_of("learning_rate", RATES)
+    number("alpha", minimum=0)
+    number("learning_rate_init", above=0)
+    number("power_t", minimum=0)
+    number("tol", minimum=0)
+    number("momentum", minimum=0, maximum=1)
+    number("validation_fraction", minimum=0, below=1)
+    number("beta_1", minimum=0, below=1)
+    number("beta_2", minimum=0, below=1)
+    number("epsilon", above=0)
+    count("max_iter")
+    count("max_fun")
+    if est.batch_size != "auto":
+        check_integer(where, "batch_size", est.batch_size, 1, note=" or 'auto'")
+    if est.n_iter_no_change != math.inf:
+        check_integer(where, "n_iter_no_change", est.n_iter_no_change, 1, note=" or infinity")
+    for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
+        flag(name)
+    if not (_is_bool(est.verbose) or isinstance(est.verbose, numbers.Integral)):
+        raise TypeError(message(where, "verbose", "True, False or an integer", est.verbose))
+    if est.optimizer is not None:
+        resolve_optimizer(est.optimizer, where)
+    if est.schedule is not None:
+        as_schedule(est.schedule, where)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+def hidden_layers(est: Any) -> list[Layer]:
+    """`layers`, or dense layers of `hidden_layer_sizes` units with their `activation`."""
+    where = f"{type(est).__name__}.fit"
+    if est.layers is not None:
+        return list(est.layers)
+    sizes = est.hidden_layer_sizes
+    sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    sizes = [check_integer(where, "hidden_layer_sizes", size, 1) for size in sizes]
+    chosen = est.activation
+    per_layer = isinstance(chosen, list | tuple)
+    names = list(chosen) if per_layer else [chosen] * len(sizes)
+    if len(names) != len(sizes):
+        expected = f"one activation or one for each of {len(sizes)} hidden layers"
+        raise ValueError(message(where, "activation", expected, chosen))
+    return [Dense(n, activation(name)) for n, name in zip(sizes, names, strict=True)]
+
+
+def activation(name: Any) -> Any:
+    """chainrule's name of an activation."""
+    return ACTIVATIONS.get(name, name) if isinstance(name, str) else name
+
+
+def glorot_factor(layer: Layer) -> float:
+    """Of scikit-learn's first weights, uniform in +-sqrt(factor / (n_in + n_out))."""
+    assert isinstance(layer, Dense)
+    chosen = layer.activation
+    name = chosen.name if isinstance(chosen, Activation) else chosen
+    return 2.0 if name == "sigmoid" else 6.0
+
+
+def optimizer(est: Any) -> Optimizer:
+    """The `optimizer`, or the one that `solver` and its parameters describe."""
+    if est.optimizer is not None:
+        return resolve_optimizer(est.optimizer, f"{type(est).__name__}.fit")
+    if est.solver == "adam":
+        return Adam(est.learning_rate_init, est.beta_1, est.beta_2, est.epsilon, epsilon_hat=True)
+    nesterov = bool(est.nesterovs_momentum) and est.momentum > 0
+    return SGD(est.learning_rate_init, est.momentum, nesterov)

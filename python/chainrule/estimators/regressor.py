@@ -1,0 +1,146 @@
+"""The regressor: one target or several."""
+
+from typing import Any, Literal, Self
+
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+
+from chainrule.estimators._base import BaseMLP
+from chainrule.losses import Loss, resolve_loss
+
+Array = NDArray[Any]
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """Multi-layer perceptron for numbers; a drop-in for scikit-learn's.
+
+    All parameters of `sklearn.neural_network.MLPRegressor` have their names, defaults and meaning
+    here, and the same `random_state` gives the same model up to rounding. Beyond it:
+
+    loss : also any other loss of chainrule for numbers.
+    activation : also any of chainrule's, or a list with one for each hidden layer.
+    hidden_layer_sizes : also `()`, linear regression.
+    layers : hidden layers as `chainrule.Network` takes them, instead of `hidden_layer_sizes` and
+        `activation`; they draw their first weights by their own initializers.
+    optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
+    callbacks : chainrule's callbacks.
+    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
+
+    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
+    `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
+    """
+
+    _y_is_numeric = True
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        layers: Any = None,
+        optimizer: Any = None,
+        schedule: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.layers = layers
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.callbacks = callbacks
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Trains on X (n_samples, n_features) and y (n_samples,) or (n_samples, n_outputs);
+        `sample_weight` (n_samples,).
+
+        With `X_val` and `y_val` these are the validation data, and none are held out of X.
+        """
+        validation = self._validation_arguments(X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, validation, incremental=False)
+
+    @available_if(lambda est: est._is_stochastic())
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """One epoch over the given data."""
+        return self._fit(X, y, sample_weight, None, incremental=True)
+
+    def predict(self, X: ArrayLike) -> Array:
+        """The prediction for each row, (n_samples,) or (n_samples, n_outputs)."""
+        outputs = self._outputs(X)
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    # ---- For the base class ----------------------------------------------------------------------
+
+    def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        self._n_targets = 1 if y.ndim == 1 else y.shape[1]
+        return y.reshape(len(y), -1)
+
+    def _output(self) -> tuple[int, str, Loss]:
+        loss = resolve_loss(self.loss, "MLPRegressor.fit")
+        self.out_activation_ = "exp" if loss.name == "poisson" else "identity"
+        return self._n_targets, self.out_activation_, loss
+
+    def _outputs_in_loss(self) -> int:
+        return self._n_targets if self.loss == "squared_error" else 1
+
+    def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
+        return float(r2_score(y, outputs, sample_weight=sample_weight))
