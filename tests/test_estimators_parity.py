@@ -12,14 +12,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
 SOLVERS = {
-    "sgd": dict(solver="sgd", learning_rate_init=0.05),
-    "momentum": dict(solver="sgd", learning_rate_init=0.02, nesterovs_momentum=False),
-    "plain": dict(solver="sgd", learning_rate_init=0.1, momentum=0.0),
-    "invscaling": dict(solver="sgd", learning_rate_init=0.05, learning_rate="invscaling"),
-    "adaptive": dict(solver="sgd", learning_rate_init=0.05, learning_rate="adaptive", tol=0.01,
-                     n_iter_no_change=2),
-    "adam": dict(solver="adam", learning_rate_init=0.01),
-    "lbfgs": dict(solver="lbfgs"),
+    "sgd": {"solver": "sgd", "learning_rate_init": 0.05},
+    "momentum": {"solver": "sgd", "learning_rate_init": 0.02, "nesterovs_momentum": False},
+    "plain": {"solver": "sgd", "learning_rate_init": 0.1, "momentum": 0.0},
+    "invscaling": {"solver": "sgd", "learning_rate_init": 0.05, "learning_rate": "invscaling"},
+    "adaptive": {"solver": "sgd", "learning_rate_init": 0.05, "learning_rate": "adaptive", "tol": 0.01,
+                     "n_iter_no_change": 2},
+    "adam": {"solver": "adam", "learning_rate_init": 0.01},
+    "lbfgs": {"solver": "lbfgs"},
 }  # fmt: skip
 
 
@@ -39,7 +39,12 @@ def data(task):
 
 def pair(task, **options):
     name = "MLPRegressor" if "regression" in task else "MLPClassifier"
-    options = dict(hidden_layer_sizes=(12, 7), random_state=5, max_iter=50, batch_size=32) | options
+    options = {
+        "hidden_layer_sizes": (12, 7),
+        "random_state": 5,
+        "max_iter": 50,
+        "batch_size": 32,
+    } | options
     return getattr(cr, name)(**options), getattr(scikit, name)(**options)
 
 
@@ -75,8 +80,8 @@ def test_fit(task, solver, activation):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("options", [
-    dict(alpha=0.5), dict(early_stopping=True), dict(shuffle=False), dict(batch_size="auto"),
-    dict(hidden_layer_sizes=5), dict(early_stopping=True, solver="sgd"),
+    {"alpha": 0.5}, {"early_stopping": True}, {"shuffle": False}, {"batch_size": "auto"},
+    {"hidden_layer_sizes": 5}, {"early_stopping": True, "solver": "sgd"},
 ], ids=str)  # fmt: skip
 def test_options(task, options):
     X, y = data(task)

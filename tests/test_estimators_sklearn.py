@@ -6,11 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import sklearn
-from sklearn.datasets import make_classification
-from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from chainrule import MLPClassifier, MLPRegressor

@@ -29,7 +29,7 @@ def test_training_on_some_rows_is_training_on_a_copy_of_them(data, shuffle, rng)
     weights = rng.uniform(1, 2, 50)
     rows = rng.permutation(50)[:30]
     some, copy = new_trainer(), new_trainer()
-    options = dict(epochs=3, batch_size=8, shuffle=shuffle)
+    options = {"epochs": 3, "batch_size": 8, "shuffle": shuffle}
     some.fit(X, Y, rows=rows, sample_weight=weights, **options)
     copy.fit(X[rows], Y[rows], sample_weight=weights[rows], **options)
     assert weights_of(some) == weights_of(copy)
@@ -94,7 +94,7 @@ def test_a_penalty_of_the_sum_is_divided_by_the_weight_of_each_batch(data, weigh
     squares = sum((trainer.net.W[l] ** 2).sum() for l in (1, 2))
     sizes = sum(abs(trainer.net.W[l]).sum() for l in (1, 2))
     share = 1 / weights.sum()
-    assert J == pytest.approx(plain + share * (0.15 * squares + 0.2 * sizes), rel=1e-12)
+    assert pytest.approx(plain + share * (0.15 * squares + 0.2 * sizes), rel=1e-12) == J
 
 
 def test_penalize_is_mean_or_sum():

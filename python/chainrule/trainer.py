@@ -20,11 +20,11 @@ from chainrule._data import Data
 from chainrule._errors import check_instance, check_integer, check_number, unknown
 from chainrule._optimizer import core_optimizer
 from chainrule._trainer_checks import (
+    RowOrder,
     check_batch_size,
     check_callbacks,
-    check_rows,
     check_precision,
-    RowOrder,
+    check_rows,
     check_shuffle,
     warn_of_range,
 )

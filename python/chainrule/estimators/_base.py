@@ -1,32 +1,27 @@
 """What both estimators share: fit and partial_fit, the network behind them, prediction."""
 
-import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule.callbacks import Callback, ProgressBar
-from chainrule.estimators import _lbfgs, _options
+from chainrule.estimators import _lbfgs, _options, _stochastic
 from chainrule.estimators._engine import Engine
-from chainrule.estimators._stochastic import FollowedRate, LearningRate, Rules, Validation
 from chainrule.history import History
 from chainrule.layers import Dense
 from chainrule.losses import Loss
 from chainrule.network import Network
-from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
 SPARSE = ("csr", "csc")
 NOT_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large values and need "
-    "to be preprocessed."
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
 )
 
 
@@ -49,6 +44,10 @@ class BaseMLP(BaseEstimator):
         """The score of finite outputs against encoded targets."""
         raise NotImplementedError
 
+    def _decode(self, y: Array) -> Array:
+        """Encoded targets as the user knows them."""
+        raise NotImplementedError
+
     def _stratify(self, y: Array) -> Array | None:
         return None
 
@@ -65,7 +64,7 @@ class BaseMLP(BaseEstimator):
 
     @coefs_.setter
     def coefs_(self, arrays: list[Array]) -> None:
-        vars(self).setdefault("_engine", Engine()).coefs = arrays
+        self.__dict__.setdefault("_engine", Engine()).coefs = arrays
 
     @property
     def intercepts_(self) -> list[Array]:
@@ -74,7 +73,7 @@ class BaseMLP(BaseEstimator):
 
     @intercepts_.setter
     def intercepts_(self, arrays: list[Array]) -> None:
-        vars(self).setdefault("_engine", Engine()).intercepts = arrays
+        self.__dict__.setdefault("_engine", Engine()).intercepts = arrays
 
     def _shown(self, name: str) -> list[Array]:
         arrays = getattr(vars(self).get("_engine"), name, None)
@@ -86,24 +85,15 @@ class BaseMLP(BaseEstimator):
 
     def _fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
         validation: tuple[Any, Any, Any] | None,
         incremental: bool,
     ) -> Self:
         _options.check(self)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=SPARSE,
-            multi_output=True,
-            y_numeric=self._y_is_numeric,
-            dtype=(np.float64, np.float32),
-            reset=first,
-        )
+        X, y = self._checked(X, y, reset=first)
         y = self._encode(y, first, incremental)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         self._random_state = check_random_state(self.random_state)
@@ -116,6 +106,7 @@ class BaseMLP(BaseEstimator):
         if not hasattr(self, "history_"):
             self.history_ = History()
         net = self._engine.ready()
+        self._engine.forget_lists()
         weights = self._all_weights(y, weights)
         try:
             if self.solver == "lbfgs" and self.optimizer is None:
@@ -123,14 +114,26 @@ class BaseMLP(BaseEstimator):
                 objective.outputs_in_loss = self._outputs_in_loss()
                 _lbfgs.minimize(self, objective)
             else:
-                self._fit_stochastic(net, X, y, weights, loss, validation, incremental)
+                _stochastic.fit(self, net, X, y, weights, loss, validation, incremental)
         finally:
             self._engine.forget_lists()
         if not net._core.parameters_are_finite():
             raise ValueError(NOT_FINITE)
         return self
 
-    def _start(self, layers: Sequence[Dense], n_inputs: int, dtype: Any) -> None:
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
+        return validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=SPARSE,
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+
+    def _start(self, layers: Sequence[Any], n_inputs: int, dtype: Any) -> None:
         """A new network, and attributes as before the first epoch."""
         engine = self._engine = Engine()
         if self.layers is not None:
@@ -149,107 +152,15 @@ class BaseMLP(BaseEstimator):
         self.best_loss_ = None if self.early_stopping else np.inf
         self._best_parameters: dict[str, Array] = {}
 
-    def _draw_weights(self, net: Network, layers: Sequence[Dense]) -> None:
+    def _draw_weights(self, net: Network, layers: Sequence[Any]) -> None:
         """As scikit-learn draws them, biases too (Glorot & Bengio 2010, eq. 16)."""
-        factor = max(map(_options.glorot_factor, layers[:-1]), default=6.0)
-        if layers[:-1]:
-            factor = _options.glorot_factor(layers[0])
+        factor = _options.glorot_factor(layers[0]) if len(layers) > 1 else 6.0
         sizes = [net.n_inputs, *(layer.units for layer in layers)]
         for number, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
             bound = np.sqrt(factor / (n_in + n_out))
             for name, shape in (("weight", (n_in, n_out)), ("bias", (n_out,))):
                 values = self._random_state.uniform(-bound, bound, shape)
                 net.parameters[f"{number}.{name}"] = values.astype(net.dtype)
-
-    def _fit_stochastic(
-        self,
-        net: Network,
-        X: Any,
-        y: Array,
-        weights: Array | None,
-        loss: Loss,
-        given: tuple[Any, Any, Any] | None,
-        incremental: bool,
-    ) -> None:
-        if self.early_stopping and incremental:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        rows, validation = self._hold_out(X, y, weights, given)
-        n = X.shape[0] if rows is None else len(rows)
-        batch = self._batch_size(n)
-        if not (incremental and self._engine.has_optimizer and hasattr(self, "_optimizer")):
-            rule = self.learning_rate if self.solver == "sgd" else "constant"
-            self._optimizer = LearningRate(self.learning_rate_init, rule, self.power_t)
-            self._engine.trainer = self._engine._optimizer_state = None
-        if self._engine.trainer is None:
-            schedule = self.schedule if self.schedule is not None else FollowedRate(self._optimizer)
-            with warnings.catch_warnings():
-                trainer = Trainer(
-                    net, loss, _options.optimizer(self), schedule, l2=self.alpha, penalize="sum"
-                )
-            self._engine.set_trainer(trainer)
-        self.n_iter_ = 0
-        sizes = np.minimum(batch, n - np.arange(0, n, batch))
-        rules = Rules(self, self._optimizer, sizes, validation, incremental)
-        order = np.arange(n)
-
-        def shuffled(epoch: int) -> Array:
-            nonlocal order
-            if self.shuffle:
-                positions = np.arange(n)
-                self._random_state.shuffle(positions)
-                order = order[positions]
-            return order
-
-        progress: list[Callback] = [ProgressBar()] if self.verbose is True else []
-        assert self._engine.trainer is not None
-        try:
-            self._engine.trainer.fit(
-                X,
-                y,
-                epochs=1 if incremental else self.max_iter,
-                batch_size=batch,
-                sample_weight=weights,
-                callbacks=[rules, *progress, *(self.callbacks or ())],
-                shuffle=shuffled,
-                rows=rows,
-            )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
-        if self.early_stopping:
-            for name, array in self._best_parameters.items():
-                net.parameters[name] = array
-
-    def _batch_size(self, n: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n)
-        if self.batch_size > n:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                stacklevel=5,
-            )
-        return min(int(self.batch_size), n)
-
-    def _hold_out(
-        self, X: Any, y: Array, weights: Array | None, given: tuple[Any, Any, Any] | None
-    ) -> tuple[Array | None, Validation | None]:
-        """The rows to train on (None: all), and the validation data."""
-        if given is not None:
-            return None, self._given_validation(*given)
-        if not self.early_stopping:
-            return None, None
-        rows, held_out = train_test_split(
-            np.arange(X.shape[0]),
-            random_state=self._random_state,
-            test_size=self.validation_fraction,
-            stratify=self._stratify(y),
-        )
-        if len(held_out) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        of_rows = None if weights is None else weights[held_out]
-        return rows, Validation(X[held_out], y[held_out], of_rows)
 
     def _validation_arguments(
         self, X_val: Any, y_val: Any, sample_weight_val: Any
@@ -262,34 +173,12 @@ class BaseMLP(BaseEstimator):
             raise ValueError(f"[{where}] sample_weight_val: needs X_val and y_val")
         return None if X_val is None else (X_val, y_val, sample_weight_val)
 
-    def _given_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Validation:
-        X, y = validate_data(
-            self,
-            X_val,
-            y_val,
-            accept_sparse=SPARSE,
-            multi_output=True,
-            y_numeric=self._y_is_numeric,
-            dtype=(np.float64, np.float32),
-            reset=False,
-        )
-        weights = sample_weight_val
-        if weights is not None:
-            weights = _check_sample_weight(sample_weight_val, X)
-        return Validation(X, self._encode(y, False, True), weights)
-
     def _all_weights(self, y: Array, weights: Array | None) -> Array | None:
         return weights
 
-    def _validation_score(self, net: Network, validation: Validation) -> float:
-        outputs = net.predict(validation.X)
-        if not np.isfinite(outputs).all():
-            return np.nan
-        return self._score_outputs(outputs, validation.y, validation.sample_weight)
-
     # ---- Predicting ------------------------------------------------------------------------------
 
-    def _outputs(self, X: ArrayLike) -> Array:
+    def _outputs(self, X: Any) -> Array:
         """The last layer's activation, (m, n_outputs)."""
         check_is_fitted(self)
         net = self._engine.ready()
@@ -299,7 +188,7 @@ class BaseMLP(BaseEstimator):
             and len(X) > 0
             and X.dtype == net.dtype
             and X.shape[1] == net.n_inputs
-            and not hasattr(self, "feature_names_in_")
+            and (hasattr(self, "_scores_itself") or not hasattr(self, "feature_names_in_"))
         ):
             try:  # the core's own checks are quicker; scikit-learn's have the expected words
                 return net.predict(X)

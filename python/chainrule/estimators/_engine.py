@@ -78,6 +78,10 @@ class Engine:
             write_state(trainer, self._optimizer_state)
             self._optimizer_state = None
 
+    def forget_optimizer(self) -> None:
+        """The next trainer starts anew."""
+        self.trainer = self._optimizer_state = None
+
     @property
     def has_optimizer(self) -> bool:
         """Whether there is an optimizer to go on with."""
@@ -101,7 +105,8 @@ class Engine:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]
         if "network" in state:
-            self.build(*state["network"], seed=None)
+            layers, n_inputs, dtype = state["network"]
+            self.build(layers, n_inputs, dtype, None)
             assert self.net is not None
             for name, array in state["parameters"].items():
                 self.net.parameters[name] = array

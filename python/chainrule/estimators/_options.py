@@ -30,7 +30,7 @@ def check(est: Any) -> None:
         if not isinstance(getattr(est, name), str) or getattr(est, name) not in (*known,):
             raise unknown(where, name, getattr(est, name), known)
 
-    def number(name: str, **ends: float) -> None:
+    def number(name: str, **ends: Any) -> None:
         check_number(where, name, getattr(est, name), **ends)
 
     def count(name: str, minimum: int = 1) -> None:
@@ -71,7 +71,10 @@ def hidden_layers(est: Any) -> list[Layer]:
     """`layers`, or dense layers of `hidden_layer_sizes` units with their `activation`."""
     where = f"{type(est).__name__}.fit"
     if est.layers is not None:
-        return list(est.layers)
+        given = est.layers
+        if not isinstance(given, list | tuple) or not all(isinstance(l, Layer) for l in given):
+            raise TypeError(message(where, "layers", "a list of layers or None", given))
+        return list(given)
     sizes = est.hidden_layer_sizes
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     sizes = [check_integer(where, "hidden_layer_sizes", size, 1) for size in sizes]

@@ -1,11 +1,12 @@
 """Training by mini-batches, by scikit-learn's rules: when it stops, what the learning rate does.
 
 Formulas and order of events are those of scikit-learn's MLP, so that the same seed gives the same
-model. `Rules` is a callback of the trainer; what it finds out becomes attributes of the estimator.
+model. Start at `fit`. `Rules` is a callback of the trainer; what it finds out becomes attributes of
+the estimator.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from chainrule.callbacks import Callback
+from chainrule.callbacks import Callback, ProgressBar
+from chainrule.estimators import _options, _validation
+from chainrule.estimators._validation import Validation
+from chainrule.losses import Loss
+from chainrule.network import Network
 from chainrule.schedules import START, Schedule, ScheduleState
 from chainrule.trainer import Trainer
 
@@ -52,15 +57,6 @@ class FollowedRate(Schedule):
         return self.rate.learning_rate / self.rate.learning_rate_init
 
 
-@dataclass
-class Validation:
-    """Data that are not trained on: features, encoded targets, weights or None."""
-
-    X: Any
-    y: Array
-    sample_weight: Array | None
-
-
 class Rules(Callback):
     """After each epoch: loss curve, validation score, best weights, end of training."""
 
@@ -78,6 +74,7 @@ class Rules(Callback):
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:
         est = self.estimator
+        est._engine.forget_lists()
         est.n_iter_ += 1
         est.loss_ = float(np.average(self._losses(trainer), weights=self.batch_rows))
         est.t_ += int(self.batch_rows.sum())
@@ -105,13 +102,14 @@ class Rules(Callback):
     def _losses(self, trainer: Trainer) -> Array:
         """scikit-learn's squared error is a mean over outputs, its gradient that of the sum."""
         costs, penalties = trainer.step_costs, trainer.step_penalties
-        return (costs - penalties) / self.estimator._outputs_in_loss() + penalties
+        with np.errstate(invalid="ignore"):  # of a diverging loss
+            return (costs - penalties) / self.estimator._outputs_in_loss() + penalties
 
     def _score(self, trainer: Trainer) -> float:
         assert self.validation is not None
-        score = self.estimator._validation_score(trainer.net, self.validation)
+        score = self.validation.score(self.estimator, trainer.net)
         self._say(f"Validation score: {score:f}")
-        return float(score)
+        return score
 
     def _by_score(self, trainer: Trainer, score: float) -> None:
         est = self.estimator
@@ -147,3 +145,88 @@ class Rules(Callback):
         """Lines as scikit-learn prints them, for a `verbose` that is a number."""
         if self.estimator.verbose and self.estimator.verbose is not True:
             print(text)
+
+
+def fit(
+    est: Any,
+    net: Network,
+    X: Any,
+    y: Array,
+    weights: Array | None,
+    loss: Loss,
+    given: tuple[Any, Any, Any] | None,
+    incremental: bool,
+) -> None:
+    """Trains the estimator's network for `max_iter` epochs at most, `incremental` for one."""
+    if est.early_stopping and incremental:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    rows, validation = None, None
+    if given is not None:
+        validation = _validation.given(est, *given)
+    elif est.early_stopping:
+        rows, validation = _validation.hold_out(est, X, y, weights)
+    n = X.shape[0] if rows is None else len(rows)
+    batch = _batch_size(est, n)
+    trainer = _trainer(est, net, loss, incremental)
+    est.n_iter_ = 0
+    sizes = np.minimum(batch, n - np.arange(0, n, batch))
+    rules = Rules(est, est._optimizer, sizes, validation, incremental)
+    progress = [ProgressBar()] if est.verbose is True else []
+    try:
+        trainer.fit(
+            X,
+            y,
+            epochs=1 if incremental else est.max_iter,
+            batch_size=batch,
+            validation_data=None if validation is None else validation.as_tuple(),
+            sample_weight=weights,
+            callbacks=[rules, *progress, *(est.callbacks or ())],
+            shuffle=_shuffled(est, n),
+            rows=rows,
+        )
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=5)
+    if est.early_stopping:
+        for name, array in est._best_parameters.items():
+            net.parameters[name] = array
+
+
+def _trainer(est: Any, net: Network, loss: Loss, incremental: bool) -> Trainer:
+    """A new one, or for partial_fit the one that is there; sets `_optimizer`."""
+    engine = est._engine
+    if not (incremental and engine.has_optimizer and hasattr(est, "_optimizer")):
+        rule = est.learning_rate if est.solver == "sgd" else "constant"
+        est._optimizer = LearningRate(est.learning_rate_init, rule, est.power_t)
+        engine.forget_optimizer()
+    if engine.trainer is None:
+        schedule = est.schedule if est.schedule is not None else FollowedRate(est._optimizer)
+        optimizer = _options.optimizer(est)
+        engine.set_trainer(Trainer(net, loss, optimizer, schedule, l2=est.alpha, penalize="sum"))
+    trainer: Trainer = engine.trainer
+    return trainer
+
+
+def _batch_size(est: Any, n: int) -> int:
+    if est.batch_size == "auto":
+        return min(200, n)
+    if est.batch_size > n:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            stacklevel=6,
+        )
+    return min(int(est.batch_size), n)
+
+
+def _shuffled(est: Any, n: int) -> Callable[[int], Array]:
+    """The order of each epoch as scikit-learn draws it: the last one, shuffled."""
+    order = np.arange(n)
+
+    def next_order(epoch: int) -> Array:
+        nonlocal order
+        if est.shuffle:
+            positions = np.arange(n)
+            est._random_state.shuffle(positions)
+            order = order[positions]
+        return order
+
+    return next_order

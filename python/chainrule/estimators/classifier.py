@@ -34,6 +34,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         `activation`; they draw their first weights by their own initializers.
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
     class_weight : dict or "balanced"; multiplies `sample_weight`.
+    scoring : name or scorer of scikit-learn for early stopping, instead of accuracy.
     callbacks : chainrule's callbacks.
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
 
@@ -71,6 +72,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         layers: Any = None,
         optimizer: Any = None,
         schedule: Any = None,
+        scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -100,6 +102,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.layers = layers
         self.optimizer = optimizer
         self.schedule = schedule
+        self.scoring = scoring
         self.callbacks = callbacks
 
     def fit(
@@ -196,12 +199,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _all_weights(self, y: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
             return weights
-        classes = y if y.ndim == 1 else y[:, 0].astype(int)
-        names = self.classes_[classes] if self.n_outputs_ != 1 or y.ndim == 1 else self._named(y)
-        of_class = compute_sample_weight(self.class_weight, names)
+        of_class = compute_sample_weight(self.class_weight, self._decode(y))
         return of_class if weights is None else of_class * weights
 
-    def _named(self, y: Array) -> Array:
+    def _decode(self, y: Array) -> Array:
+        if y.ndim == 1:
+            return self.classes_[y]
         return self._label_binarizer.inverse_transform(y.astype(int))
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:

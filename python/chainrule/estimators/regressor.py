@@ -26,6 +26,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     layers : hidden layers as `chainrule.Network` takes them, instead of `hidden_layer_sizes` and
         `activation`; they draw their first weights by their own initializers.
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
+    scoring : name or scorer of scikit-learn for early stopping, instead of R^2.
     callbacks : chainrule's callbacks.
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
 
@@ -65,6 +66,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         layers: Any = None,
         optimizer: Any = None,
         schedule: Any = None,
+        scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
         self.loss = loss
@@ -94,6 +96,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.layers = layers
         self.optimizer = optimizer
         self.schedule = schedule
+        self.scoring = scoring
         self.callbacks = callbacks
 
     def fit(
@@ -138,6 +141,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         loss = resolve_loss(self.loss, "MLPRegressor.fit")
         self.out_activation_ = "exp" if loss.name == "poisson" else "identity"
         return self._n_targets, self.out_activation_, loss
+
+    def _decode(self, y: Array) -> Array:
+        return y.ravel() if y.shape[1] == 1 else y
 
     def _outputs_in_loss(self) -> int:
         return self._n_targets if self.loss == "squared_error" else 1
