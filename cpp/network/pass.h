@@ -18,7 +18,7 @@ namespace chainrule {
 
 // What is minimized: J = sum_i w_i L_i / sum_i w_i + l2 / 2 sum W^2 + l1 sum |W| (weights only, never biases).
 struct Objective {
-  Loss loss;
+  LossSpec loss;
   double l2 = 0, l1 = 0;
 
   bool regularized() const { return l2 != 0 || l1 != 0; }

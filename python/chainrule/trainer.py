@@ -77,7 +77,8 @@ class Trainer:
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
         warn_of_range(net, self.loss)
-        check_precision(self.optimizer, net.dtype)
+        check_precision("optimizer", self.optimizer, net.dtype)
+        check_precision("loss", self.loss, net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
 
@@ -229,7 +230,7 @@ class Trainer:
         return self.net._core.train(
             self._state,
             data.samples,
-            self.loss.name,
+            self.loss.name_and_number,
             self.l2,
             self.l1,
             order,
@@ -244,7 +245,7 @@ class Trainer:
         if cost:
             core = self.net._core
             values["loss"] = core.cost(
-                data.samples, self.loss.name, self.l2, self.l1, "Trainer.evaluate"
+                data.samples, self.loss.name_and_number, self.l2, self.l1, "Trainer.evaluate"
             )
         if self.metrics:
             prediction = self.net.predict(data.X)
