@@ -1,8 +1,7 @@
 // The lists from which everything else is derived: activations, losses, optimizers. Python reads them through
 // `_core.activations()` and its siblings; nothing repeats them.
 //
-// To add one: a line here, and a struct of the same name in activations.inl.h, losses.inl.h (cross_entropy.inl.h) or
-// updates.inl.h.
+// To add one: a line here, and a struct of the same name in activations.inl.h, losses.inl.h or updates.inl.h.
 #pragma once
 
 namespace chainrule {
@@ -17,8 +16,8 @@ namespace chainrule {
   X(Softmax, "softmax", 0.0, 1.0, false)                              \
   X(Exp, "exp", 0.0, __builtin_inf(), false)
 
-// X(struct, name, canonical activation: with it the loss is computed from z and gives the gradient in z, lowest,
-// highest target)
+// X(struct, name, canonical activation, lowest, highest target). With its canonical activation a loss is computed from
+// z and gives the gradient in z.
 #define CHAINRULE_LOSSES(X)                                                       \
   X(BinaryCrossEntropy, "binary_cross_entropy", Sigmoid, 0.0, 1.0)                \
   X(CrossEntropy, "cross_entropy", Softmax, 0.0, 1.0)                             \

@@ -3,19 +3,19 @@
 L is the loss of one sample. The cost is its mean, `J = (1/m) sum_i L_i`, or with sample weights w
 `J = sum_i w_i L_i / sum_i w_i`. In the formulas z and a (or p) are a row of Z[L] and A[L], y of Y.
 
-| name                 | its output | targets      | for                                     |
-| -------------------- | ---------- | ------------ | --------------------------------------- |
-| binary_cross_entropy | sigmoid    | from 0 to 1  | independent yes/no answers              |
-| cross_entropy        | softmax    | see below    | one class of several                    |
-| squared_error        | identity   | any          | means                                   |
-| absolute_error       | identity   | any          | medians; outliers count little          |
-| huber                | identity   | any          | means without the pull of outliers      |
-| quantile             | identity   | any          | quantiles, such as bounds of an interval |
-| poisson              | exp        | 0 and more   | counts and rates                        |
+| name                 | its output | Y             | for                                |
+| -------------------- | ---------- | ------------- | ---------------------------------- |
+| binary_cross_entropy | sigmoid    | from 0 to 1   | independent yes/no answers         |
+| cross_entropy        | softmax    | classes       | one class of several               |
+| squared_error        | identity   | any real      | means                              |
+| absolute_error       | identity   | any real      | medians; outliers count little     |
+| huber                | identity   | any real      | means without the pull of outliers |
+| quantile             | identity   | any real      | quantiles, ends of intervals       |
+| poisson              | exp        | 0 and more    | counts and rates                   |
 
-Y has the shape (m, n_y), or (m,) for one output. A loss works with any other activation, too, but
-the logarithms of the cross-entropies and of poisson then see outputs clipped to [eps, 1 - eps] and
-to [eps, infinity), eps being the dtype's, and there is no gradient where they were clipped.
+Y has the shape (m, n_y), or (m,) for one output or for class indices. With other outputs the
+cross-entropies clip p to [eps, 1 - eps] and poisson clips a to [eps, infinity), eps being the
+dtype's spacing at 1; there is no gradient where they were clipped.
 """
 
 from dataclasses import dataclass, fields
