@@ -67,11 +67,16 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         "relu": (1, 1),
         "leaky_relu": (1, 1),
         "softmax": (f["exp"] + 3, 4),  # difference, sum, product
+        "exp": (f["exp"], 1),
     }
     losses = {
         "binary_cross_entropy": (f["exp"] + f["log1p"] + 8, 2 * f["log"] + 10),
         "cross_entropy": (f["exp"] + 9, f["log"] + 4),
         "squared_error": (5, 5),
+        "absolute_error": (3, 3),
+        "huber": (7, 7),
+        "quantile": (4, 4),
+        "poisson": (f["exp"] + f["log"] + 6, f["log"] + 7),
     }
     updates = {"sgd": 2, "momentum": 4, "nesterov": 6, "rmsprop": 9, "adam": 13}
 

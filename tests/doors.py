@@ -18,12 +18,14 @@ TARGETS = {
     "cross_entropy": np.array([0, 2, 1, 0, 1, 2, 2, 0]),
     "binary_cross_entropy": np.array([0.0, 1, 1, 0, 1, 0, 0, 1]),
     "squared_error": _rng.normal(size=(M, 2)),
+    "poisson": np.array([[0.0, 3], [1, 0], [2, 2], [0, 0], [7, 1], [1, 4], [0, 2], [3, 1]]),
 }
-OUTPUTS = {"cross_entropy": 3, "binary_cross_entropy": 1, "squared_error": 2}
+OUTPUTS = {"cross_entropy": 3, "binary_cross_entropy": 1, "squared_error": 2, "poisson": 2}
 ACTIVATIONS = {
     "cross_entropy": "softmax",
     "binary_cross_entropy": "sigmoid",
     "squared_error": "identity",
+    "poisson": "exp",
 }
 
 

@@ -1,20 +1,31 @@
 """The reference as an oracle for networks, and error bounds for float32."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import chainrule as cr
-from chainrule import reference
+from chainrule import losses, reference
 
 Array = NDArray[Any]
 Layer = tuple[int, str, float]  # units, activation, slope (of leaky_relu)
+# Every loss, and those with a number with another one than by default.
+LOSSES = [
+    *(kind() for kind in losses.LOSSES.values()),
+    cr.CrossEntropy(label_smoothing=0.2),
+    cr.Huber(delta=0.25),
+    cr.Quantile(quantile=0.8),
+]
 
 
 def build(n_inputs: int, layers: Sequence[Layer], dtype: str, seed: int = 0) -> cr.Network:
-    """A network whose biases are not zero, so that they are tested too."""
+    """A network whose biases are not zero, so that they are tested too.
+
+    The weights of an exp are small, so that exponentials of exponentials stay numbers.
+    """
     described = [
         cr.Dense(units, cr.Activation(name, slope if name == "leaky_relu" else None))
         for units, name, slope in layers
@@ -24,6 +35,8 @@ def build(n_inputs: int, layers: Sequence[Layer], dtype: str, seed: int = 0) -> 
     for name, value in net.parameters.items():
         if value.ndim == 1:
             net.parameters[name] = rng.normal(0, 0.3, value.shape)
+        elif layers[int(name.split(".")[0]) - 1][1] == "exp":
+            net.parameters[name] = 0.1 * value
     return net
 
 
@@ -43,13 +56,21 @@ def reference_activations(net: cr.Network) -> list[Any]:
     ]
 
 
+def reference_loss(loss: str | cr.losses.Loss) -> Any:
+    """As the reference takes it."""
+    described = losses.resolve_loss(loss)
+    name, number = described.name_and_number
+    return (name, number) if fields(described) else name
+
+
 def reference_pass(
-    net: cr.Network, X: Array, Y: Array, loss: str, **options: Any
+    net: cr.Network, X: Array, Y: Array, loss: str | cr.losses.Loss, **options: Any
 ) -> tuple[float, dict[str, Array], Array, list[Any]]:
     """(cost, gradients by the network's names and shapes, prediction, caches) of the reference."""
     parameters = reference_parameters(net)
     activations = reference_activations(net)
     AL, caches = reference.forward_propagation(X, parameters, activations, samples="rows")
+    loss = reference_loss(loss)
     cost = reference.compute_cost(AL, Y, caches, loss, samples="rows", **options)
     grads = reference.backward_propagation(AL, Y, caches, loss, samples="rows", **options)
     gradients = {}
@@ -59,13 +80,17 @@ def reference_pass(
     return cost, gradients, AL, caches
 
 
-def term_sizes(caches: list[Any], Y: Array, loss: str, **options: Any) -> dict[str, float]:
+def term_sizes(
+    caches: list[Any], Y: Array, loss: str | cr.losses.Loss, **options: Any
+) -> dict[str, float]:
     """For each gradient, the largest sum of its terms' magnitudes over the batch.
 
     Rounding is relative to these, not to a sum in which terms cancel (Higham, ch. 4).
     """
     AL, m = caches[-1].A.T, caches[-1].A.shape[1]
-    grads = reference.backward_propagation(AL, Y, caches, loss, samples="rows", **options)
+    grads = reference.backward_propagation(
+        AL, Y, caches, reference_loss(loss), samples="rows", **options
+    )
     weight = options.get("sample_weight")
     share = np.full(m, 1 / m) if weight is None else weight / np.sum(weight)
     sizes = {}
@@ -76,11 +101,20 @@ def term_sizes(caches: list[Any], Y: Array, loss: str, **options: Any) -> dict[s
     return sizes
 
 
-def targets(rng: np.random.Generator, loss: str, m: int, n: int, form: str = "dense") -> Array:
+def targets(
+    rng: np.random.Generator,
+    loss: str | cr.losses.Loss,
+    m: int,
+    n: int,
+    form: str = "dense",
+) -> Array:
     """Random targets that fit a loss; `form` is "dense" or, for cross_entropy, "classes"."""
-    if loss == "binary_cross_entropy":
+    name = losses.resolve_loss(loss).name
+    if name == "binary_cross_entropy":
         return rng.integers(0, 2, (m, n)).astype(float)
-    if loss == "squared_error":
+    if name == "poisson":
+        return rng.poisson(1.5, (m, n)).astype(float)
+    if name != "cross_entropy":
         return rng.normal(size=(m, n))
     if form == "classes":
         return rng.integers(0, n, m)

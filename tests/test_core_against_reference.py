@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 import chainrule as cr
 from chainrule import _core, reference
 
-from .helpers import build, reference_pass, relative_difference, targets, term_sizes
+from .helpers import LOSSES, build, reference_pass, relative_difference, targets, term_sizes
 
 HIDDEN = [name for name in _core.activations() if name != "softmax"]
 OUTPUT = list(_core.activations())
-LOSSES = list(_core.losses())
 # A cross-entropy of outputs that are no probabilities is tested too; only the Trainer warns of it.
 
 layer_sizes = st.one_of(st.integers(1, 9), st.sampled_from([15, 16, 17, 31, 33, 64, 100]))
@@ -60,11 +59,11 @@ def test_cost_gradients_and_prediction_agree_in_float64(isa, problem):
         assert relative_difference(net.gradients[name], expected, sizes[name]) < 1e-12, name
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
 @pytest.mark.parametrize("rows", [1023, 1024, 1025, 3000])
 def test_large_batches_go_through_in_chunks(rows, loss, rng):
     """Rows of the second chunk must find their own targets and weights."""
-    net = build(7, [(20, "tanh", 0), (3, _core.losses()[loss], 0)], "float64")
+    net = build(7, [(20, "tanh", 0), (3, _core.losses()[loss.name], 0)], "float64")
     X = rng.normal(size=(rows, 7))
     options = {"sample_weight": rng.random(rows), "l2": 0.1}
     for form in ("dense", "classes"):

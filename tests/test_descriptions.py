@@ -13,7 +13,7 @@ from chainrule._errors import check_integer
 from chainrule.activations import Activation, as_activation
 from chainrule.initializers import Initializer
 from chainrule.layers import LAYERS, Dense, layer_from_dict
-from chainrule.losses import LOSSES, CrossEntropy, resolve_loss
+from chainrule.losses import LOSSES, CrossEntropy, Huber, Quantile, SquaredError, resolve_loss
 from chainrule.optimizers import OPTIMIZERS, SGD, Adam, AdamW, RMSProp, resolve_optimizer
 
 EXAMPLES = {
@@ -22,7 +22,12 @@ EXAMPLES = {
         Dense(64, "relu"),
         Dense(64, Activation("leaky_relu", 0.2), Initializer("orthogonal", {"gain": 1.5})),
     ],
-    resolve_loss: [kind() for kind in LOSSES.values()],
+    resolve_loss: [
+        *(kind() for kind in LOSSES.values()),
+        CrossEntropy(label_smoothing=0.1),
+        Huber(0.5),
+        Quantile(0.9),
+    ],
     resolve_optimizer: [
         *(kind() for kind in OPTIMIZERS.values()),
         SGD(0.5, momentum=0.9, nesterov=True),
@@ -81,6 +86,13 @@ def test_examples_cover_every_kind():
 
 def test_fields_left_out_of_a_saved_dict_take_their_defaults():
     assert resolve_optimizer({"kind": "adam", "beta1": 0.5}) == Adam(beta1=0.5)
+    assert resolve_loss({"kind": "cross_entropy"}) == CrossEntropy()
+
+
+def test_a_loss_has_one_number_at_most():
+    assert SquaredError().name_and_number == ("squared_error", 0.0)
+    assert Huber(2).name_and_number == ("huber", 2.0)
+    assert all(len(fields(kind)) <= 1 for kind in LOSSES.values())
 
 
 @pytest.mark.parametrize(
@@ -103,9 +115,12 @@ def test_damaged_dict_is_refused(saved, message):
 
 
 def test_losses_and_optimizers_are_known_by_name():
-    assert list(LOSSES) == ["binary_cross_entropy", "cross_entropy", "squared_error"]
+    assert list(LOSSES)[:3] == ["binary_cross_entropy", "cross_entropy", "squared_error"]
+    assert list(LOSSES)[3:] == ["absolute_error", "huber", "quantile", "poisson"]
     assert list(OPTIMIZERS) == ["sgd", "rmsprop", "adam", "adamw"]
-    assert resolve_loss("cross_entropy") == CrossEntropy()
+    assert resolve_loss("cross_entropy") == CrossEntropy(label_smoothing=0.0)
+    assert resolve_loss("huber") == Huber(delta=1.0)
+    assert resolve_loss("quantile") == Quantile(quantile=0.5)
     assert resolve_optimizer("sgd") == SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
     assert resolve_optimizer("rmsprop") == RMSProp(1e-3, rho=0.9, epsilon=1e-8)
     assert resolve_optimizer("adam") == Adam(1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8)
@@ -120,7 +135,8 @@ def test_object_is_resolved_to_itself():
 def test_unknown_name_lists_the_known_ones():
     message = (
         "[Trainer] loss: expected one of 'binary_cross_entropy', 'cross_entropy', 'squared_error', "
-        "got 'crossentropy' (did you mean 'cross_entropy'?)"
+        "'absolute_error', 'huber', 'quantile', 'poisson', got 'crossentropy' "
+        "(did you mean 'cross_entropy'?)"
     )
     with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
         resolve_loss("crossentropy", "Trainer")

@@ -17,8 +17,12 @@ SEED = "expected an integer from 0 to 9223372036854775807, got"
 LAYERS = "[Network] layers: expected a list of at least one layer, got"
 LAYER = "[Network, layer 1] layer: expected a layer such as Dense(64, 'relu'), got"
 DTYPE = "[Network] dtype: expected one of 'float32', 'float64', got"
-ACTIVATIONS = "one of 'identity', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'softmax'"
-LOSSES = "one of 'binary_cross_entropy', 'cross_entropy', 'squared_error'"
+ACTIVATIONS = "one of 'identity', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'softmax', 'exp'"
+LOSSES = (
+    "one of 'binary_cross_entropy', 'cross_entropy', 'squared_error', 'absolute_error', 'huber', "
+    "'quantile', 'poisson'"
+)
+SMOOTHING = f"[CrossEntropy] label_smoothing: {NUMBER} >= 0 and < 1, got"
 OPTIMIZERS = "one of 'sgd', 'rmsprop', 'adam', 'adamw'"
 
 
@@ -102,7 +106,7 @@ BAD_CONSTRUCTION = [
         lambda: trainer(loss=None),
         TypeError,
         f"[Trainer] loss: expected {LOSSES} or an object of BinaryCrossEntropy, CrossEntropy, "
-        "SquaredError, got None",
+        "SquaredError, AbsoluteError, Huber, Quantile, Poisson, got None",
     ),
     (
         lambda: trainer(optimizer="adamm"),
@@ -160,6 +164,36 @@ BAD_CONSTRUCTION = [
         lambda: cr.AdamW(weight_decay=-1),
         ValueError,
         f"[AdamW] weight_decay: {NUMBER} >= 0, got -1",
+    ),
+    (lambda: cr.Huber(0), ValueError, f"[Huber] delta: {NUMBER} > 0, got 0"),
+    (lambda: cr.Huber(-1.5), ValueError, f"[Huber] delta: {NUMBER} > 0, got -1.5"),
+    (lambda: cr.Huber(NAN), ValueError, f"[Huber] delta: {NUMBER} > 0, got nan"),
+    (lambda: cr.Huber(INF), ValueError, f"[Huber] delta: {NUMBER} > 0, got inf"),
+    (lambda: cr.Huber("1"), TypeError, f"[Huber] delta: {NUMBER} > 0, got '1'"),
+    (lambda: cr.Quantile(0), ValueError, f"[Quantile] quantile: {NUMBER} > 0 and < 1, got 0"),
+    (lambda: cr.Quantile(1), ValueError, f"[Quantile] quantile: {NUMBER} > 0 and < 1, got 1"),
+    (lambda: cr.Quantile(NAN), ValueError, f"[Quantile] quantile: {NUMBER} > 0 and < 1, got nan"),
+    (lambda: cr.Quantile(None), TypeError, f"[Quantile] quantile: {NUMBER} > 0 and < 1, got None"),
+    (lambda: cr.CrossEntropy(1.0), ValueError, f"{SMOOTHING} 1.0"),
+    (lambda: cr.CrossEntropy(-0.1), ValueError, f"{SMOOTHING} -0.1"),
+    (lambda: cr.CrossEntropy(NAN), ValueError, f"{SMOOTHING} nan"),
+    (lambda: cr.CrossEntropy("x"), TypeError, f"{SMOOTHING} 'x'"),
+    (lambda: cr.CrossEntropy(True), TypeError, f"{SMOOTHING} True"),
+    (
+        lambda: trainer(loss={"kind": "cross_entropy", "smoothing": 0.1}),
+        ValueError,
+        "[Trainer] field: expected one of 'label_smoothing', got 'smoothing' "
+        "(did you mean 'label_smoothing'?)",
+    ),
+    (
+        lambda: trainer(loss=cr.Huber(1e-50)),
+        ValueError,
+        "[Trainer] loss.delta: expected a number that float32 can hold, got 1e-50",
+    ),
+    (
+        lambda: trainer(loss=cr.Huber(1e50)),
+        ValueError,
+        "[Trainer] loss.delta: expected a number that float32 can hold, got 1e+50",
     ),
     (lambda: cr.RMSProp(rho=-1), ValueError, f"[RMSProp] rho: {NUMBER} >= 0 and < 1, got -1"),
 ]

@@ -99,7 +99,10 @@ def test_numpy_integers_are_integers():
 
 
 NUMBER = "expected a finite number"
-LOSSES = "one of 'binary_cross_entropy', 'cross_entropy', 'squared_error'"
+LOSSES = (
+    "one of 'binary_cross_entropy', 'cross_entropy', 'squared_error', 'absolute_error', 'huber', "
+    "'quantile', 'poisson'"
+)
 BAD_CALLS = [
     (
         lambda t: t.net.cost(X, Y, "hinge"),

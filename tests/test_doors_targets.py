@@ -12,6 +12,7 @@ CE_SHAPE = "expected class indices of shape (8,) or labels of shape (8, 3), got 
 ONE_HOT = np.eye(3)[Y]
 BINARY = TARGETS["binary_cross_entropy"]
 REAL = TARGETS["squared_error"]
+COUNTS = TARGETS["poisson"]
 
 BAD_Y = {
     "cross_entropy": {
@@ -102,6 +103,24 @@ BAD_Y = {
             ValueError,
             "expected numbers that float32 can hold, got -1e+39 at Y[0, 0]",
         ),
+    },
+    "poisson": {
+        "negative": (
+            with_value(COUNTS, -1.0, 5, 1),
+            ValueError,
+            "expected targets that are not negative, got -1 in row 5",
+        ),
+        "a little negative": (
+            with_value(COUNTS, -1e-9, 0, 0),
+            ValueError,
+            "expected targets that are not negative, got -1e-09 in row 0",
+        ),
+        "NaN": (
+            with_value(COUNTS, np.nan, 2, 0),
+            ValueError,
+            "expected finite numbers, got nan at Y[2, 0]",
+        ),
+        "a vector": (COUNTS[:, 0], ValueError, "expected shape (8, 2), got shape (8,)"),
     },
 }
 Y_DOORS = {

@@ -98,11 +98,14 @@ def test_the_table_covers_what_there_is():
     seen = set()
     for c in CONFIGURATIONS.values():
         layers = [layer.split(":") for layer in c.layers.split(",")]
-        canonical = layers[-1][1] == _core.losses()[c.loss]
+        loss = golden.loss(c)
+        canonical = layers[-1][1] == _core.losses()[loss.name]
         seen |= {(c.dtype, activation) for _, activation, *_ in layers}
-        seen |= {(c.dtype, c.optimizer.split(":")[0]), (c.dtype, c.loss, canonical)}
+        seen |= {(c.dtype, c.optimizer.split(":")[0]), (c.dtype, loss.name, canonical)}
         seen |= {c.n_inputs, *(int(units) for units, *_ in layers)}
         seen |= {c.targets, c.weights, ("batch", c.batch), ("l2", c.l2 > 0), ("l1", c.l1 > 0)}
+        smoothed = loss.name == "cross_entropy" and loss.label_smoothing > 0
+        seen |= {("smoothed", c.targets, smoothed), ("smoothed", canonical, smoothed)}
         seen |= {("ragged", c.rows % c.batch > 0), ("chunks", c.batch > 1024)}
         flops = golden.network(c).summary().training_flops_per_sample * c.batch
         seen |= {(c.dtype, "seven threads", flops > 7 * 4e6)}  # 4e6 each: cpp/base/threads.h
@@ -112,6 +115,7 @@ def test_the_table_covers_what_there_is():
         wanted |= {(dtype, loss, canonical) for loss in _core.losses() for canonical in (1, 0)}
         wanted |= {(dtype, "seven threads", True)}
     wanted |= {1, 2, 7, 10, 16, 17, 33, 211, "dense", "classes", "equal", "unequal", ("batch", 1)}
+    wanted |= set(itertools.product(["smoothed"], ["dense", "classes", 1, 0], (True, False)))
     wanted |= set(itertools.product(("l2", "l1", "ragged", "chunks"), (True, False)))
     assert wanted <= seen, wanted - seen
-    assert len(CONFIGURATIONS) == 20
+    assert len(CONFIGURATIONS) == 40

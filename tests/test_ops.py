@@ -7,9 +7,9 @@ right to 3 ULP and its exp and log to 2, and one ULP is at most 2 roundings.
 import numpy as np
 import pytest
 
-from chainrule import Activation, _core, ops, reference
+from chainrule import Activation, CrossEntropy, SquaredError, _core, ops, reference
 
-from .helpers import gamma, relative_difference, targets
+from .helpers import LOSSES, gamma, reference_loss, relative_difference, targets
 
 SIZES = [1, 7, 8, 9, 15, 16, 17, 33]  # around the vector widths and panels
 SHAPES = [(m, SIZES[i - 3], SIZES[i - 6]) for i, m in enumerate(SIZES)] + [(40, 300, 20)]
@@ -46,9 +46,11 @@ def spread(Z):
 
 
 def activation_bound(name, Z, A, z_error):
-    """Of A = g(Z): what an error in Z becomes (all slopes are at most 1), and own roundings."""
+    """Of A = g(Z): what an error in Z becomes (slopes but exp's are at most 1), own roundings."""
     if name == "softmax":  # an error of every z moves a_j by up to 2 a_j of it
         return A * (2 * np.max(z_error) + gamma(Z.shape[1] + 10 + 2 * spread(Z)))
+    if name == "exp":
+        return A * (np.expm1(z_error) + gamma(2))
     own = {"identity": 0, "relu": 0, "leaky_relu": 2, "sigmoid": 6, "tanh": 6}[name]
     return z_error + gamma(own) * np.abs(A)
 
@@ -87,14 +89,17 @@ def test_activation_and_its_way_back(name, n, rng, isa):
         exact_dZ = reference.activation_backward(dA.T, Z.T, exact_A.T, oracle(name)).T
         if dtype == np.float64:
             assert relative_difference(A, exact_A) < 1e-12
-            assert np.abs(dZ - exact_dZ).max() < 1e-12 * np.abs(dA).max()
+            assert np.abs(dZ - exact_dZ).max() < 1e-12 * max(
+                np.abs(dA).max(), np.abs(exact_dZ).max()
+            )
             continue
         assert_within(A, exact_A, activation_bound(name, Z, exact_A, 0.0))
         if name == "softmax":  # dZ_j = a_j (dA_j - S), S = sum_k a_k dA_k
             S = np.sum(exact_A * np.abs(dA), axis=1, keepdims=True)
             bound = gamma(2 * n + 24 + 4 * spread(Z)) * exact_A * (np.abs(dA) + S)
-        else:  # sigmoid: dA a (1 - a), tanh: dA (1 - a^2) with a to 6 roundings
+        else:  # sigmoid: dA a (1 - a), tanh: dA (1 - a^2) with a to 6 roundings; exp: dA a, to 2
             own = {"sigmoid": 10 * exact_A, "tanh": 16 + 0 * Z, "leaky_relu": 2 + 0 * Z}
+            own["exp"] = 3 * exact_A
             bound = gamma(1) * own.get(name, 0 * Z) * np.abs(dA)
         assert_within(dZ, exact_dZ, bound * (1 + 1e-5))
 
@@ -107,7 +112,7 @@ def test_activation_derivative_is_the_way_back_of_ones(name, rng):
     np.testing.assert_array_equal(derivative, way_back)
     step = 1e-6
     up, down = (ops.activation(Z + s, described(name)) for s in (step, -step))
-    np.testing.assert_allclose(derivative, (up - down) / (2 * step), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(derivative, (up - down) / (2 * step), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -145,34 +150,34 @@ def test_gradients_of_two_halves_add_up_to_the_whole_s_bits(rng):
     np.testing.assert_array_equal(halves, whole)
 
 
-def reference_loss(Z, Y, loss, name, weights):
+def loss_by_reference(Z, Y, loss, name, weights):
     """Cost, dZ (with each sample's share), L and the shares c, all by rows."""
     n = Z.shape[1]
     A = reference.activation_forward(Z.T, oracle(name))
-    if Y.ndim == 1 and loss == "cross_entropy":
+    if Y.ndim == 1 and loss.name == "cross_entropy":
         Y = np.eye(n)[Y]
     Y = Y.reshape(Z.shape).T
     c = np.full(len(Z), 1 / len(Z)) if weights is None else weights / weights.sum()
-    L = reference.loss_forward(A, Z.T, Y, loss, oracle(name))
-    dZ = reference.loss_backward(A, Z.T, Y, loss, oracle(name))
+    L = reference.loss_forward(A, Z.T, Y, reference_loss(loss), oracle(name))
+    dZ = reference.loss_backward(A, Z.T, Y, reference_loss(loss), oracle(name))
     return float(c @ L), (c * dZ).T, c[:, None], A.T, Y.T
 
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("loss", _core.losses())
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
 def test_loss_and_gradient_in_float64(loss, name, n, rng, isa):
     m = 9
-    for form in ("dense", "classes") if loss == "cross_entropy" else ("dense",):
+    for form in ("dense", "classes") if loss.name == "cross_entropy" else ("dense",):
         for weights in (None, rng.random(m)):
             # Beyond 2.5 tanh is so close to 1 that its last bits decide about 1 / (1 - p).
             Z, Y = rng.uniform(-2.5, 2.5, (m, n)), targets(rng, loss, m, n, form)
             cost, dZ = ops.loss_and_gradient(Z, Y, loss, described(name), weights)
-            expected, expected_dZ, *_ = reference_loss(Z, Y, loss, name, weights)
+            expected, expected_dZ, *_ = loss_by_reference(Z, Y, loss, name, weights)
             assert cost == pytest.approx(expected, rel=1e-12)
             scale = max(np.abs(expected_dZ).max(), 1e-3)
             assert np.abs(dZ - expected_dZ).max() < 1e-12 * scale
-            if name == _core.losses()[loss]:
+            if name == _core.losses()[loss.name]:
                 np.testing.assert_array_equal(
                     ops.loss_and_gradient(Z, Y, loss, sample_weight=weights)[1], dZ
                 )
@@ -180,14 +185,28 @@ def test_loss_and_gradient_in_float64(loss, name, n, rng, isa):
 
 def float32_bounds(loss, name, Z, Y, A, c):
     """Of the cost and of dZ; the arrays are exact."""
-    n, r = Z.shape[1], spread(Z)
-    if loss == "binary_cross_entropy":  # max(z, 0) - z y + log1p(e^-|z|), each term <= 2 |z| + 1
+    n, r, e = Z.shape[1], spread(Z), np.abs(A - Y)
+    if (
+        loss.name == "binary_cross_entropy"
+    ):  # max(z, 0) - z y + log1p(e^-|z|), each term <= 2 |z| + 1
         return gamma(n + 12) * np.sum(c * (2 * np.abs(Z) + 1)), gamma(12) * c
-    if loss == "squared_error":  # e^2 / 2 and e g'(z), a exact (identity) or to 6 roundings
-        e, own = np.abs(A - Y), 0 if name == "identity" else 24
+    if loss.name == "squared_error":  # e^2 / 2 and e g'(z), a exact (identity) or to 6 roundings
+        own = 0 if name == "identity" else 24
         return gamma(n + 6 + own) * np.sum(c * (e**2 + (own > 0) * e)), gamma(3 + own) * c * (
             e + (own > 0)
         )
+    if loss.name == "absolute_error":  # e to one rounding, and its sign is right
+        return gamma(n + 4) * np.sum(c * e), gamma(3) * c
+    if loss.name == "quantile":  # 1 - q to 4 q's roundings
+        q = loss.quantile
+        return gamma(n + 12) * np.sum(c * np.where(A < Y, q, 1 - q) * e), gamma(8) * c
+    if loss.name == "huber":  # |e| - delta / 2 >= |e| / 2
+        L = np.where(e <= loss.delta, e**2 / 2, loss.delta * (e - loss.delta / 2))
+        return gamma(n + 10) * np.sum(c * L), gamma(4) * c * np.minimum(e, loss.delta)
+    if loss.name == "poisson":  # (a - y) - y (z - log y), a and log y to 2 roundings
+        log_Y = np.log(np.maximum(Y, 1))  # counts
+        sizes = A + Y + Y * (np.abs(Z) + log_Y)
+        return gamma(n + 10) * np.sum(c * sizes), gamma(6) * c * (A + Y)
     if name == "softmax":  # sum y (log total - x), total to n + r roundings, x = z - max z
         log_total = np.log(np.sum(np.exp(Z - Z.max(axis=1, keepdims=True)), axis=1, keepdims=True))
         cost = gamma(2 * n + 12 + r) * np.sum(c * (1 + log_total + r))
@@ -199,7 +218,12 @@ def float32_bounds(loss, name, Z, Y, A, c):
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize(
     ("loss", "name"),
-    [*_core.losses().items(), ("cross_entropy", "sigmoid"), ("squared_error", "tanh")],
+    [
+        *((loss, _core.losses()[loss.name]) for loss in LOSSES),
+        (CrossEntropy(), "sigmoid"),
+        (SquaredError(), "tanh"),
+    ],
+    ids=repr,
 )
 def test_loss_and_gradient_in_float32(loss, name, n, rng, isa):
     m = 9
@@ -209,7 +233,7 @@ def test_loss_and_gradient_in_float32(loss, name, n, rng, isa):
     cost, dZ = ops.loss_and_gradient(Z, Y, loss, name, weights)
     assert dZ.dtype == np.float32
     Z, Y = exactly(Z, Y)
-    expected, expected_dZ, c, A, Y = reference_loss(Z, Y, loss, name, weights)
+    expected, expected_dZ, c, A, Y = loss_by_reference(Z, Y, loss, name, weights)
     cost_bound, dZ_bound = float32_bounds(loss, name, Z, Y, A, c)
     assert_within(cost, expected, cost_bound)
     assert_within(dZ, expected_dZ, dZ_bound)

@@ -101,7 +101,7 @@ def test_only_finite_numbers_pass(at, value):
             lambda: ops.dense_forward(X, W, b, "rleu"),
             ValueError,
             "[ops.dense_forward] activation: expected one of 'identity', 'sigmoid', 'tanh', "
-            "'relu', 'leaky_relu', 'softmax', got 'rleu' (did you mean 'relu'?)",
+            "'relu', 'leaky_relu', 'softmax', 'exp', got 'rleu' (did you mean 'relu'?)",
         ),
         (
             lambda: ops.activation(Z, None),
@@ -123,7 +123,13 @@ def test_only_finite_numbers_pass(at, value):
             lambda: ops.loss_and_gradient(Z, Y, "mse"),
             ValueError,
             "[ops.loss_and_gradient] loss: expected one of 'binary_cross_entropy', "
-            "'cross_entropy', 'squared_error', got 'mse'",
+            "'cross_entropy', 'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', "
+            "got 'mse'",
+        ),
+        (
+            lambda: ops.loss_and_gradient(Z, -np.ones((8, 3)), "poisson"),
+            ValueError,
+            "[ops.loss_and_gradient] Y: expected targets that are not negative, got -1 in row 0",
         ),
         (
             lambda: ops.loss_and_gradient(Z, Y + 1, "cross_entropy"),

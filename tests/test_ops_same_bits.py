@@ -6,7 +6,7 @@ import pytest
 import chainrule as cr
 from chainrule import Activation, _core, ops
 
-from .helpers import build, targets
+from .helpers import LOSSES, build, targets
 
 HIDDEN = [name for name in _core.activations() if name != "softmax"]
 SIZES = [1, 7, 8, 9, 15, 16, 17, 33]
@@ -47,7 +47,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("loss", _core.losses())
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
 @pytest.mark.parametrize("output", _core.activations())
 def test_a_script_has_the_bits_of_the_network(output, loss, dtype, rng, isa):
     for i, m in enumerate(SIZES):

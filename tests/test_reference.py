@@ -21,17 +21,25 @@ OUTPUTS = {
     "leaky_relu": 0.5,
     ("leaky_relu", 0.3): 0.5,
     "softmax": 0.0,
+    "exp": math.log(0.5),
 }
+LOSSES = [*ref.LOSSES, ("cross_entropy", 0.2), ("huber", 0.3), ("quantile", 0.8)]
 REGULARIZATIONS = [{}, {"l2": 0.3}, {"l1": 0.2}, {"l2": 0.3, "l1": 0.2}]
 M = 6
 
 
+def name_of(loss):
+    return loss if isinstance(loss, str) else loss[0]
+
+
 def targets(rng, loss, n_y):
-    if loss == "cross_entropy":
+    if name_of(loss) == "cross_entropy":
         soft = rng.uniform(0.1, 1.0, size=(n_y, M))
         return soft / soft.sum(axis=0)
     if loss == "binary_cross_entropy":
         return rng.integers(0, 2, size=(n_y, M)).astype(float)
+    if loss == "poisson":
+        return rng.integers(0, 4, size=(n_y, M)).astype(float)
     return rng.normal(size=(n_y, M))
 
 
@@ -42,7 +50,8 @@ def network(rng, layer_dims, activations, last_bias, last_scale=0.6):
         X = rng.normal(size=(layer_dims[0], M))
         parameters = {}
         for l in range(1, L + 1):
-            scale, bias = (last_scale, last_bias) if l == L else (0.6, 0.0)
+            hidden = 0.3 if activations[l - 1] == "exp" else 0.6
+            scale, bias = (last_scale, last_bias) if l == L else (hidden, 0.0)
             parameters[f"W{l}"] = scale * rng.normal(size=(layer_dims[l], layer_dims[l - 1]))
             parameters[f"b{l}"] = bias + 0.1 * rng.normal(size=(layer_dims[l], 1))
         _, caches = ref.forward_propagation(X, parameters, activations)
@@ -68,7 +77,7 @@ def worst_difference(X, Y, parameters, activations, loss, **options):
 
 @pytest.mark.parametrize("regularization", REGULARIZATIONS, ids=str)
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-@pytest.mark.parametrize("loss", ref.LOSSES)
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
 @pytest.mark.parametrize("output", OUTPUTS, ids=str)
 def test_gradients_match_finite_differences_for_every_output_and_loss(
     output, loss, weighted, regularization
@@ -84,13 +93,16 @@ def test_gradients_match_finite_differences_for_every_output_and_loss(
     assert worst < 1e-7, differences
 
 
-@pytest.mark.parametrize("loss", ref.LOSSES)
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
 @pytest.mark.parametrize("hidden", OUTPUTS, ids=str)
 def test_gradients_match_finite_differences_for_every_hidden_activation(hidden, loss):
     rng = np.random.default_rng(2)
-    activations = [hidden, hidden, ref.LOSSES[loss].canonical]
+    activations = [hidden, hidden, ref.LOSSES[name_of(loss)].canonical]
     X, parameters = network(rng, [3, 5, 4, 2], activations, 0.0)
-    worst, differences = worst_difference(X, targets(rng, loss, 2), parameters, activations, loss)
+    Y, weights = targets(rng, loss, 2), rng.uniform(0.2, 3.0, size=M)
+    worst, differences = worst_difference(
+        X, Y, parameters, activations, loss, sample_weight=weights
+    )
     assert worst < 1e-7, differences
 
 
@@ -112,7 +124,7 @@ def test_every_known_activation_is_checked_above():
     assert names == set(ref.ACTIVATIONS)
 
 
-@pytest.mark.parametrize("loss", ref.LOSSES)
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_dZ_and_dA_belong_to_single_samples(loss):
     # Alone in its batch a sample has c = 1, so there db[l] = dZ[l]; dA0 is dL/dX.
     rng = np.random.default_rng(4)
@@ -138,19 +150,22 @@ def test_dZ_and_dA_belong_to_single_samples(loss):
     assert ref.relative_difference(grads["dA0"], numerical) < 1e-7
 
 
-@pytest.mark.parametrize("loss", ref.LOSSES)
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_the_short_derivative_of_a_pair_equals_the_general_way(loss):
-    # dZL = AL - Y against dAL * g'(ZL); and the loss from ZL against the loss from AL.
+    # dZL from AL - Y against dAL * g'(ZL); and the loss from ZL against the loss from AL.
     rng = np.random.default_rng(5)
-    entry = ref.LOSSES[loss]
+    entry = ref.LOSSES[name_of(loss)]
+    options = {} if isinstance(loss, str) else {entry.number: loss[1]}
     Z = rng.normal(size=(3, M))
     Y = targets(rng, loss, 3)
     A = ref.activation_forward(Z, entry.canonical)
-    general = ref.activation_backward(entry.backward(A, Y), Z, A, entry.canonical)
+    general = ref.activation_backward(entry.backward(A, Y, **options), Z, A, entry.canonical)
     np.testing.assert_allclose(
         ref.loss_backward(A, Z, Y, loss, entry.canonical), general, rtol=1e-12, atol=1e-15
     )
-    np.testing.assert_allclose(entry.value_from_Z(Z, Y), entry.value(A, Y), rtol=1e-13)
+    np.testing.assert_allclose(
+        entry.value_from_Z(Z, Y, **options), entry.value(A, Y, **options), rtol=1e-13
+    )
 
 
 def test_a_network_worked_by_hand():

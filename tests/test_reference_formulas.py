@@ -43,6 +43,8 @@ def test_activations_match_the_formulas_in_plain_python(z):
         "relu": z if z > 0 else 0.0,
         "leaky_relu": z if z > 0 else 0.01 * z,
     }
+    if z < 700:
+        expected["exp"] = math.exp(z)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         for name, a in expected.items():
             assert ref.activation_forward(np.array([[z]]), name).item() == pytest.approx(
@@ -89,3 +91,40 @@ def test_general_pairs_clip_probabilities_and_do_not_learn_where_clipped(dtype):
         np.testing.assert_allclose(L, -y * np.log(p), rtol=4 * eps)
         dZ = ref.loss_backward(A, A, Y, "cross_entropy", "identity")[0]
         np.testing.assert_allclose(dZ, np.where(inside, -y / p, 0), rtol=4 * eps)
+
+
+def test_losses_of_errors_worked_by_hand():
+    Y = np.array([[1.0, 1.0, 1.0, 1.0, 1.0]])
+    A = np.array([[-3.0, 0.5, 1.0, 1.5, 5.0]])
+    expected = {
+        "absolute_error": ([4, 0.5, 0, 0.5, 4], [-1, -1, 0, 1, 1]),
+        ("huber", 2.0): ([6, 0.125, 0, 0.125, 6], [-2, -0.5, 0, 0.5, 2]),
+        "huber": ([3.5, 0.125, 0, 0.125, 3.5], [-1, -0.5, 0, 0.5, 1]),
+        ("quantile", 0.25): ([1, 0.125, 0, 0.375, 3], [-0.25, -0.25, 0, 0.75, 0.75]),
+        "quantile": ([2, 0.25, 0, 0.25, 2], [-0.5, -0.5, 0, 0.5, 0.5]),
+    }
+    for loss, (L, dZ) in expected.items():
+        assert ref.loss_forward(A, A, Y, loss, "identity").tolist() == L, loss
+        assert ref.loss_backward(A, A, Y, loss, "identity").tolist() == [dZ], loss
+
+
+def test_poisson_and_smoothed_labels_worked_by_hand():
+    Z, Y = np.log([[2.0, 2.0, 3.0]]), np.array([[0.0, 2.0, 1.0]])
+    L = ref.loss_forward(np.exp(Z), Z, Y, "poisson", "exp")
+    np.testing.assert_allclose(L, [2, 0, 2 - math.log(3)], rtol=1e-15, atol=1e-15)
+    np.testing.assert_allclose(
+        ref.loss_backward(np.exp(Z), Z, Y, "poisson", "exp"), [[2, 0, 2]], atol=1e-15
+    )
+    A = np.array([[-1.0, 0.0, 0.5]])  # below eps there is nothing to learn
+    np.testing.assert_array_equal(
+        ref.loss_backward(A, A, np.ones((1, 3)), "poisson", "identity"), [[0, 0, -1]]
+    )
+    Z, Y = np.log([[0.25], [0.75]]), np.array([[1.0], [0.0]])
+    for name, A in (("softmax", np.exp(Z)), ("identity", np.exp(Z))):
+        L = ref.loss_forward(A, Z, Y, ("cross_entropy", 0.2), name)
+        np.testing.assert_allclose(L, [-0.9 * math.log(0.25) - 0.1 * math.log(0.75)], rtol=1e-14)
+    np.testing.assert_allclose(
+        ref.loss_backward(np.exp(Z), Z, Y, ("cross_entropy", 0.2), "softmax"),
+        [[0.25 - 0.9], [0.75 - 0.1]],
+        rtol=1e-14,
+    )

@@ -55,7 +55,7 @@ REFUSED = [
     ),
     (
         lambda: forward(activations=["relu", "gelu"]),
-        "expected one of identity, .*, softmax, got 'gelu'",
+        "expected one of identity, .*, softmax, exp, got 'gelu'",
     ),
     (
         lambda: forward(activations=["relu", ("tanh", 0.1)]),
@@ -116,6 +116,27 @@ REFUSED = [
         lambda: cost(Y=Y, loss="squared_error"),
         r"Y: expected shape \(3, m\), columns are samples, got \(7,\)",
     ),
+    (
+        lambda: cost(Y=LABELS - 0.4, loss="poisson"),
+        "Y: expected numbers >= 0, got values from -0.06",
+    ),
+    (
+        lambda: cost(loss=("squared_error", 1.0)),
+        r"loss: expected no number for squared_error, got \('squared_error', 1.0\)",
+    ),
+    (lambda: cost(loss=("huber", 0.0)), "loss: expected a finite delta > 0, got"),
+    (lambda: cost(loss=("huber", np.inf)), "loss: expected a finite delta > 0, got"),
+    (lambda: cost(loss=("quantile", 1.0)), "loss: expected a finite quantile > 0 and < 1, got"),
+    (lambda: cost(loss=("quantile", np.nan)), "loss: expected a finite quantile > 0 and < 1, got"),
+    (
+        lambda: cost(loss=("cross_entropy", 1.0)),
+        "loss: expected a finite label_smoothing >= 0 and < 1, got",
+    ),
+    (
+        lambda: cost(loss=("cross_entropy", -0.1)),
+        "loss: expected a finite label_smoothing >= 0 and < 1, got",
+    ),
+    (lambda: cost(loss=("huber",)), r"loss: expected a name or a pair \(name, number\), got"),
     (lambda: cost(sample_weight=np.ones(6)), r"sample_weight: expected shape \(7,\), got \(6,\)"),
     (
         lambda: cost(sample_weight=[1, 1, 1, 1, 1, 1, -1]),

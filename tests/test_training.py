@@ -265,6 +265,12 @@ def test_cross_entropy_of_outputs_that_are_no_probabilities_is_warned_of(output)
         cr.Trainer(net, "binary_cross_entropy")
 
 
+def test_poisson_of_outputs_that_are_no_rates_is_warned_of():
+    net = build(4, [(1, "identity", 0)], "float32")
+    with pytest.warns(UserWarning, match=r"poisson takes outputs from 0 to inf; .*use exp"):
+        cr.Trainer(net, "poisson")
+
+
 def test_an_exception_in_a_callback_leaves_complete_steps(digits):
     X, y, *_ = digits
 

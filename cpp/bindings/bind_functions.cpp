@@ -86,15 +86,16 @@ py::object bound_activation_backward(const std::string& where, const py::object&
 }
 
 template <class T>
-py::tuple bound_loss_and_gradient(const py::object& Z, const py::object& Y, const std::string& loss_name,
+py::tuple bound_loss_and_gradient(const py::object& Z, const py::object& Y,
+                                  const std::pair<std::string, double>& loss_and_number,
                                   const std::string& activation_name, double slope, const py::object& sample_weight,
                                   const py::object& out) {
   const std::string where = "ops.loss_and_gradient";
-  const Loss loss = loss_arg(where, loss_name);
+  const LossSpec loss = loss_arg(where, loss_and_number);
   const Activation g = activation_arg(where, activation_name);
   const py::array_t<T> z = contiguous_arg<T>(where, "Z", Z, kAny, kAny);
   const index_t rows = z.shape(0), n = z.shape(1);
-  const TargetsArg targets = targets_arg(where, Y, rows, n, loss, sizeof(T) == 8);
+  const TargetsArg targets = targets_arg(where, Y, rows, n, loss.kind, sizeof(T) == 8);
   py::array_t<T> dense;
   if (targets.dense) dense = contiguous_arg<T>(where, "Y", targets.keep, rows, targets.keep.ndim() == 1 ? 0 : n);
   py::array keep;

@@ -67,13 +67,13 @@ void bind_runtime(py::module_& m) {
             CHAINRULE_ACTIVATIONS(CHAINRULE_NAME)
 #undef CHAINRULE_NAME
         };
-#define CHAINRULE_ROW(struct_name, name, activation) \
+#define CHAINRULE_ROW(struct_name, name, activation, ...) \
   list[name] = activation_names[static_cast<int>(Activation::k##activation)];
         CHAINRULE_LOSSES(CHAINRULE_ROW)
 #undef CHAINRULE_ROW
         return list;
       },
-      "name -> the activation whose gradient with it is A - Y");
+      "name -> the activation that belongs to it");
   m.def(
       "optimizers",
       [] {

@@ -95,14 +95,15 @@ double time_rows(const std::string& kernel, const std::string& which, index_t ro
     return seconds_per_call(seconds, [&] { f(rows, n, in_panels, out_panels, T(1)); });
   }
   if (kernel == "loss" || kernel == "loss_of_activation") {
-    const int index = static_cast<int>(loss_arg("timing.rows", which));
-    const auto f = (kernel == "loss" ? k.loss : k.loss_of_activation)[index];
+    const Loss loss = loss_arg("timing.rows", which);
+    const auto f = (kernel == "loss" ? k.loss : k.loss_of_activation)[static_cast<int>(loss)];
     Buffer<T> targets = filled<T>(in.size()), scale = filled<T>(rows);
     Buffer<double> losses(rows);
     LossRows<T> p{};
     p.rows = rows, p.n = n, p.panel = stride;
     p.y = in.data(), p.targets = targets.data(), p.scale = scale.data();
     p.d = out.data(), p.loss = losses.data();
+    p.parameter = loss == Loss::kCrossEntropy ? T(0) : T(0.5);
     return seconds_per_call(seconds, [&] { f(p); });
   }
   if (kernel == "add_column_sums") {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ops/losses.h"
+
 namespace chainrule {
 
 namespace {
@@ -59,9 +61,11 @@ TargetsArg targets_arg(const std::string& where, const py::object& object, index
   targets.keep = readable(array, network_is_double);
   targets.dense = source_of(targets.keep);
   check_finite(where, "Y", targets.dense, rows, n_outputs, network_is_double, is_vector);
-  if (loss != Loss::kSquaredError) {
-    check_values(where, targets.dense, rows, n_outputs, "labels from 0 to 1",
-                 [](double v) { return v >= 0 && v <= 1; });
+  const TargetRange range = target_range(loss);
+  if (std::isfinite(range.lowest)) {
+    check_values(where, targets.dense, rows, n_outputs,
+                 std::isfinite(range.highest) ? "labels from 0 to 1" : "targets that are not negative",
+                 [&](double v) { return v >= range.lowest && v <= range.highest; });
   }
   if (takes_classes) {
     for (index_t i = 0; i < rows; ++i) {

@@ -26,6 +26,9 @@ Activation activation_arg(const std::string& where, const std::string& name) {
 Loss loss_arg(const std::string& where, const std::string& name) {
   return find_name<Loss>(where, "loss", {CHAINRULE_LOSSES(CHAINRULE_NAME)}, name);
 }
+LossSpec loss_arg(const std::string& where, const std::pair<std::string, double>& loss) {
+  return {loss_arg(where, loss.first), loss.second};
+}
 Optimizer optimizer_arg(const std::string& where, const std::string& name) {
   return find_name<Optimizer>(where, "optimizer", {CHAINRULE_OPTIMIZERS(CHAINRULE_NAME)}, name);
 }

@@ -2,13 +2,15 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
-#include "kernels/lists.h"
+#include "ops/losses.h"
 
 namespace chainrule {
 
 Activation activation_arg(const std::string& where, const std::string& name);
 Loss loss_arg(const std::string& where, const std::string& name);
+LossSpec loss_arg(const std::string& where, const std::pair<std::string, double>& loss);  // name and number
 Optimizer optimizer_arg(const std::string& where, const std::string& name);
 
 }  // namespace chainrule

@@ -58,6 +58,18 @@ struct LeakyRelu {
   }
 };
 
+// For rates, which are positive.
+struct Exp {
+  template <class T>
+  static V<T> value(V<T> z, V<T>) {
+    return exp<T>(z);
+  }
+  template <class T>
+  static V<T> derivative(V<T> a, V<T>) {
+    return a;
+  }
+};
+
 // Elementwise, a panel of rows at a time, unless the activation works on whole rows.
 template <class G, class T>
 static void activate(index_t rows, index_t n, Panels<T> z, T slope) {

@@ -31,6 +31,7 @@ namespace CHAINRULE_ISA {
 #include "kernels/softmax.inl.h"
 #include "kernels/activations.inl.h"
 #include "kernels/losses.inl.h"
+#include "kernels/cross_entropy.inl.h"
 #include "kernels/updates.inl.h"
 #include "kernels/multiply.inl.h"
 // clang-format on
@@ -43,7 +44,7 @@ void map(index_t n, const T* x, T* out) {
 #define CHAINRULE_ACTIVATE(name, ...) activate<name, T>,
 #define CHAINRULE_ACTIVATION_GRADIENT(name, ...) activation_gradient<name, T>,
 #define CHAINRULE_LOSS(name, ...) name::template canonical<T>,
-#define CHAINRULE_LOSS_OF_ACTIVATION(name, ...) loss_of_activations<name, T>,
+#define CHAINRULE_LOSS_OF_ACTIVATION(name, ...) name::template of_activation<T>,
 #define CHAINRULE_UPDATE(name, text, states) update<name, states, T>,
 
 template <class T>

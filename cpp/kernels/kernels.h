@@ -53,8 +53,10 @@ struct LossRows {
   const T* targets;             // or nullptr; their padding may be anything
   const std::int64_t* classes;  // (rows) class indices when targets == nullptr
   const T* scale;               // (rows) factor of each row's gradient
-  T* d;  // gradient: scale * (A - Y) for a canonical pair, else scale * dL/da; its padding is zero before; or nullptr
+  T* d;  // gradient: scale * dL/dz for a canonical pair, else scale * dL/da; its padding is zero before; or nullptr
   double* loss;  // (rows) unscaled losses
+  T parameter;   // the loss's number, if it has one: Huber's delta, the quantile, the smoothing of cross-entropy's
+                 // labels
 };
 
 // The numbers of one optimizer step, computed once per step in double.

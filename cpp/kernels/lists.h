@@ -13,13 +13,19 @@ namespace chainrule {
   X(Tanh, "tanh", -1.0, 1.0, false)                                   \
   X(Relu, "relu", 0.0, __builtin_inf(), false)                        \
   X(LeakyRelu, "leaky_relu", -__builtin_inf(), __builtin_inf(), true) \
-  X(Softmax, "softmax", 0.0, 1.0, false)
+  X(Softmax, "softmax", 0.0, 1.0, false)                              \
+  X(Exp, "exp", 0.0, __builtin_inf(), false)
 
-// X(struct, name, canonical activation: with it the gradient in z is A - Y and the loss is computed from z)
-#define CHAINRULE_LOSSES(X)                              \
-  X(BinaryCrossEntropy, "binary_cross_entropy", Sigmoid) \
-  X(CrossEntropy, "cross_entropy", Softmax)              \
-  X(SquaredError, "squared_error", Identity)
+// X(struct, name, canonical activation, lowest, highest target). With its canonical activation a loss is computed from
+// z and gives the gradient in z.
+#define CHAINRULE_LOSSES(X)                                                       \
+  X(BinaryCrossEntropy, "binary_cross_entropy", Sigmoid, 0.0, 1.0)                \
+  X(CrossEntropy, "cross_entropy", Softmax, 0.0, 1.0)                             \
+  X(SquaredError, "squared_error", Identity, -__builtin_inf(), __builtin_inf())   \
+  X(AbsoluteError, "absolute_error", Identity, -__builtin_inf(), __builtin_inf()) \
+  X(Huber, "huber", Identity, -__builtin_inf(), __builtin_inf())                  \
+  X(Quantile, "quantile", Identity, -__builtin_inf(), __builtin_inf())            \
+  X(Poisson, "poisson", Exp, 0.0, __builtin_inf())
 
 // X(struct, name, state arrays)
 #define CHAINRULE_OPTIMIZERS(X) \

@@ -5,7 +5,6 @@
 #include "base/buffer.h"
 #include "base/threads.h"
 #include "layers/dense.h"
-#include "ops/losses.h"
 
 namespace chainrule {
 
@@ -131,8 +130,8 @@ void activation_backward(index_t rows, index_t n, const T* z, const T* da, Activ
 
 template <class T>
 double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, const std::int64_t* classes,
-                         const double* weights, Loss loss, Activation activation, double slope, T* dz) {
-  const bool canonical = activation == canonical_activation(loss);
+                         const double* weights, const LossSpec& loss, Activation activation, double slope, T* dz) {
+  const bool canonical = activation == canonical_activation(loss.kind);
   const Packed<T> y(rows, n, z), t(targets ? rows : 0, n, targets), d(rows, n);
   const auto index = static_cast<std::size_t>(activation);
   if (!canonical) kernels<T>().activate[index](rows, n, y.panels, static_cast<T>(slope));
@@ -141,9 +140,9 @@ double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, 
   Buffer<T> scale(rows);
   Buffer<double> losses(rows);
   for (index_t i = 0; i < rows; ++i) scale[i] = static_cast<T>((weights ? weights[i] : 1.0) / total);
-  loss_rows(loss, canonical,
+  loss_rows(loss.kind, canonical,
             LossRows<T>{rows, n, y.panels.panel, y.panels.data, targets ? t.panels.data : nullptr, classes,
-                        scale.data(), d.panels.data, losses.data()});
+                        scale.data(), d.panels.data, losses.data(), static_cast<T>(loss.parameter)});
   for (index_t i = 0; i < rows; ++i) sum += (weights ? weights[i] : 1.0) * losses[i];
   if (!canonical) {
     kernels<T>().activation_gradient[index](rows, n, y.panels, d.panels, static_cast<T>(slope));
@@ -152,13 +151,13 @@ double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, 
   return sum / total;
 }
 
-#define CHAINRULE_INSTANTIATE(T)                                                                                    \
-  template void dense_forward(index_t, index_t, index_t, const T*, const T*, const T*, Activation, double, T*);     \
-  template void dense_backward(index_t, index_t, index_t, const T*, const T*, const T*, T*, T*, T*);                \
-  template void activation(index_t, index_t, const T*, Activation, double, T*);                                     \
-  template void activation_backward(index_t, index_t, const T*, const T*, Activation, double, T*);                  \
-  template double loss_and_gradient(index_t, index_t, const T*, const T*, const std::int64_t*, const double*, Loss, \
-                                    Activation, double, T*);
+#define CHAINRULE_INSTANTIATE(T)                                                                                \
+  template void dense_forward(index_t, index_t, index_t, const T*, const T*, const T*, Activation, double, T*); \
+  template void dense_backward(index_t, index_t, index_t, const T*, const T*, const T*, T*, T*, T*);            \
+  template void activation(index_t, index_t, const T*, Activation, double, T*);                                 \
+  template void activation_backward(index_t, index_t, const T*, const T*, Activation, double, T*);              \
+  template double loss_and_gradient(index_t, index_t, const T*, const T*, const std::int64_t*, const double*,   \
+                                    const LossSpec&, Activation, double, T*);
 CHAINRULE_INSTANTIATE(float)
 CHAINRULE_INSTANTIATE(double)
 #undef CHAINRULE_INSTANTIATE

@@ -2,7 +2,7 @@
 // They run the kernels of the network on temporary panels, so they give the same bits.
 #pragma once
 
-#include "kernels/kernels.h"
+#include "ops/losses.h"
 
 namespace chainrule {
 
@@ -27,6 +27,6 @@ void activation_backward(index_t rows, index_t n, const T* z, const T* da, Activ
 // The weighted mean loss; dz = its gradient in z.   z, dz (rows, n); dense targets or classes; weights or null
 template <class T>
 double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, const std::int64_t* classes,
-                         const double* weights, Loss loss, Activation activation, double slope, T* dz);
+                         const double* weights, const LossSpec& loss, Activation activation, double slope, T* dz);
 
 }  // namespace chainrule

@@ -59,7 +59,7 @@ class Pass {
         plan_(network.plan()),
         samples_(samples),
         objective_(objective),
-        canonical_(plan_.output_activation == canonical_activation(objective.loss)),
+        canonical_(plan_.output_activation == canonical_activation(objective.loss.kind)),
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
@@ -142,7 +142,8 @@ class Pass {
     p.scale = work_.scale.data() + begin;
     p.d = goal_ != Goal::kCost ? work_.d.back().from(begin).data : nullptr;
     p.loss = work_.loss.data() + begin;
-    loss_rows(objective_.loss, canonical_, p);
+    p.parameter = static_cast<T>(objective_.loss.parameter);
+    loss_rows(objective_.loss.kind, canonical_, p);
   }
 
   // Adds row by row, so that the cut into chunks does not show.

@@ -19,7 +19,7 @@ namespace chainrule {
 // What is minimized: J = sum_i w_i L_i / sum_i w_i + l2 / 2 sum W^2 + l1 sum |W| (weights only, never biases). With
 // `penalize_sum` the penalty is added to the sum of the losses, and so divided by the weight of the batch, too.
 struct Objective {
-  Loss loss;
+  LossSpec loss;
   double l2 = 0, l1 = 0;
   bool penalize_sum = false;
 

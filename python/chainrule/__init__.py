@@ -17,7 +17,15 @@ from chainrule.gradient_check import GradientCheck, check_gradients
 from chainrule.history import History
 from chainrule.initializers import Initializer
 from chainrule.layers import Dense
-from chainrule.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from chainrule.losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
 from chainrule.metrics import Metric
 from chainrule.network import Network
 from chainrule.optimizers import SGD, Adam, AdamW, RMSProp
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "AbsoluteError",
     "Activation",
     "Adam",
     "AdamW",
@@ -55,12 +64,15 @@ __all__ = [
     "EarlyStopping",
     "GradientCheck",
     "History",
+    "Huber",
     "Initializer",
     "MLPClassifier",
     "MLPRegressor",
     "Metric",
     "Network",
+    "Poisson",
     "ProgressBar",
+    "Quantile",
     "RMSProp",
     "SquaredError",
     "Trace",

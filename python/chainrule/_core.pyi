@@ -69,18 +69,26 @@ class _Network:
     def set_parameter(self, index: int, value: ArrayLike) -> None: ...
     def gradient(self, index: int) -> NDArray[Any]: ...
     def predict(self, X: ArrayLike, out: NDArray[Any] | None, where: str) -> NDArray[Any]: ...
-    def cost(self, samples: Samples, loss: str, l2: float, l1: float, where: str) -> float: ...
+    def cost(
+        self, samples: Samples, loss: tuple[str, float], l2: float, l1: float, where: str
+    ) -> float: ...
     def backward(
-        self, samples: Samples, loss: str, l2: float, l1: float, accumulate: bool, where: str
+        self,
+        samples: Samples,
+        loss: tuple[str, float],
+        l2: float,
+        l1: float,
+        accumulate: bool,
+        where: str,
     ) -> float: ...
     def trace(
-        self, samples: Samples, loss: str, where: str
+        self, samples: Samples, loss: tuple[str, float], where: str
     ) -> tuple[list[NDArray[Any]], list[NDArray[Any]], list[NDArray[Any]]]: ...
     def train(
         self,
         optimizer: _Optimizer,
         samples: Samples,
-        loss: str,
+        loss: tuple[str, float],
         l2: float,
         l1: float,
         penalize_sum: bool,

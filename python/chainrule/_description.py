@@ -30,6 +30,8 @@ Positive = Annotated[float, partial(check_number, above=0)]
 NonNegative = Annotated[float, partial(check_number, minimum=0)]
 Share = Annotated[float, partial(check_number, minimum=0, maximum=1)]
 Decay = Annotated[float, partial(check_number, minimum=0, below=1)]
+Smoothing = Annotated[float, partial(check_number, minimum=0, below=1)]
+Level = Annotated[float, partial(check_number, above=0, below=1)]
 
 
 class Description:

@@ -90,19 +90,19 @@ def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]
     return [check_instance(where, "callbacks", callback, Callback) for callback in given]
 
 
-def check_precision(optimizer: Optimizer, dtype: "np.dtype[Any]") -> None:
+def check_precision(argument: str, description: Optimizer | Loss, dtype: "np.dtype[Any]") -> None:
     """Numbers that float32 turns into infinity or zero would ruin the parameters."""
-    for name, value in optimizer.to_dict().items():
+    for name, value in description.to_dict().items():
         if isinstance(value, float) and value != 0:
             with np.errstate(all="ignore"):
                 held = float(dtype.type(value))
             if held == 0 or not math.isfinite(held):
                 expected = f"a number that {dtype} can hold"
-                raise ValueError(message("Trainer", f"optimizer.{name}", expected, value))
+                raise ValueError(message("Trainer", f"{argument}.{name}", expected, value))
 
 
 def warn_of_range(net: Network, loss: Loss) -> None:
-    """A cross-entropy of outputs that are no probabilities clips them, and stops learning there."""
+    """A loss with logarithms clips outputs that are out of its range, and stops learning there."""
     output = cast(Activation, cast(Dense, net.layers[-1]).activation).name
     fitting = _core.losses()[loss.name]
     low, high, _ = _core.activations()[output]

@@ -8,6 +8,7 @@
 | relu       | max(0, z)                           | 1 if z > 0 else 0 | units can die             |
 | leaky_relu | max(s z, z), slope s                | 1 if z > 0 else s | Maas, Hannun & Ng 2013    |
 | softmax    | e^(z_j - max z) / sum_k e^(z_k - max z) | (Jacobian)    | output; rows sum to 1     |
+| exp        | e^z                                 | a                 | output; rates             |
 """
 
 from dataclasses import dataclass

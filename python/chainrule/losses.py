@@ -2,16 +2,36 @@
 
 L is the loss of one sample. The cost is its mean, `J = (1/m) sum_i L_i`, or with sample weights w
 `J = sum_i w_i L_i / sum_i w_i`. In the formulas z and a (or p) are a row of Z[L] and A[L], y of Y.
+
+| name                 | its output | Y             | for                                |
+| -------------------- | ---------- | ------------- | ---------------------------------- |
+| binary_cross_entropy | sigmoid    | from 0 to 1   | independent yes/no answers         |
+| cross_entropy        | softmax    | classes       | one class of several               |
+| squared_error        | identity   | any real      | means                              |
+| absolute_error       | identity   | any real      | medians; outliers count little     |
+| huber                | identity   | any real      | means without the pull of outliers |
+| quantile             | identity   | any real      | quantiles, ends of intervals       |
+| poisson              | exp        | 0 and more    | counts and rates                   |
+
+Y has the shape (m, n_y), or (m,) for one output or for class indices. With other outputs the
+cross-entropies clip p to [eps, 1 - eps] and poisson clips a to [eps, infinity), eps being the
+dtype's spacing at 1; there is no gradient where they were clipped.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from chainrule._description import Description, by_name, resolve
+from chainrule._description import Description, Level, Positive, Smoothing, by_name, resolve
 
 
 class Loss(Description):
-    """Base of all losses."""
+    """Base of all losses, which have at most one field, a number."""
+
+    @property
+    def name_and_number(self) -> tuple[str, float]:
+        """As the core takes a loss; 0 stands for no number."""
+        numbers = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
+        return self.name, numbers[0] if numbers else 0.0
 
 
 @dataclass(frozen=True)
@@ -31,10 +51,12 @@ class CrossEntropy(Loss):
 
     With a softmax output it is computed from the logits, `logsumexp(z) - sum_j y_j z_j`, and
     `dZ[L] = A[L] - Y`. Y is class indices (m,), or one-hot or soft labels (m, n_y), rows summing
-    to 1.
+    to 1. With `label_smoothing` s, 0 <= s < 1, each y_j counts as `(1 - s) y_j + s / n_y` (Szegedy
+    et al. 2016), in every cost, that of validation data too.
     """
 
     name: ClassVar[str] = "cross_entropy"
+    label_smoothing: Smoothing = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +69,55 @@ class SquaredError(Loss):
     name: ClassVar[str] = "squared_error"
 
 
-LOSSES: dict[str, type[Loss]] = by_name(BinaryCrossEntropy, CrossEntropy, SquaredError)
+@dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """`L = sum_j |a_j - y_j|`: the outputs tend to medians. Y any real.
+
+    The gradient in a is sign(a - y), 0 at a = y.
+    """
+
+    name: ClassVar[str] = "absolute_error"
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Squared for small errors, absolute for large ones (Huber 1964). Y any real.
+
+    With e = a - y, `L = sum_j [e^2 / 2 if |e| <= delta else delta (|e| - delta / 2)]`. The gradient
+    in a is e clipped to [-delta, delta]; delta > 0.
+    """
+
+    name: ClassVar[str] = "huber"
+    delta: Positive = 1.0
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """The pinball loss: the outputs tend to quantiles (Koenker & Bassett 1978). Y any real.
+
+    With q = `quantile`, 0 < q < 1, and e = y - a, `L = sum_j max(q e, (q - 1) e)`. The gradient in
+    a is -q where e > 0, 1 - q where e < 0, and 0 at e = 0. For q = 1/2, L is half the absolute
+    error.
+    """
+
+    name: ClassVar[str] = "quantile"
+    quantile: Level = 0.5
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """`L = sum_j [y_j log(y_j / a_j) - y_j + a_j]`: counts and rates. Y >= 0.
+
+    That is half the Poisson deviance, 0 where a = y; for y = 0 the logarithm's term is 0. With an
+    exp output it is computed from z = log a, and `dZ[L] = A[L] - Y`.
+    """
+
+    name: ClassVar[str] = "poisson"
+
+
+LOSSES: dict[str, type[Loss]] = by_name(
+    BinaryCrossEntropy, CrossEntropy, SquaredError, AbsoluteError, Huber, Quantile, Poisson
+)
 
 
 def resolve_loss(loss: object, where: str = "resolve_loss") -> Loss:

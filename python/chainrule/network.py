@@ -120,7 +120,7 @@ class Network:
         where = "Network.cost"
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
-        return self._core.cost(samples, chosen.name, *_penalties(where, l2, l1), where)
+        return self._core.cost(samples, chosen.name_and_number, *_penalties(where, l2, l1), where)
 
     def backward(
         self,
@@ -140,7 +140,9 @@ class Network:
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
         add = check_bool(where, "accumulate", accumulate)
-        return self._core.backward(samples, chosen.name, *_penalties(where, l2, l1), add, where)
+        return self._core.backward(
+            samples, chosen.name_and_number, *_penalties(where, l2, l1), add, where
+        )
 
     def trace(
         self, X: ArrayLike, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
@@ -152,8 +154,8 @@ class Network:
         where = "Network.trace"
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
-        Z, A, dZ = self._core.trace(samples, chosen.name, where)
-        cost = self._core.backward(samples, chosen.name, 0.0, 0.0, False, where)
+        Z, A, dZ = self._core.trace(samples, chosen.name_and_number, where)
+        cost = self._core.backward(samples, chosen.name_and_number, 0.0, 0.0, False, where)
         numbers = range(1, len(self.layers) + 1)
         dW = [self.gradients[f"{number}.weight"].T.copy() for number in numbers]
         db = [self.gradients[f"{number}.bias"][:, np.newaxis] for number in numbers]

@@ -114,14 +114,16 @@ def loss_and_gradient(
 ) -> tuple[float, Array]:
     """The cost `J = sum_i w_i L_i / sum_i w_i` and its gradient dZ, from raw outputs Z (m, n).
 
-    `activation` is the last layer's; None is the one that belongs to the loss (sigmoid, softmax,
-    identity), where `dZ = (A - Y) / m` and nothing overflows. dZ includes the factor 1/m (or the
-    weights'), so `dense_backward` adds up to the gradients of J. Y as the loss takes it.
+    `activation` is the last layer's; None is the one that belongs to the loss (sigmoid for
+    binary_cross_entropy, and so on: see `chainrule.losses`), which is then computed from Z. dZ
+    includes the factor 1/m (or the weights'), so `dense_backward` adds up to the gradients of J.
+    Y as the loss takes it.
     """
     where = "ops.loss_and_gradient"
-    name = resolve_loss(loss, where).name
-    g = _activation(_core.losses()[name] if activation is None else activation, where)
-    result: tuple[float, Array] = _call("loss_and_gradient", Z, Z, Y, name, *g, sample_weight, out)
+    chosen = resolve_loss(loss, where)
+    g = _activation(_core.losses()[chosen.name] if activation is None else activation, where)
+    arguments = (Z, Y, chosen.name_and_number, *g, sample_weight, out)
+    result: tuple[float, Array] = _call("loss_and_gradient", Z, *arguments)
     return result
 
 

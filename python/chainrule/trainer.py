@@ -88,7 +88,8 @@ class Trainer:
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
         warn_of_range(net, self.loss)
-        check_precision(self.optimizer, net.dtype)
+        check_precision("optimizer", self.optimizer, net.dtype)
+        check_precision("loss", self.loss, net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
 
@@ -244,7 +245,7 @@ class Trainer:
         return self.net._core.train(
             self._state,
             data.samples,
-            self.loss.name,
+            self.loss.name_and_number,
             self.l2,
             self.l1,
             self.penalize == "sum",
@@ -259,9 +260,9 @@ class Trainer:
         values = {}
         if cost:
             share = 1 / data.total_weight if self.penalize == "sum" else 1.0
-            values["loss"] = self.net._core.cost(
-                data.samples, self.loss.name, self.l2 * share, self.l1 * share, "Trainer.evaluate"
-            )
+            l2, l1 = self.l2 * share, self.l1 * share
+            loss, where = self.loss.name_and_number, "Trainer.evaluate"
+            values["loss"] = self.net._core.cost(data.samples, loss, l2, l1, where)
         if self.metrics:
             prediction = self.net.predict(data.X)
             for metric in self.metrics:

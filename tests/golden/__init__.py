@@ -6,6 +6,7 @@ depend on NumPy, on the C library, on the compiler or on the machine. After a ch
 change bits, `python -m tests.golden` writes the hashes anew.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 import chainrule as cr
 from chainrule import _core
+from chainrule.losses import LOSSES
 
 TABLE = Path(__file__).with_name("hashes.txt")
 FUNCTION_TABLE = Path(__file__).with_name("accuracy.txt")
@@ -40,7 +42,7 @@ class Configuration:
     dtype: str
     n_inputs: int
     layers: str  # units:activation[:slope],..
-    loss: str
+    loss: str  # name[:number]
     optimizer: str  # kind:rate:momentum:beta2:epsilon:decay without trailing zeros
     l2: float
     l1: float
@@ -104,6 +106,11 @@ def digest(*arrays: NDArray[Any]) -> str:
     return f"{int(mix(values.view(np.uint64) + places).sum()):016x}"
 
 
+def loss(c: Configuration) -> cr.losses.Loss:
+    name, *number = c.loss.split(":")
+    return LOSSES[name](*map(float, number))
+
+
 def network(c: Configuration) -> cr.Network:
     """Weights in +-2^-k, 4^k about n_in; biases in +-1."""
     layers = []
@@ -123,9 +130,14 @@ def samples(c: Configuration) -> tuple[Floats, NDArray[Any], Floats | None]:
     X = numbers(X_STREAM, c.rows, c.n_inputs)
     weights = (random_bits(WEIGHT_STREAM, c.rows) % np.uint64(4)).astype(np.float64) / 2
     sample_weight = weights if c.weights == "unequal" else None
-    if c.loss != "cross_entropy":
+    name = loss(c).name
+    if name != "cross_entropy":
         Y = numbers(Y_STREAM, c.rows, n_outputs)
-        return X, (Y + 1) / 2 if c.loss == "binary_cross_entropy" else Y, sample_weight
+        if name == "binary_cross_entropy":
+            Y = (Y + 1) / 2
+        if name == "poisson":
+            Y = np.where(Y < 0, 0.0, 4 * Y)
+        return X, Y, sample_weight
     classes = (random_bits(Y_STREAM, c.rows) % np.uint64(n_outputs)).astype(np.int64)
     if c.targets == "classes":
         return X, classes, sample_weight
@@ -152,7 +164,9 @@ def trainer(c: Configuration, net: cr.Network) -> Recorder:
     kind, *given = c.optimizer.split(":")
     hyperparameters = [*map(float, given), 0.0, 0.0, 0.0, 0.0][:5]
     optimizer = OPTIMIZERS[kind](*hyperparameters)
-    return Recorder(net, c.loss, optimizer, l2=c.l2, l1=c.l1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of outputs out of the loss's range
+        return Recorder(net, loss(c), optimizer, l2=c.l2, l1=c.l1)
 
 
 def fit(c: Configuration, t: Recorder) -> None:

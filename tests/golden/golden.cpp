@@ -64,6 +64,12 @@ NetworkSpec network_spec(const Configuration& c) {
   return spec;
 }
 
+// name[:number]
+LossSpec loss_spec(const Configuration& c) {
+  const std::vector<std::string> parts = split(c.loss, ':');
+  return {find<Loss>(losses, parts[0]), parts.size() > 1 ? std::stod(parts[1]) : 0.0};
+}
+
 // kind:rate:momentum:beta2:epsilon:decay without trailing zeros
 OptimizerSpec optimizer_spec(const Configuration& c, double& rate) {
   const std::vector<std::string> parts = split(c.optimizer, ':');
@@ -98,13 +104,14 @@ struct Data {
   Samples samples;
 
   Data(const Configuration& c, index_t n_outputs) : x(numbers<T>(kX, c.rows * c.n_inputs)) {
-    const Loss loss = find<Loss>(losses, c.loss);
+    const Loss loss = loss_spec(c).kind;
     for (index_t i = 0; i < c.rows; ++i) {
       classes.push_back(static_cast<std::int64_t>(random_bits(kY, i) % static_cast<std::uint64_t>(n_outputs)));
       weights.push_back(static_cast<double>(random_bits(kWeight, i) % 4) / 2);
       for (index_t j = 0; j < n_outputs; ++j) {
         double value = number(kY, i * n_outputs + j);
         if (loss == Loss::kBinaryCrossEntropy) value = (value + 1) / 2;
+        if (loss == Loss::kPoisson) value = value < 0 ? 0.0 : 4 * value;
         if (loss == Loss::kCrossEntropy) {  // three quarters one class, one quarter the next
           value = j == classes.back() ? 0.75 : j == (classes.back() + 1) % n_outputs ? 0.25 : 0.0;
         }
@@ -138,7 +145,7 @@ std::string hash_of(const Configuration& c) {
   set_parameters(net);
   const Plan<T>& plan = net.plan();
   const Data<T> data(c, plan.n_outputs);
-  const Objective objective{find<Loss>(losses, c.loss), c.l2, c.l1};
+  const Objective objective{loss_spec(c), c.l2, c.l1};
   double rate = 0;
   const OptimizerSpec spec = optimizer_spec(c, rate);
   OptimizerState<T> optimizer(spec, plan.parameters_size);

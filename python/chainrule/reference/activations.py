@@ -85,6 +85,16 @@ def softmax_backward(dA: Array, Z: Array, A: Array) -> Array:
     return A * (dA - np.sum(dA * A, axis=0, keepdims=True))
 
 
+def exp(Z: Array) -> Array:
+    # A = e^Z
+    return np.exp(Z)
+
+
+def exp_backward(dA: Array, Z: Array, A: Array) -> Array:
+    # forward: A = e^Z        g'(z) = a
+    return dA * A
+
+
 class ActivationFunctions(NamedTuple):
     forward: Callable[..., Array]  # A = forward(Z)
     backward: Callable[..., Array]  # dZ = backward(dA, Z, A)
@@ -97,6 +107,7 @@ ACTIVATIONS = {
     "relu": ActivationFunctions(relu, relu_backward),
     "leaky_relu": ActivationFunctions(leaky_relu, leaky_relu_backward),
     "softmax": ActivationFunctions(softmax, softmax_backward),
+    "exp": ActivationFunctions(exp, exp_backward),
 }
 
 

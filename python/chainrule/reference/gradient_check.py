@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from .activations import Activation
 from .checks import Parameters, check_parameters
+from .losses import Loss
 from .propagation import compute_cost, forward_propagation
 
 
@@ -21,7 +22,7 @@ def numerical_gradients(
     Y: ArrayLike,
     parameters: Mapping[str, ArrayLike],
     activations: Sequence[Activation],
-    loss: str,
+    loss: Loss,
     h: float = 1e-5,
     **cost_options: Any,
 ) -> Parameters:

@@ -5,26 +5,32 @@ column. L has shape (m,). The cost J, the mean of L over the samples, is made in
 
 Each loss has one activation it belongs to, its canonical partner:
 
-    sigmoid + binary_cross_entropy      softmax + cross_entropy      identity + squared_error
+    sigmoid + binary_cross_entropy      softmax + cross_entropy      exp + poisson
+    identity + squared_error, absolute_error, huber, quantile
 
-Such a pair has the simplest derivative, dZL = AL - Y, and its L is computed from ZL, never taking
-the logarithm of a rounded probability. Any other pair goes the general way: L from AL,
-dAL = dL/dAL, dZL = dAL * g'(ZL). There both cross-entropies clip the probability to [eps, 1 - eps],
-eps being the spacing of floating-point numbers at 1 in AL's dtype. Where AL lies outside, L does
-not change with AL, so the derivative is 0.
+The first three and squared_error have the simplest derivative then, dZL = AL - Y, and their L is
+computed from ZL, never taking the logarithm of a rounded number. Any other pair goes the general
+way: L from AL, dAL = dL/dAL, dZL = dAL * g'(ZL). There both cross-entropies clip the probability to
+[eps, 1 - eps], and poisson the rate to [eps, infinity), eps being the spacing of floating-point
+numbers at 1 in AL's dtype. Where AL lies outside, L does not change with AL: the derivative is 0.
+
+Some losses have a number: delta of huber, quantile of quantile, label_smoothing of cross_entropy.
 """
 
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .activations import Activation, activation_backward, activation_name
 from .checks import Array, check_name, refuse, samples_as_columns
+
+# "huber", or ("huber", 2.0) to choose its number.
+Loss: TypeAlias = str | tuple[str, float | None]
 
 
 def clip_probability(A: Array) -> tuple[Array, Array]:
@@ -55,23 +61,34 @@ def binary_cross_entropy_from_Z(ZL: Array, Y: Array) -> Array:
     return np.sum(np.maximum(ZL, 0) - ZL * Y + np.log1p(np.exp(-np.abs(ZL))), axis=0)
 
 
-def cross_entropy(AL: Array, Y: Array) -> Array:
+def smooth_labels(Y: Array, label_smoothing: float) -> Array:
+    # y_k, or with smoothing s: (1 - s) y_k + s / n_y, which again sum to 1
+    return (1 - label_smoothing) * Y + label_smoothing / len(Y) if label_smoothing else Y
+
+
+def cross_entropy(AL: Array, Y: Array, label_smoothing: float = 0.0) -> Array:
     # L = -sum_k y_k log p_k        y one-hot, or soft labels that sum to 1
     p, _ = clip_probability(AL)
-    return -np.sum(Y * np.log(p), axis=0)
+    return -np.sum(smooth_labels(Y, label_smoothing) * np.log(p), axis=0)
 
 
-def cross_entropy_backward(AL: Array, Y: Array) -> Array:
+def cross_entropy_backward(AL: Array, Y: Array, label_smoothing: float = 0.0) -> Array:
     # forward: L = -sum_k y_k log p_k        dL/dp_k = -y_k / p_k
     p, inside = clip_probability(AL)
-    return np.where(inside, -Y / p, 0)
+    return np.where(inside, -smooth_labels(Y, label_smoothing) / p, 0)
 
 
-def cross_entropy_from_Z(ZL: Array, Y: Array) -> Array:
+def cross_entropy_from_Z(ZL: Array, Y: Array, label_smoothing: float = 0.0) -> Array:
     # With p = softmax(z):  log p_k = z_k - log sum_j e^z_j,  and as the y_k sum to 1
     # L = log sum_j e^z_j - sum_k y_k z_k, with every z relative to the largest so that e^.. <= 1
     Z = ZL - ZL.max(axis=0, keepdims=True)
+    Y = smooth_labels(Y, label_smoothing)
     return np.log(np.sum(np.exp(Z), axis=0)) - np.sum(Y * Z, axis=0)
+
+
+def cross_entropy_to_Z(AL: Array, Y: Array, label_smoothing: float = 0.0) -> Array:
+    # forward: L = log sum_j e^z_j - sum_k y_k z_k        dL/dz_k = p_k - y_k
+    return AL - smooth_labels(Y, label_smoothing)
 
 
 def squared_error(AL: Array, Y: Array) -> Array:
@@ -84,55 +101,168 @@ def squared_error_backward(AL: Array, Y: Array) -> Array:
     return AL - Y
 
 
-class Loss(NamedTuple):
-    value: Callable[[Array, Array], Array]  # L = value(AL, Y)
-    backward: Callable[[Array, Array], Array]  # dAL = backward(AL, Y)
-    canonical: str  # the activation with which dZL = AL - Y ..
-    value_from_Z: Callable[[Array, Array], Array]  # .. and L = value_from_Z(ZL, Y)
+def absolute_error(AL: Array, Y: Array) -> Array:
+    # L = sum over outputs of |a - y|
+    return np.sum(np.abs(AL - Y), axis=0)
+
+
+def absolute_error_backward(AL: Array, Y: Array) -> Array:
+    # forward: L = sum |a - y|        dL/da = 1 above y, -1 below it, 0 at the kink by convention
+    return np.sign(AL - Y)
+
+
+def huber(AL: Array, Y: Array, delta: float = 1.0) -> Array:
+    # L = sum over outputs of [e^2 / 2 if |e| <= delta else delta (|e| - delta / 2)], e = a - y
+    size = np.abs(AL - Y)
+    return np.sum(np.where(size <= delta, size**2 / 2, delta * (size - delta / 2)), axis=0)
+
+
+def huber_backward(AL: Array, Y: Array, delta: float = 1.0) -> Array:
+    # forward: L = sum e^2 / 2, or delta (|e| - delta / 2)        dL/da = e, or delta sign(e)
+    return np.clip(AL - Y, -delta, delta)
+
+
+def quantile_loss(AL: Array, Y: Array, quantile: float = 0.5) -> Array:
+    # L = sum over outputs of max(q e, (q - 1) e), e = y - a: errors cost q above a, 1 - q below it
+    return np.sum(np.maximum(quantile * (Y - AL), (quantile - 1) * (Y - AL)), axis=0)
+
+
+def quantile_loss_backward(AL: Array, Y: Array, quantile: float = 0.5) -> Array:
+    # forward: L = sum max(q (y - a), (q - 1) (y - a))
+    # dL/da = -q where y > a, 1 - q where y < a, 0 at the kink by convention
+    e = Y - AL
+    return np.where(e > 0, -quantile, np.where(e < 0, 1 - quantile, 0)).astype(e.dtype)
+
+
+def log_of_ratio(Y: Array, A: Array) -> Array:
+    # y log(y / a), which tends to 0 with y
+    return np.where(Y > 0, Y * np.log(np.where(Y > 0, Y, 1) / A), 0)
+
+
+def poisson(AL: Array, Y: Array) -> Array:
+    # L = sum over outputs of [y log(y / a) - y + a]: half the deviance, 0 at a = y
+    A = np.maximum(AL, np.finfo(AL.dtype).eps)
+    return np.sum(log_of_ratio(Y, A) - Y + A, axis=0)
+
+
+def poisson_backward(AL: Array, Y: Array) -> Array:
+    # forward: L = sum [y log(y / a) - y + a]        dL/da = 1 - y / a
+    A = np.maximum(AL, np.finfo(AL.dtype).eps)
+    return np.where(A == AL, 1 - Y / A, 0)
+
+
+def poisson_from_Z(ZL: Array, Y: Array) -> Array:
+    # With a = e^z:  L = sum over outputs of [y (log y - z) - y + e^z]
+    log_y = np.log(np.where(Y > 0, Y, 1))
+    return np.sum(np.where(Y > 0, Y * (log_y - ZL), 0) - Y + np.exp(ZL), axis=0)
+
+
+def difference(AL: Array, Y: Array) -> Array:
+    # dZL of binary_cross_entropy after sigmoid and of poisson after exp
+    return AL - Y
+
+
+class LossFunctions(NamedTuple):
+    value: Callable[..., Array]  # L = value(AL, Y)
+    backward: Callable[..., Array]  # dAL = backward(AL, Y)
+    canonical: str  # the activation with which ..
+    value_from_Z: Callable[..., Array]  # .. L = value_from_Z(ZL, Y)
+    backward_to_Z: Callable[..., Array]  # .. and dZL = backward_to_Z(AL, Y)
+    number: str | None = None  # the keyword argument of all four
+    lowest: float = -np.inf  # target
+    highest: float = np.inf
+
+
+def of_any_number(
+    value: Callable[..., Array], backward: Callable[..., Array], number: str | None = None
+) -> LossFunctions:
+    # After identity, Z is A.
+    return LossFunctions(value, backward, "identity", value, backward, number)
 
 
 LOSSES = {
-    "binary_cross_entropy": Loss(
-        binary_cross_entropy, binary_cross_entropy_backward, "sigmoid", binary_cross_entropy_from_Z
+    "binary_cross_entropy": LossFunctions(
+        binary_cross_entropy,
+        binary_cross_entropy_backward,
+        "sigmoid",
+        binary_cross_entropy_from_Z,
+        difference,
+        lowest=0,
+        highest=1,
     ),
-    "cross_entropy": Loss(cross_entropy, cross_entropy_backward, "softmax", cross_entropy_from_Z),
-    "squared_error": Loss(squared_error, squared_error_backward, "identity", squared_error),
+    "cross_entropy": LossFunctions(
+        cross_entropy,
+        cross_entropy_backward,
+        "softmax",
+        cross_entropy_from_Z,
+        cross_entropy_to_Z,
+        "label_smoothing",
+        lowest=0,
+        highest=1,
+    ),
+    "squared_error": of_any_number(squared_error, squared_error_backward),
+    "absolute_error": of_any_number(absolute_error, absolute_error_backward),
+    "huber": of_any_number(huber, huber_backward, "delta"),
+    "quantile": of_any_number(quantile_loss, quantile_loss_backward, "quantile"),
+    "poisson": LossFunctions(
+        poisson, poisson_backward, "exp", poisson_from_Z, difference, lowest=0
+    ),
 }
 
 
-def loss_forward(AL: Array, ZL: Array, Y: Array, loss: str, activation: Activation) -> Array:
+def loss_forward(AL: Array, ZL: Array, Y: Array, loss: Loss, activation: Activation) -> Array:
     """L (m,), one loss per sample. AL, ZL, Y (n_y, m); `activation` is that of the last layer.
 
-    ValueError: unknown loss or activation.
+    The loss is given as "huber" or, with its number, as ("huber", 2.0). ValueError: unknown loss or
+    activation, a number out of range or where there is none.
     """
-    check_name("loss_forward", "loss", loss, LOSSES)
-    if activation_name(activation) == LOSSES[loss].canonical:
-        return LOSSES[loss].value_from_Z(ZL, Y)
-    return LOSSES[loss].value(AL, Y)
+    name, options = loss_name_and_options("loss_forward", loss)
+    if activation_name(activation) == LOSSES[name].canonical:
+        return LOSSES[name].value_from_Z(ZL, Y, **options)
+    return LOSSES[name].value(AL, Y, **options)
 
 
-def loss_backward(AL: Array, ZL: Array, Y: Array, loss: str, activation: Activation) -> Array:
+def loss_backward(AL: Array, ZL: Array, Y: Array, loss: Loss, activation: Activation) -> Array:
     """dZL = dL/dZL (n_y, m), a column being the derivative of that sample's own loss.
 
     Arguments and errors as for loss_forward.
     """
-    check_name("loss_backward", "loss", loss, LOSSES)
-    if activation_name(activation) == LOSSES[loss].canonical:
-        return AL - Y
-    dAL = LOSSES[loss].backward(AL, Y)
+    name, options = loss_name_and_options("loss_backward", loss)
+    if activation_name(activation) == LOSSES[name].canonical:
+        return LOSSES[name].backward_to_Z(AL, Y, **options)
+    dAL = LOSSES[name].backward(AL, Y, **options)
     return activation_backward(dAL, ZL, AL, activation)
 
 
+def loss_name_and_options(where: str, loss: Loss) -> tuple[str, dict[str, float]]:
+    """The name and the number as a keyword argument. Errors as for loss_forward."""
+    pair = loss if isinstance(loss, tuple) else (loss, None)
+    if len(pair) != 2:
+        raise refuse(where, "loss", "a name or a pair (name, number)", repr(loss))
+    name, value = pair
+    check_name(where, "loss", name, LOSSES)
+    number = LOSSES[name].number
+    if value is None:
+        return name, {}
+    if number is None:
+        raise refuse(where, "loss", f"no number for {name}", repr(loss))
+    above_zero = value > 0 or (number == "label_smoothing" and value == 0)
+    if not (above_zero and value < (np.inf if number == "delta" else 1)):
+        ends = {"delta": "> 0", "quantile": "> 0 and < 1", "label_smoothing": ">= 0 and < 1"}
+        raise refuse(where, "loss", f"a finite {number} {ends[number]}", repr(loss))
+    return name, {number: float(value)}
+
+
 def targets_as_columns(
-    where: str, Y: ArrayLike, n_y: int, m: int, loss: str, samples: str, dtype: Any
+    where: str, Y: ArrayLike, n_y: int, m: int, loss: Loss, samples: str, dtype: Any
 ) -> Array:
     """Y as an array (n_y, m); class indices (m,) become one-hot columns, one output (m,) a row.
 
-    ValueError: wrong shape, class out of range, labels that are no probabilities.
+    ValueError: wrong shape, class out of range, labels that are no probabilities, negative counts.
     """
-    check_name(where, "loss", loss, LOSSES)
+    name, _ = loss_name_and_options(where, loss)
     Y = np.asarray(Y)
-    if Y.ndim == 1 and loss == "cross_entropy":
+    if Y.ndim == 1 and name == "cross_entropy":
         if np.any((Y < 0) | (n_y <= Y) | (np.floor(Y) != Y)):
             got = f"values from {Y.min()} to {Y.max()}"
             raise refuse(where, "Y", f"class indices, integers from 0 to {n_y - 1}", got)
@@ -143,11 +273,13 @@ def targets_as_columns(
         columns = samples_as_columns(where, "Y", Y, n_y, samples, dtype)
     if columns.shape[1] != m:
         raise refuse(where, "Y", f"{m} samples, as in X", columns.shape[1])
-    if loss != "squared_error" and not np.all((columns >= 0) & (columns <= 1)):
+    lowest, highest = LOSSES[name].lowest, LOSSES[name].highest
+    if lowest == 0 and not np.all((columns >= lowest) & (columns <= highest)):
         got = f"values from {columns.min()} to {columns.max()}"
-        raise refuse(where, "Y", "labels from 0 to 1", got)
+        expected = "labels from 0 to 1" if highest == 1 else "numbers >= 0"
+        raise refuse(where, "Y", expected, got)
     sums = columns.sum(axis=0)
-    if loss == "cross_entropy" and not np.allclose(sums, 1, rtol=0, atol=1e-5):
+    if name == "cross_entropy" and not np.allclose(sums, 1, rtol=0, atol=1e-5):
         got = f"sums from {sums.min()} to {sums.max()}"
         raise refuse(where, "Y", "labels that sum to 1 in each sample", got)
     return columns

@@ -37,7 +37,7 @@ from .checks import (
     sample_shares,
     samples_as_columns,
 )
-from .losses import loss_backward, loss_forward, targets_as_columns
+from .losses import Loss, loss_backward, loss_forward, targets_as_columns
 
 
 class Cache(NamedTuple):
@@ -103,7 +103,7 @@ def compute_cost(
     AL: ArrayLike,
     Y: ArrayLike,
     caches: Sequence[Cache],
-    loss: str,
+    loss: Loss,
     *,
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
@@ -113,8 +113,9 @@ def compute_cost(
     """J = sum_i c_i L_i + l2/2 sum w^2 + l1 sum |w|, where c_i = 1/m or w_i / sum(w).
 
     AL and caches come from forward_propagation. Y has the shape of AL, or (m,): class indices for
-    cross_entropy, else the targets of a single output. sample_weight (m,). ValueError: wrong
-    shapes, labels out of range, an unknown loss, sample weights that are negative or all zero.
+    cross_entropy, else the targets of a single output. The loss is given as "huber" or, with its
+    number, as ("huber", 2.0). sample_weight (m,). ValueError: wrong shapes, labels out of range, an
+    unknown loss, sample weights that are negative or all zero.
     """
     where = "compute_cost"
     AL, Y, c = _check_output(where, AL, Y, caches, loss, sample_weight, l2, l1, samples)
@@ -129,7 +130,7 @@ def backward_propagation(
     AL: ArrayLike,
     Y: ArrayLike,
     caches: Sequence[Cache],
-    loss: str,
+    loss: Loss,
     *,
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
@@ -166,7 +167,7 @@ def _check_output(
     AL: ArrayLike,
     Y: ArrayLike,
     caches: Sequence[Cache],
-    loss: str,
+    loss: Loss,
     sample_weight: ArrayLike | None,
     l2: float,
     l1: float,

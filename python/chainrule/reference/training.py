@@ -22,7 +22,7 @@ from .checks import (
     samples_as_columns,
 )
 from .initialization import initialize_parameters
-from .losses import targets_as_columns
+from .losses import Loss, targets_as_columns
 from .optimizers import initialize_optimizer, update_parameters
 from .propagation import backward_propagation, compute_cost, forward_propagation
 
@@ -49,7 +49,7 @@ def optimize(
     Y: ArrayLike,
     parameters: Mapping[str, ArrayLike],
     activations: Sequence[Activation],
-    loss: str,
+    loss: Loss,
     *,
     epochs: int = 100,
     batch_size: int | None = None,
@@ -111,7 +111,7 @@ def model(
     Y: ArrayLike,
     layer_dims: Sequence[int],
     activations: Sequence[Activation],
-    loss: str,
+    loss: Loss,
     *,
     initialization: str = "he_normal",
     seed: int = 0,
