@@ -42,10 +42,16 @@ BAD_X = {
         TypeError,
         "expected an array without a mask, got a masked array; fill it first",
     ),
-    "sparse": (
-        sparse.csr_array(X),
+    "sparse, too few features": (sparse.csr_array(X[:, :3]), ValueError, f"{SHAPE} (8, 3)"),
+    "sparse, complex": (
+        sparse.csr_array(X.astype(complex)),
         TypeError,
-        "expected a dense array, got a sparse matrix; use .toarray()",
+        f"{NUMBERS} dtype complex128",
+    ),
+    "sparse, NaN": (
+        sparse.csr_array(with_value(X, np.nan, 5, 1)),
+        ValueError,
+        "expected finite numbers, got nan at X[5, 1]",
     ),
     "NaN": (with_value(X, np.nan, 5, 1), ValueError, "expected finite numbers, got nan at X[5, 1]"),
     "infinity": (

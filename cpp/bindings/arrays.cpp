@@ -14,9 +14,9 @@ std::string number_text(double value) {
   return text.str();
 }
 
-namespace {
-
 std::string name_of_type(const py::object& object) { return py::str(py::type::of(object).attr("__name__")); }
+
+namespace {
 
 // Whatever NumPy makes an array of, or an array of a subclass as it is.
 py::array array_of(const std::string& where, const std::string& name, const py::object& object) {
@@ -125,31 +125,37 @@ bool row_is_within(const char* row, index_t column_bytes, index_t columns, S lim
   return outside == 0;
 }
 
-bool row_is_within(const RowSource& source, const char* row, index_t columns, double limit) {
-  return source.is_double ? row_is_within<double>(row, source.column_bytes, columns, limit)
-                          : row_is_within<float>(row, source.column_bytes, columns, std::numeric_limits<float>::max());
+// Of the numbers that the network can hold.
+double largest(bool network_is_double) {
+  return network_is_double ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
 }
 
 }  // namespace
 
+bool row_is_finite(const RowSource& source, const char* row, index_t columns, bool network_is_double) {
+  return source.is_double ? row_is_within<double>(row, source.column_bytes, columns, largest(network_is_double))
+                          : row_is_within<float>(row, source.column_bytes, columns, std::numeric_limits<float>::max());
+}
+
+void refuse_value(const std::string& where, const std::string& name, double value, const std::string& index) {
+  throw py::value_error(complaint(where, name,
+                                  std::isfinite(value) ? "numbers that float32 can hold" : "finite numbers",
+                                  number_text(value) + " at " + name + "[" + index + "]"));
+}
+
 void check_finite(const std::string& where, const std::string& name, const RowSource& source, index_t rows,
                   index_t columns, bool network_is_double, bool is_vector) {
-  const double limit = network_is_double ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
   const index_t item = source.is_double ? 8 : 4;
   if (source.column_bytes == item && source.row_bytes == columns * item &&
-      row_is_within(source, source.data, rows * columns, limit)) {
+      row_is_finite(source, source.data, rows * columns, network_is_double)) {
     return;
   }
   for (index_t i = 0; i < rows; ++i) {
     const char* row = source.data + i * source.row_bytes;
-    if (row_is_within(source, row, columns, limit)) continue;
+    if (row_is_finite(source, row, columns, network_is_double)) continue;
     index_t j = 0;
-    while (std::fabs(element(source, i, j)) <= limit) ++j;
-    const double value = element(source, i, j);
-    const std::string index = std::to_string(i) + (is_vector ? "" : ", " + std::to_string(j));
-    throw py::value_error(complaint(where, name,
-                                    std::isfinite(value) ? "numbers that float32 can hold" : "finite numbers",
-                                    number_text(value) + " at " + name + "[" + index + "]"));
+    while (std::fabs(element(source, i, j)) <= largest(network_is_double)) ++j;
+    refuse_value(where, name, element(source, i, j), std::to_string(i) + (is_vector ? "" : ", " + std::to_string(j)));
   }
 }
 
@@ -158,18 +164,22 @@ std::string complaint(const std::string& where, const std::string& name, const s
   return "[" + where + "] " + name + ": expected " + expected + ", got " + got;
 }
 
-std::string shape_text(const py::array& array) { return py::str(array.attr("shape")); }
+std::string shape_text(const py::object& array) { return py::str(array.attr("shape")); }
+
+std::string matrix_shape_text(index_t columns) {
+  return "shape (n, " + (columns == kAny ? std::string("columns") : std::to_string(columns)) +
+         ") with at least one row";
+}
 
 Matrix matrix_arg(const std::string& where, const std::string& name, const py::object& object, index_t columns,
                   bool network_is_double) {
   const py::array array = numbers_arg(where, name, object);
   if (array.ndim() != 2 || array.shape(0) == 0 || array.shape(1) == 0 ||
       (columns != kAny && array.shape(1) != columns)) {
-    const std::string expected = columns == kAny ? "(n, columns)" : "(n, " + std::to_string(columns) + ")";
-    throw py::value_error(complaint(where, name, "shape " + expected + " with at least one row", shape_text(array)));
+    throw py::value_error(complaint(where, name, matrix_shape_text(columns), shape_text(array)));
   }
-  Matrix m{readable(array, network_is_double), {}, array.shape(0), array.shape(1)};
-  m.source = source_of(m.keep);
+  const py::array in_place = readable(array, network_is_double);
+  const Matrix m{in_place, in_place, source_of(in_place), array.shape(0), array.shape(1)};
   check_finite(where, name, m.source, m.rows, m.columns, network_is_double, false);
   return m;
 }

@@ -20,9 +20,12 @@ std::string complaint(const std::string& where, const std::string& name, const s
                       const std::string& got);
 
 // "(128, 783)"
-std::string shape_text(const py::array& array);
+std::string shape_text(const py::object& array);
+// What was expected of a matrix: "shape (n, 784) with at least one row"
+std::string matrix_shape_text(index_t columns);
 
 std::string number_text(double value);
+std::string name_of_type(const py::object& object);
 
 // Any object as an array of numbers: float, integer or boolean.
 py::array numbers_arg(const std::string& where, const std::string& name, const py::object& object);
@@ -39,13 +42,20 @@ py::array_t<T, py::array::c_style> contiguous(const py::array& array);
 RowSource source_of(const py::array& array);
 double element(const RowSource& source, index_t i, index_t j);
 
+// Whether all elements of a row are finite, in a float32 network also after conversion; and the refusal of one that is
+// not.
+bool row_is_finite(const RowSource& source, const char* row, index_t columns, bool network_is_double);
+[[noreturn]] void refuse_value(const std::string& where, const std::string& name, double value,
+                               const std::string& index);
+
 // Refuses NaN, infinities, and what becomes infinite in a float32 network.
 void check_finite(const std::string& where, const std::string& name, const RowSource& source, index_t rows,
                   index_t columns, bool network_is_double, bool is_vector);
 
-// A matrix of finite numbers with `columns` columns. `keep` owns what `source` points into.
+// A matrix of finite numbers with `columns` columns. `keep` owns what `source` points into; `object` is the Python
+// object it was read from, after conversion if it needed one.
 struct Matrix {
-  py::array keep;
+  py::object object, keep;
   RowSource source;
   index_t rows, columns;
 };

@@ -11,6 +11,7 @@
 #include "base/threads.h"
 #include "bindings/checked_samples.h"
 #include "bindings/names.h"
+#include "bindings/sparse.h"
 #include "network/pass.h"
 
 namespace chainrule {
@@ -131,7 +132,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "predict",
       [](const Net& self, const py::object& X, const py::object& out, const std::string& where) {
         const Plan<T>& plan = self.net.plan();
-        const Matrix x = matrix_arg(where, "X", X, plan.n_inputs, is_double);
+        const Matrix x = features_arg(where, X, plan.n_inputs, is_double);
         const py::object result = out.is_none() ? py::object(py::array_t<T>({x.rows, plan.n_outputs})) : out;
         T* to = output_arg<T>(where, "out", result, x.rows, plan.n_outputs);
         const auto lock = self.template lock<SharedLock>(where);
@@ -284,7 +285,10 @@ void bind_network(py::module_& m) {
                                                      loss_arg(where, loss), float64);
            }),
            "where"_a, "X"_a, "Y"_a, "sample_weight"_a, "n_inputs"_a, "n_outputs"_a, "loss"_a, "float64"_a)
-      .def_property_readonly("rows", [](const CheckedSamples& self) { return self.samples().rows; });
+      .def_property_readonly("rows", [](const CheckedSamples& self) { return self.samples().rows; })
+      .def_property_readonly(
+          "X", [](const CheckedSamples& self) { return self.x(); },
+          "The features as they are read: the array or CSR matrix itself, or what it was converted to.");
   bind_type<float>(m, "Network32", "Optimizer32");
   bind_type<double>(m, "Network64", "Optimizer64");
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "bindings/sparse.h"
 #include "ops/losses.h"
 
 namespace chainrule {
@@ -108,7 +109,7 @@ const double* weights_arg(const std::string& where, const py::object& object, in
 CheckedSamples::CheckedSamples(const std::string& where, const py::object& x, const py::object& y,
                                const py::object& weights, index_t n_inputs, index_t n_outputs, Loss loss,
                                bool network_is_double)
-    : x_(matrix_arg(where, "X", x, n_inputs, network_is_double)) {
+    : x_(features_arg(where, x, n_inputs, network_is_double)) {
   samples_.rows = x_.rows;
   samples_.x = x_.source;
   const TargetsArg targets = targets_arg(where, y, x_.rows, n_outputs, loss, network_is_double);

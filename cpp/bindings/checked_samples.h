@@ -12,6 +12,7 @@ class CheckedSamples {
   CheckedSamples(const std::string& where, const py::object& x, const py::object& y, const py::object& weights,
                  index_t n_inputs, index_t n_outputs, Loss loss, bool network_is_double);
   const Samples& samples() const { return samples_; }
+  const py::object& x() const { return x_.object; }  // a readable array or a CSR matrix
 
  private:
   Samples samples_;

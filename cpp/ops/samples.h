@@ -2,6 +2,8 @@
 // converted from here.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/kernels.h"
 
 namespace chainrule {
@@ -25,21 +27,66 @@ class Order {
   index_t left_;
 };
 
-// A matrix of float or double with any strides, counted in bytes.
+// Where the values of compressed sparse rows (CSR) stand: values starts[i] .. starts[i + 1] - 1 are those of row i,
+// each in its column, in any order. All others are zero. No column comes twice in a row.
+struct SparseRows {
+  const void* starts = nullptr;   // (rows + 1)
+  const void* columns = nullptr;  // (stored)
+  index_t stored = 0;
+  bool is_wide = false;  // both of int64, else of int32
+
+  explicit operator bool() const { return starts != nullptr; }
+};
+
+// A matrix of float or double: with any strides, counted in bytes, or sparse.
 struct RowSource {
-  const char* data = nullptr;
+  const char* data = nullptr;  // element (0, 0), or the values of sparse rows, one after the other
   index_t row_bytes = 0, column_bytes = 0;
   bool is_double = false;
+  SparseRows sparse = {};
 
   explicit operator bool() const { return data != nullptr; }
 
   // out[i, j] = element (order[i], j)
   template <class T>
   void gather(const Order& order, index_t rows, index_t n, Panels<T> out) const {
+    if (sparse) return gather_sparse(order, rows, n, out);
     const char* from = order.indices() ? data : data + order[0] * row_bytes;
     const Kernels<T>& k = kernels<T>();
     (is_double ? k.gather_double : k.gather_float)(from, row_bytes, column_bytes, order.indices(), order.left(), rows,
                                                    n, out);
+  }
+
+ private:
+  template <class T>
+  [[gnu::noinline]] void gather_sparse(const Order& order, index_t rows, index_t n, Panels<T> out) const {
+    if (sparse.is_wide) {
+      is_double ? scatter<double, std::int64_t>(order, rows, n, out)
+                : scatter<float, std::int64_t>(order, rows, n, out);
+    } else {
+      is_double ? scatter<double, std::int32_t>(order, rows, n, out)
+                : scatter<float, std::int32_t>(order, rows, n, out);
+    }
+  }
+
+  // The rows cleared, whole panels at a time, and their values put in place. Should the user change the matrix
+  // meanwhile, indices that lead out of it are passed over.
+  template <class Value, class Index, class T>
+  void scatter(const Order& order, index_t rows, index_t n, Panels<T> out) const {
+    const auto* values = reinterpret_cast<const Value*>(data);
+    const auto* starts = static_cast<const Index*>(sparse.starts);
+    const auto* columns = static_cast<const Index*>(sparse.columns);
+    for (index_t p = 0; p < n_panels<T>(n); ++p) std::fill_n(out.data + p * out.panel, rows * kPanel<T>, T(0));
+    for (index_t i = 0; i < rows; ++i) {
+      const index_t row = order[i];
+      const index_t begin = std::max<index_t>(starts[row], 0), end = std::min<index_t>(starts[row + 1], sparse.stored);
+      T* to = out.data + i * kPanel<T>;
+      for (index_t k = begin; k < end; ++k) {
+        const index_t column = columns[k];
+        // A stored -0 becomes 0, as where the matrix is made dense.
+        if (column >= 0 && column < n) to[out.place(column)] = static_cast<T>(values[k] + Value(0));
+      }
+    }
   }
 };
 

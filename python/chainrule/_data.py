@@ -1,9 +1,9 @@
 """Checked data: as the core reads them, and as the user gave them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule.losses import Loss
@@ -12,11 +12,21 @@ if TYPE_CHECKING:
     from chainrule.network import Network
 
 
+class Sparse(Protocol):
+    """A matrix or array of scipy.sparse, in any format."""
+
+    def tocsr(self) -> Any: ...
+
+
+Features = ArrayLike | Sparse
+
+
 class Data:
     """Features, targets and weights that fit a network and a loss.
 
     `samples` is what the core reads; it keeps the arrays alive and copies only what it cannot read
-    in place. Raises ValueError or TypeError that names `where`, the argument and what came.
+    in place. X is the array or CSR matrix that it reads. Raises ValueError or TypeError that names
+    `where`, the argument and what came.
     """
 
     def __init__(
@@ -26,13 +36,18 @@ class Data:
         self.samples = _core.Samples(
             where, X, Y, sample_weight, net.n_inputs, net.n_outputs, loss.name, is_double
         )
-        self.X, self.Y = X, Y
+        self.X, self.Y = self.samples.X, Y
         self.weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
 
     @property
     def total_weight(self) -> float:
         """The number of rows, or the sum of their weights."""
         return self.samples.rows if self.weights is None else float(self.weights.sum())
+
+    def dense_X(self, dtype: "np.dtype[Any]") -> NDArray[Any]:
+        """X as a contiguous array, also of a sparse matrix."""
+        X = self.X if isinstance(self.X, np.ndarray) else self.X.toarray()
+        return np.ascontiguousarray(X, dtype)
 
     def batch_weights(self, order: NDArray[np.int64], batch: int) -> NDArray[np.float64]:
         """The weight of each batch of `order`: its rows, or the sum of their sample weights."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from chainrule._data import Features
 from chainrule._errors import check_integer, check_number
 from chainrule.losses import Loss
 from chainrule.network import Network
@@ -40,7 +41,7 @@ class GradientCheck:
 
 def check_gradients(
     net: Network,
-    X: ArrayLike,
+    X: Features,
     Y: ArrayLike,
     loss: str | Loss,
     sample_weight: ArrayLike | None = None,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
-from chainrule._data import Data
+from chainrule._data import Data, Features
 from chainrule._errors import check_bool, check_integer, check_number, message, quoted, unknown
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
@@ -88,24 +88,23 @@ class Network:
         """Weights and biases altogether."""
         return sum(int(np.prod(shape)) for _, shape, _ in self._core.parameter_table())
 
-    def predict(self, X: ArrayLike, out: Array | None = None) -> Array:
-        """The last layer's activation, (m, n_outputs), for X (m, n_inputs).
+    def predict(self, X: Features, out: Array | None = None) -> Array:
+        """The last layer's activation, (m, n_outputs).
 
-        Rows are independent of each other, bit for bit. `out` takes the result: contiguous, of the
-        network's dtype. Several threads may predict at once. Raises ValueError or TypeError for an
-        X of another shape, of no numbers, or with NaN or infinity.
+        X (m, n_inputs), an array or a scipy.sparse matrix. Rows are independent of each other, bit
+        for bit. `out` takes the result: contiguous, of the network's dtype. Several threads may
+        predict at once. Raises ValueError or TypeError for an X of another shape, of no numbers, or
+        with NaN or infinity.
         """
-        if (
-            isinstance(X, np.ndarray)
-            and isinstance(out, np.ndarray)
-            and np.may_share_memory(X, out)
-        ):
-            X = X.copy()  # rows are written before later rows are read
+        if isinstance(out, np.ndarray):
+            values = X if isinstance(X, np.ndarray) else getattr(X, "data", None)
+            if isinstance(values, np.ndarray) and np.may_share_memory(values, out):
+                X = cast(Any, X).copy()  # rows are written before later rows are read
         return self._core.predict(X, out, "Network.predict")
 
     def cost(
         self,
-        X: ArrayLike,
+        X: Features,
         Y: ArrayLike,
         loss: str | Loss,
         sample_weight: ArrayLike | None = None,
@@ -114,8 +113,8 @@ class Network:
     ) -> float:
         """`J = sum_i w_i L_i / sum_i w_i + l2/2 sum W^2 + l1 sum |W|`.
 
-        X (m, n_inputs); Y as the loss takes it; `sample_weight` w (m,), not negative. The penalty
-        is on weights, never on biases.
+        X (m, n_inputs), an array or a scipy.sparse matrix; Y as the loss takes it; `sample_weight`
+        w (m,), not negative. The penalty is on weights, never on biases.
         """
         where = "Network.cost"
         chosen = resolve_loss(loss, where)
@@ -124,7 +123,7 @@ class Network:
 
     def backward(
         self,
-        X: ArrayLike,
+        X: Features,
         Y: ArrayLike,
         loss: str | Loss,
         sample_weight: ArrayLike | None = None,
@@ -145,7 +144,7 @@ class Network:
         )
 
     def trace(
-        self, X: ArrayLike, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
+        self, X: Features, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
     ) -> Trace:
         """Every Z, A, dZ, dW and db of one forward and backward pass, layers counted from 1.
 
@@ -153,14 +152,14 @@ class Network:
         """
         where = "Network.trace"
         chosen = resolve_loss(loss, where)
-        samples = Data(self, where, X, Y, chosen, sample_weight).samples
-        Z, A, dZ = self._core.trace(samples, chosen.name_and_number, where)
-        cost = self._core.backward(samples, chosen.name_and_number, 0.0, 0.0, False, where)
+        data = Data(self, where, X, Y, chosen, sample_weight)
+        samples, name = data.samples, chosen.name_and_number
+        Z, A, dZ = self._core.trace(samples, name, where)
+        cost = self._core.backward(samples, name, 0.0, 0.0, False, where)
         numbers = range(1, len(self.layers) + 1)
         dW = [self.gradients[f"{number}.weight"].T.copy() for number in numbers]
         db = [self.gradients[f"{number}.bias"][:, np.newaxis] for number in numbers]
-        X0 = np.ascontiguousarray(X, dtype=self.dtype)
-        return Trace(cost=cost, X=X0, Z=Z, A=A, dZ=dZ, dW=dW, db=db)
+        return Trace(cost=cost, X=data.dense_X(self.dtype), Z=Z, A=A, dZ=dZ, dW=dW, db=db)
 
     def summary(self, batch_size: int = 128, optimizer: str | Optimizer = "adam") -> Summary:
         """Layers, shapes, parameter counts, work per sample, and the memory that training takes.

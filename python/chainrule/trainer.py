@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
-from chainrule._data import Data
+from chainrule._data import Data, Features
 from chainrule._errors import check_instance, check_integer, check_number, unknown
 from chainrule._optimizer import core_optimizer
 from chainrule._trainer_checks import (
@@ -100,7 +100,7 @@ class Trainer:
 
     def fit(
         self,
-        X: ArrayLike,
+        X: Features,
         Y: ArrayLike,
         epochs: int = 1,
         batch_size: int | Literal["auto"] | None = "auto",
@@ -112,15 +112,15 @@ class Trainer:
     ) -> History:
         """Trains for `epochs` more epochs and returns the history of all epochs.
 
-        X (m, n_inputs), Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a
-        step ("auto": 32, or all of fewer), and the last batch of an epoch may be smaller; None is
-        batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed,
-        epoch), unless `shuffle` is False or a function of the epoch that returns their order. With
-        `rows`, indices, only those take part, without a copy of them; the order counts in them.
-        `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the
-        data at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches
-        while they were trained on. If it or a parameter is not finite, training ends with a
-        RuntimeWarning.
+        X (m, n_inputs), an array or a scipy.sparse matrix (only a batch at a time becomes dense);
+        Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a step ("auto": 32,
+        or all of fewer), and the last batch of an epoch may be smaller; None is batch gradient
+        descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed, epoch), unless
+        `shuffle` is False or a function of the epoch that returns their order. With `rows`,
+        indices, only those take part, without a copy of them; the order counts in them.
+        `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the data at
+        the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while they
+        were trained on. If it or a parameter is not finite, training ends with a RuntimeWarning.
         """
         where = "Trainer.fit"
         data = self._data(where, X, Y, sample_weight)
@@ -143,7 +143,7 @@ class Trainer:
                 self._run_epoch(data, batch, order(self.epoch), validation, callbacks)
         return self.history
 
-    def step(self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """One optimizer step on one batch; returns the cost before it.
 
         Arguments as in `fit`. Schedules count such a step as an epoch of its own.
@@ -167,7 +167,7 @@ class Trainer:
             self._single_steps += 1
 
     def evaluate(
-        self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> dict[str, float]:
         """`{"loss": J, metric: value, ..}` on these data; J includes the penalties."""
         return self._evaluate(self._data("Trainer.evaluate", X, Y, sample_weight))

@@ -1,0 +1,222 @@
+// Start at sparse_arg(). scipy's own conversions trust indices, so those are checked before and after.
+#include "bindings/sparse.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace chainrule {
+
+namespace {
+
+// What makes a matrix sparse is loaded where there is one.
+bool is_sparse(const py::object& object) {
+  if (py::isinstance<py::array>(object)) return false;
+  const auto scipy = py::reinterpret_steal<py::object>(PyImport_GetModule(py::str("scipy.sparse").ptr()));
+  if (!scipy) PyErr_Clear();
+  return scipy && py::hasattr(scipy, "issparse") && scipy.attr("issparse")(object).cast<bool>();
+}
+
+[[noreturn]] void refuse(const std::string& where, const std::string& expected, const std::string& got) {
+  throw py::value_error(complaint(where, "X", expected, got));
+}
+
+// An attribute that must be a vector of integers.
+py::array integers(const std::string& where, const py::object& matrix, const char* name) {
+  const py::array array = py::module_::import("numpy").attr("asarray")(matrix.attr(name));
+  const char kind = array.dtype().kind();
+  if (array.ndim() != 1 || (kind != 'i' && kind != 'u')) {
+    refuse(where, std::string(name) + " of integers in one dimension",
+           std::string(py::str(array.dtype())) + " of shape " + shape_text(array));
+  }
+  return array;
+}
+
+// Aligned, contiguous and in native byte order: the array itself where it is.
+py::array as_type(const py::array& array, const char* type) {
+  return py::module_::import("numpy").attr("require")(array, type, py::make_tuple("C", "A"));
+}
+
+// The indices of a compressed format: `outer` slices (the rows of CSR), and positions in each below `inner`.
+struct Indices {
+  index_t outer, inner, stored;
+  py::array starts, positions;
+  bool is_wide;
+
+  Indices(const std::string& where, const py::object& matrix, index_t n_outer, index_t n_inner)
+      : outer(n_outer),
+        inner(n_inner),
+        starts(integers(where, matrix, "indptr")),
+        positions(integers(where, matrix, "indices")) {
+    const py::array data = matrix.attr("data");
+    const index_t length = starts.size(), values = data.ndim() > 0 ? data.shape(0) : 0;
+    if (length != outer + 1) {
+      refuse(where, "indptr of " + std::to_string(outer + 1) + " elements", std::to_string(length) + " elements");
+    }
+    if (values != positions.size()) {
+      refuse(where, "as many indices as values", std::to_string(positions.size()) + " and " + std::to_string(values));
+    }
+    is_wide = starts.itemsize() != 4 || positions.itemsize() != 4 || starts.dtype().kind() == 'u' ||
+              positions.dtype().kind() == 'u';
+    starts = as_type(starts, is_wide ? "int64" : "int32");
+    positions = as_type(positions, is_wide ? "int64" : "int32");
+    is_wide ? check_starts<std::int64_t>(where) : check_starts<std::int32_t>(where);
+  }
+
+  // Refuses positions out of range; returns whether one comes twice in a slice.
+  bool check_positions(const std::string& where) const {
+    return is_wide ? check_positions<std::int64_t>(where) : check_positions<std::int32_t>(where);
+  }
+
+  // The slice that holds stored element k.
+  index_t slice_of(index_t k) const { return is_wide ? slice_of<std::int64_t>(k) : slice_of<std::int32_t>(k); }
+  index_t position(index_t k) const {
+    return is_wide ? data_of<std::int64_t>(positions)[k] : data_of<std::int32_t>(positions)[k];
+  }
+
+ private:
+  template <class Index>
+  static const Index* data_of(const py::array& array) {
+    return static_cast<const Index*>(array.data());
+  }
+
+  template <class Index>
+  void check_starts(const std::string& where) {
+    const Index* start = data_of<Index>(starts);
+    if (start[0] != 0) refuse(where, "indptr[0] = 0", std::to_string(start[0]));
+    for (index_t i = 0; i < outer; ++i) {
+      if (start[i + 1] >= start[i]) continue;
+      refuse(where, "indptr that never decreases",
+             std::to_string(start[i + 1]) + " after " + std::to_string(start[i]) + " at indptr[" +
+                 std::to_string(i + 1) + "]");
+    }
+    stored = start[outer];
+    if (stored > positions.size()) {
+      refuse(where, "indptr that ends within the " + std::to_string(positions.size()) + " stored elements",
+             std::to_string(stored));
+    }
+  }
+
+  template <class Index>
+  bool check_positions(const std::string& where) const {
+    const Index *start = data_of<Index>(starts), *at = data_of<Index>(positions);
+    std::vector<index_t> last_slice;  // where each position was seen last, once one is out of order
+    bool twice = false;
+    for (index_t i = 0; i < outer; ++i) {
+      bool in_order = true;
+      for (index_t k = start[i]; k < start[i + 1]; ++k) {
+        if (at[k] < 0 || at[k] >= inner) {
+          refuse(where, "indices from 0 to " + std::to_string(inner - 1),
+                 std::to_string(at[k]) + " at indices[" + std::to_string(k) + "]");
+        }
+        in_order = in_order && (k == start[i] || at[k] > at[k - 1]);
+      }
+      if (in_order || twice) continue;
+      last_slice.resize(static_cast<std::size_t>(inner), -1);
+      for (index_t k = start[i]; k < start[i + 1]; ++k) {
+        index_t& last = last_slice[static_cast<std::size_t>(at[k])];
+        twice = twice || last == i;
+        last = i;
+      }
+    }
+    return twice;
+  }
+
+  template <class Index>
+  index_t slice_of(index_t k) const {
+    const Index* start = data_of<Index>(starts);
+    return std::upper_bound(start, start + outer + 1, static_cast<Index>(k)) - start - 1;
+  }
+};
+
+// Coordinates of COO.
+void check_coordinates(const std::string& where, const py::object& matrix, const char* name, index_t n) {
+  const py::array array = integers(where, matrix, name);
+  const index_t values = py::array(matrix.attr("data")).size();
+  if (array.size() != values) {
+    refuse(where, std::string(name) + " of " + std::to_string(values) + " elements",
+           std::to_string(array.size()) + " elements");
+  }
+  if (values == 0) return;
+  for (const char* extreme : {"min", "max"}) {
+    const auto value = array.attr(extreme)().cast<double>();  // also of uint64
+    if (value >= 0 && value < static_cast<double>(n)) continue;
+    refuse(where, std::string(name) + " from 0 to " + std::to_string(n - 1), number_text(value));
+  }
+}
+
+// The matrix itself, if it is CSR, or a new one.
+py::object as_csr(const std::string& where, const py::object& matrix, index_t rows, index_t columns) {
+  const std::string format = py::str(matrix.attr("format"));
+  if (format == "csr") return matrix;
+  if (format == "csc") Indices(where, matrix, columns, rows).check_positions(where);
+  if (format == "coo") {
+    check_coordinates(where, matrix, "row", rows);
+    check_coordinates(where, matrix, "col", columns);
+  }
+  if (format == "dia") {
+    const index_t offsets = integers(where, matrix, "offsets").size(),
+                  diagonals = static_cast<index_t>(py::len(matrix.attr("data")));
+    if (offsets != diagonals)
+      refuse(where, "as many offsets as diagonals", std::to_string(offsets) + " and " + std::to_string(diagonals));
+  }
+  if (format == "bsr") {
+    const py::array blocks = matrix.attr("data");
+    if (blocks.ndim() != 3 || blocks.shape(1) == 0 || blocks.shape(2) == 0 || rows % blocks.shape(1) != 0 ||
+        columns % blocks.shape(2) != 0) {
+      refuse(where, "blocks that divide " + shape_text(matrix), "data of shape " + shape_text(blocks));
+    }
+    Indices(where, matrix, rows / blocks.shape(1), columns / blocks.shape(2)).check_positions(where);
+  }
+  try {
+    return matrix.attr("tocsr")();
+  } catch (py::error_already_set& e) {
+    if (!e.matches(PyExc_Exception) || e.matches(PyExc_MemoryError)) throw;
+    refuse(where, "a matrix that can be converted to CSR",
+           name_of_type(matrix) + " (" + std::string(py::str(e.value())) + ")");
+  }
+}
+
+// (stored) float or double, one after the other.
+py::array values_of(const std::string& where, const py::object& csr, bool network_is_double) {
+  const py::array data = numbers_arg(where, "X", csr.attr("data"));
+  if (data.ndim() != 1) refuse(where, "data in one dimension", "shape " + shape_text(data));
+  const py::array values = readable(data, network_is_double);
+  if (values.itemsize() == 8) return contiguous<double>(values);
+  return contiguous<float>(values);
+}
+
+Matrix sparse_arg(const std::string& where, const py::object& matrix, index_t columns, bool network_is_double) {
+  const py::tuple shape = matrix.attr("shape");
+  if (shape.size() != 2 || shape[0].cast<index_t>() == 0 || shape[1].cast<index_t>() != columns) {
+    refuse(where, matrix_shape_text(columns), shape_text(matrix));
+  }
+  const auto rows = shape[0].cast<index_t>();
+  py::object csr = as_csr(where, matrix, rows, columns);
+  Indices indices(where, csr, rows, columns);
+  if (indices.check_positions(where)) {  // the sum is meant
+    if (csr.is(matrix)) csr = csr.attr("copy")();
+    csr.attr("sum_duplicates")();
+    indices = Indices(where, csr, rows, columns);
+    indices.check_positions(where);
+  }
+  const py::array values = values_of(where, csr, network_is_double);
+  RowSource source{static_cast<const char*>(values.data()), 0, values.itemsize(), values.itemsize() == 8, {}};
+  if (!row_is_finite(source, source.data, indices.stored, network_is_double)) {
+    index_t k = 0;
+    while (row_is_finite(source, source.data + k * source.column_bytes, 1, network_is_double)) ++k;
+    refuse_value(where, "X", element(source, 0, k),
+                 std::to_string(indices.slice_of(k)) + ", " + std::to_string(indices.position(k)));
+  }
+  source.sparse = {indices.starts.data(), indices.positions.data(), indices.stored, indices.is_wide};
+  return {csr, py::make_tuple(values, indices.positions, indices.starts), source, rows, columns};
+}
+
+}  // namespace
+
+Matrix features_arg(const std::string& where, const py::object& object, index_t columns, bool network_is_double) {
+  return is_sparse(object) ? sparse_arg(where, object, columns, network_is_double)
+                           : matrix_arg(where, "X", object, columns, network_is_double);
+}
+
+}  // namespace chainrule

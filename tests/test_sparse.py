@@ -1,0 +1,313 @@
+"""Sparse features: the bits of the same matrix made dense, and never its memory."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import chainrule as cr
+
+from .helpers import build, targets
+from .test_memory import python
+
+M, N = 700, 83  # two threads have several tiles each, and the last panel is not full
+
+
+@pytest.fixture(scope="module")
+def dense():
+    """A tenth is stored; the first and the last row are empty, and so are some columns."""
+    rng = np.random.default_rng(3)
+    X = np.where(rng.random((M, N)) < 0.1, rng.normal(size=(M, N)), 0.0)
+    X[[0, 100, M - 1]] = 0
+    X[:, [0, 40, N - 1]] = 0
+    return X
+
+
+def csr(X, dtype=np.float64):
+    """CSR with int32 indices."""
+    matrix = sparse.csr_array(X.astype(dtype))
+    assert (matrix.dtype, matrix.indices.dtype, matrix.indptr.dtype) == (dtype, "int32", "int32")
+    return matrix
+
+
+def wide(matrix):
+    """With int64 indices, which scipy narrows where it can."""
+    matrix.indices, matrix.indptr = matrix.indices.astype("int64"), matrix.indptr.astype("int64")
+    return matrix
+
+
+def slices(matrix):
+    return zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True)
+
+
+def unsorted(matrix):
+    """Every row from right to left."""
+    matrix = matrix.copy()
+    for begin, end in slices(matrix):
+        matrix.indices[begin:end] = matrix.indices[begin:end][::-1].copy()
+        matrix.data[begin:end] = matrix.data[begin:end][::-1].copy()
+    matrix.has_sorted_indices = False
+    return matrix
+
+
+def doubled(matrix):
+    """Every element stands twice in its row, as 3/4 and as 1/4 of its value."""
+    parts = [sparse.csr_array(matrix * share) for share in (0.75, 0.25)]
+    rows = [np.r_[tuple(p.data[i:j] for p in parts)] for i, j in slices(matrix)]
+    columns = [np.r_[tuple(p.indices[i:j] for p in parts)] for i, j in slices(matrix)]
+    twice = sparse.csr_array(
+        (np.concatenate(rows), np.concatenate(columns), 2 * matrix.indptr), matrix.shape
+    )
+    assert twice.nnz == 2 * matrix.nnz
+    return twice
+
+
+def with_zeros(matrix):
+    """A third of the stored elements are zeros, some of them negative."""
+    matrix = matrix.copy()
+    matrix.data[::6], matrix.data[3::6] = 0.0, -0.0
+    return matrix
+
+
+def with_room(matrix):
+    """More memory than elements, and NaN in what is not used."""
+    matrix = matrix.copy()
+    matrix.data = np.append(matrix.data, np.full(9, np.nan, matrix.dtype))
+    matrix.indices = np.append(matrix.indices, np.full(9, 10**6, matrix.indices.dtype))
+    return matrix
+
+
+def in_gaps(matrix):
+    """Read-only arrays with other elements between."""
+    matrix = matrix.copy()
+    for name in ("data", "indices", "indptr"):
+        array = np.repeat(getattr(matrix, name), 2)
+        array[1::2] = -1
+        array.flags.writeable = False
+        setattr(matrix, name, array[::2])
+    return matrix
+
+
+def blocks(X):
+    return sparse.bsr_array(np.pad(X, ((0, 0), (0, 1))), blocksize=(7, 4))
+
+
+def swapped(matrix):
+    matrix = matrix.copy()
+    for name in ("data", "indices", "indptr"):
+        array = getattr(matrix, name)
+        setattr(matrix, name, array.astype(array.dtype.newbyteorder()))
+    return matrix
+
+
+def thought_canonical(matrix):
+    matrix.has_canonical_format = True
+    return matrix
+
+
+FORMS = {
+    "float32": lambda X: csr(X, np.float32),
+    "float64": csr,
+    "float32, wide": lambda X: wide(csr(X, np.float32)),
+    "float64, wide": lambda X: wide(csr(X)),
+    "matrix": sparse.csr_matrix,
+    "csc": sparse.csc_array,
+    "csc matrix": sparse.csc_matrix,
+    "coo": sparse.coo_array,
+    "coo matrix": sparse.coo_matrix,
+    "lil": sparse.lil_array,
+    "dok": sparse.dok_array,
+    "dia": lambda X: sparse.dia_array((X[1:6], [0, 1, -3, -100, -600]), X.shape),
+    "unsorted": lambda X: unsorted(csr(X)),
+    "unsorted, wide": lambda X: wide(unsorted(csr(X, np.float32))),
+    "twice": lambda X: doubled(csr(X)),
+    "twice, wide": lambda X: wide(doubled(csr(X, np.float32))),
+    "twice in csc": lambda X: doubled(csr(X.T)).T,
+    "twice in coo": lambda X: doubled(csr(X)).tocoo(),
+    "twice, unknown to scipy": lambda X: thought_canonical(doubled(csr(X))),
+    "explicit zeros": lambda X: with_zeros(csr(X)),
+    "room at the end": lambda X: with_room(csr(X)),
+    "in gaps": lambda X: in_gaps(csr(X)),
+    "other byte order": lambda X: swapped(csr(X)),
+    "nothing stored": lambda X: sparse.csr_array(X.shape),
+    "small integers": lambda X: csr(20 * X, np.int8),
+    "large integers": lambda X: csr(1e18 * X, np.int64),
+    "booleans": lambda X: csr(X, bool),
+    "long double": lambda X: csr(X, np.longdouble),
+}
+
+
+def arrays_of(matrix):
+    """Every array that the matrix holds, with its bytes."""
+    attributes = {name: getattr(matrix, name, None) for name in ("data", "indices", "indptr")}
+    attributes |= {name: getattr(matrix, name, None) for name in ("row", "col", "rows", "offsets")}
+    return {
+        name: (a.dtype, a.shape, a.tolist() if a.dtype == object else a.tobytes())
+        for name, a in attributes.items()
+        if isinstance(a, np.ndarray)
+    }
+
+
+def results(net, X, loss="cross_entropy"):
+    """All that comes out of a network and its training, as bytes."""
+    rng = np.random.default_rng(5)
+    Y, weights = targets(rng, loss, M, net.n_outputs, "classes"), rng.random(M)
+    out = [net.predict(X).tobytes(), net.cost(X, Y, loss, weights, l2=0.1)]
+    out.append(net.backward(X, Y, loss, weights))
+    out += [g.tobytes() for g in net.gradients.values()]
+    trace = net.trace(X, Y, loss)
+    out += [a.tobytes() for a in (trace.A[0], trace.Z[1], trace.dW[1])]
+    trainer = cr.Trainer(net, loss, cr.Adam(0.01), metrics=["accuracy"])
+    history = trainer.fit(X, Y, 2, 64, validation_data=(X, Y), sample_weight=weights)
+    trainer.fit(X, Y, 1, None, shuffle=False)
+    out += [trainer.step(X, Y, weights), sorted(trainer.evaluate(X, Y).items())]
+    out += [history[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy")]
+    return out + [p.tobytes() for p in net.parameters.values()]
+
+
+def network(dtype, n_inputs=N):
+    return build(n_inputs, [(33, "tanh", 0), (3, "softmax", 0)], dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("form", FORMS)
+def test_sparse_features_give_the_bits_of_dense_ones(form, dtype, dense):
+    X = FORMS[form](dense)
+    assert sparse.issparse(X)
+    before = arrays_of(X)
+    unusual = form in ("room at the end", "in gaps", "other byte order")  # for scipy
+    with np.errstate(all="raise"):
+        same = results(network(dtype), dense if unusual else X.toarray())
+        assert results(network(dtype), X) == same
+    assert arrays_of(X) == before
+
+
+def test_blocks_give_the_bits_of_dense_features(dense):
+    X = blocks(dense)
+    assert results(network("float32", N + 1), X) == results(network("float32", N + 1), X.toarray())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("units", [(211, 97), (2,)])  # of (2,), W is stored transposed
+def test_sparse_features_give_the_same_bits_on_any_number_of_threads(
+    units, dtype, dense, isa, threads
+):
+    layers = [(n, "relu", 0) for n in units] + [(3, "softmax", 0)]
+    runs = []
+    for n in (1, 2, 3):
+        cr.set_num_threads(n)
+        runs += [results(build(N, layers, dtype), X) for X in (sparse.csr_array(dense), dense)]
+    assert all(run == runs[0] for run in runs)
+
+
+@pytest.mark.parametrize("n_inputs", [1, 7, 8, 9, 15, 16, 17, 32, 33])
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "squared_error"])
+def test_widths_around_a_panel(n_inputs, loss, dense):
+    X = np.ascontiguousarray(dense[:, 1 : n_inputs + 1])
+    output = "sigmoid" if loss == "binary_cross_entropy" else "identity"
+    nets = [build(n_inputs, [(5, "relu", 0), (1, output, 0)], "float32") for _ in range(2)]
+    Y = targets(np.random.default_rng(1), loss, M, 1)
+    for net, features in zip(nets, (X, sparse.csr_array(X)), strict=True):
+        cr.Trainer(net, loss).fit(features, Y, 1, 37)
+    for name, value in nets[0].parameters.items():
+        assert nets[1].parameters[name].tobytes() == value.tobytes()
+
+
+def test_rows_may_be_predicted_alone(dense):
+    net, X = network("float32"), sparse.csr_array(dense)
+    together = net.predict(X)
+    assert np.concatenate([net.predict(X[[i]]) for i in range(0, M, 7)]).tobytes() == (
+        together[::7].tobytes()
+    )
+    assert net.predict(X[::-1]).tobytes() == together[::-1].tobytes()
+
+
+def test_a_stored_minus_zero_is_the_zero_of_the_dense_matrix():
+    net = cr.Network([cr.Dense(1)], 1, "float64")
+    net.parameters["1.weight"], net.parameters["1.bias"] = [[1.0]], [-0.0]
+    X = sparse.csr_array(([-0.0], [0], [0, 1]), (1, 1))
+    assert not np.signbit(X.toarray()[0, 0])
+    assert not np.signbit(net.predict(X)[0, 0])
+    assert np.signbit(net.predict([[-0.0]])[0, 0])
+
+
+def test_gradients_of_sparse_features_are_right(dense):
+    X = sparse.csc_array(dense[:20])
+    check = cr.check_gradients(network("float64"), X, np.arange(20) % 3, "cross_entropy")
+    assert check.relative_difference < 1e-7
+
+
+def test_out_may_overlap_with_the_values(dense):
+    net = cr.Network([cr.Dense(3, "tanh")], N, "float64")
+    X = sparse.csr_array(dense)
+    right = net.predict(X)
+    out = X.data[-3 * M :].reshape(M, 3)  # of later rows
+    assert net.predict(X, out=out) is out
+    np.testing.assert_array_equal(out, right)
+
+
+def test_a_matrix_changed_while_it_is_trained_on_leads_nowhere_else(dense):
+    """Elements that then lie outside count as zero. (Sanitizers see more.)"""
+    net, X = network("float32"), sparse.csr_array(dense)
+
+    class Spoil(cr.Callback):
+        def on_epoch_begin(self, trainer, epoch):
+            if epoch == 1:
+                X.indices[::2] = 10**9
+                X.indices[1::2] = -(10**9)
+            if epoch == 2:
+                X.indptr[::2] = 10**9
+                X.indptr[1::2] = -(10**9)
+
+    cr.Trainer(net, "cross_entropy").fit(X, np.arange(M) % 3, 3, callbacks=[Spoil()])
+    assert all(np.isfinite(value).all() for value in net.parameters.values())
+
+
+# ---- memory -------------------------------------------------------------------------------------
+
+PEAK = """
+import json, sys
+import numpy as np, chainrule as cr
+from scipy import sparse
+
+def memory(key):
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
+
+rows, columns, stored = 20000, 5000, 100000
+rng = np.random.default_rng(0)
+X = sparse.coo_array(
+    (rng.normal(size=stored), (rng.integers(0, rows, stored), rng.integers(0, columns, stored))),
+    (rows, columns),
+).asformat(sys.argv[1])
+Y = rng.integers(0, 2, rows)
+net = cr.Network([cr.Dense(8, "relu"), cr.Dense(2, "softmax")], columns)
+trainer = cr.Trainer(net, "cross_entropy", metrics=["accuracy"])
+trainer.step(X[:64] if sys.argv[1] == "csr" else X.tocsr()[:64], Y[:64])
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")  # the peak is counted from here
+before = memory("VmRSS")
+trainer.fit(X, Y, 2, 64, validation_data=(X, Y))
+net.predict(X)
+print(json.dumps([memory("VmHWM") - before, 4 * rows * columns]))
+"""
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's /proc")
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+def test_training_takes_far_less_memory_than_the_dense_matrix(form):
+    peak, dense = json.loads(python(PEAK, form)[-1])
+    assert peak < dense / 6, f"{peak / 2**20:.0f} MiB, dense {dense / 2**20:.0f} MiB"
+
+
+def test_importing_and_predicting_loads_no_scipy():
+    code = """
+import sys, numpy as np, chainrule as cr
+net = cr.Network([cr.Dense(2)], 3)
+net.predict([[1, 2, 3]])
+cr.Trainer(net, "squared_error").step([[1, 2, 3]], [[1, 2]])
+print(*(name for name in sys.modules if name.split(".")[0] == "scipy"))
+"""
+    assert python(code) == [""]
