@@ -1,4 +1,4 @@
-"""The same random_state gives the model that scikit-learn gives: loss curve, weights, attributes."""
+"""The same random_state gives scikit-learn's model: loss curve, weights, attributes."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ SOLVERS = {
     "momentum": {"solver": "sgd", "learning_rate_init": 0.02, "nesterovs_momentum": False},
     "plain": {"solver": "sgd", "learning_rate_init": 0.1, "momentum": 0.0},
     "invscaling": {"solver": "sgd", "learning_rate_init": 0.05, "learning_rate": "invscaling"},
-    "adaptive": {"solver": "sgd", "learning_rate_init": 0.05, "learning_rate": "adaptive", "tol": 0.01,
-                     "n_iter_no_change": 2},
+    "adaptive": {"solver": "sgd", "learning_rate_init": 0.05, "learning_rate": "adaptive",
+                 "tol": 0.01, "n_iter_no_change": 2},
     "adam": {"solver": "adam", "learning_rate_init": 0.01},
     "lbfgs": {"solver": "lbfgs"},
 }  # fmt: skip
