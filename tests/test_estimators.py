@@ -288,3 +288,20 @@ def test_warnings_are_scikit_learns(binary):
             cr.MLPClassifier(5, max_iter=2).fit(X, y)
     with pytest.warns(UserWarning, match="It is going to be clipped"):
         cr.MLPClassifier(5, max_iter=2, batch_size=1000).fit(X, y)
+
+
+def test_smoothed_labels(binary):
+    X, y = binary
+    options = {"hidden_layer_sizes": (5,), "max_iter": 4, "random_state": 0}
+    smooth = cr.MLPClassifier(label_smoothing=0.2, **options).fit(X, y)
+    targets = np.where(y == 1, 0.9, 0.1)
+    net = smooth._engine.net
+    cost = net.cost(X, targets, "binary_cross_entropy", l2=smooth.alpha / len(X))
+    one_more = smooth.partial_fit(X, y).loss_curve_[-1]  # all rows are two batches
+    assert one_more == pytest.approx(cost, rel=0.05)
+    three = cr.MLPClassifier(label_smoothing=0.2, **options).fit(X_IRIS, Y_IRIS)
+    assert three._engine.trainer.loss == cr.CrossEntropy(label_smoothing=0.2)
+    plain = cr.MLPClassifier(**options).fit(X, y)
+    assert weights_of(plain) != weights_of(smooth)
+    with pytest.raises(ValueError, match=r"label_smoothing: expected a finite number >= 0 and < 1"):
+        cr.MLPClassifier(label_smoothing=1.0).fit(X, y)

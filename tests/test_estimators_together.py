@@ -39,7 +39,10 @@ def small(**options):
     "tool",
     [
         make_pipeline(StandardScaler(), small()),
-        make_pipeline(ColumnTransformer([("scaled", StandardScaler(), [0, 1, 2])]), small()),
+        make_pipeline(
+            ColumnTransformer([("scaled", StandardScaler(), [0, 1])], remainder="passthrough"),
+            small(),
+        ),
         GridSearchCV(small(), {"alpha": [0.01, 1.0], "activation": ["relu", "tanh"]}, n_jobs=2),
         HalvingRandomSearchCV(
             small(), {"alpha": [0.01, 0.1, 1.0]}, n_candidates=3, n_jobs=2, random_state=0

@@ -81,6 +81,10 @@ class BaseMLP(BaseEstimator):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute '{name}_'")
         return arrays
 
+    def _has_weights(self) -> bool:
+        engine = vars(self).get("_engine")
+        return engine is not None and engine.has_weights
+
     # ---- Fitting ---------------------------------------------------------------------------------
 
     def _fit(
@@ -92,7 +96,7 @@ class BaseMLP(BaseEstimator):
         incremental: bool,
     ) -> Self:
         _options.check(self)
-        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        first = not self._has_weights() or not (self.warm_start or incremental)
         X, y = self._checked(X, y, reset=first)
         y = self._encode(y, first, incremental)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
@@ -204,7 +208,7 @@ class BaseMLP(BaseEstimator):
         return True
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "coefs_") and hasattr(self, "n_features_in_")
+        return self._has_weights() and hasattr(self, "n_features_in_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -37,6 +37,11 @@ class Engine:
             self.net = Network(layers, n_inputs, dtype, seed)
 
     @property
+    def has_weights(self) -> bool:
+        """Of a network, or given; asking for the lists would make them."""
+        return self.net is not None or self._coefs is not None
+
+    @property
     def coefs(self) -> list[Array] | None:
         """(n_in, n_out) of each layer; None if there are none yet."""
         if self._coefs is None and self.net is not None:

@@ -1,0 +1,163 @@
+"""MLPClassifier of chainrule beside scikit-learn's: `python bench/estimators.py --help`.
+
+Equal settings and equal seeds, both with all threads. The two take turns, a fit each, seed after
+seed; reported are the median time, the median of the ratios, and the scores on data that nobody was
+trained on. Predicting one row is timed apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+import sklearn.neural_network
+from sklearn.datasets import load_digits, make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+import chainrule as cr
+from bench.command import append_rows, run_context
+from bench.machine import describe_machine, machine_line
+from bench.report import duration
+
+KINDS = {"chainrule": cr.MLPClassifier, "sklearn": sklearn.neural_network.MLPClassifier}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Data, made when needed, and the parameters of both estimators."""
+
+    name: str
+    data: Callable[[], tuple[Any, Any]]
+    options: dict[str, Any]
+
+
+def digits() -> tuple[Any, Any]:
+    X, y = load_digits(return_X_y=True)
+    return X, y
+
+
+def made(rows: int, columns: int, classes: int) -> Callable[[], tuple[Any, Any]]:
+    def make() -> tuple[Any, Any]:
+        X, y = make_classification(
+            rows * 5 // 4,  # a fifth is for the score
+            columns,
+            n_informative=columns // 2,
+            n_classes=classes,
+            flip_y=0.1,
+            random_state=0,
+        )
+        return X, y
+
+    return make
+
+
+CASES = [
+    Case("digits, defaults", digits, {}),
+    Case(
+        "100,000 x 54, 7 classes, 256-256, batch 256",
+        made(100_000, 54, 7),
+        {"hidden_layer_sizes": (256, 256), "batch_size": 256, "max_iter": 3},
+    ),
+    Case(
+        "20,000 x 20, 2 classes, 64-64, batch 32",
+        made(20_000, 20, 2),
+        {"hidden_layer_sizes": (64, 64), "batch_size": 32, "max_iter": 10},
+    ),
+]
+
+
+def compare(case: Case, dtype: str, seeds: int) -> list[dict[str, Any]]:
+    """A row for each estimator, ours first."""
+    X, y = case.data()
+    X = X.astype(dtype)
+    times: dict[str, list[float]] = {name: [] for name in KINDS}
+    scores: dict[str, list[float]] = {name: [] for name in KINDS}
+    latencies: dict[str, list[float]] = {name: [] for name in KINDS}
+    for seed in range(seeds):
+        X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=seed)
+        for name, kind in KINDS.items():
+            est = kind(random_state=seed, **case.options)
+            start = time.perf_counter()
+            est.fit(X_train, y_train)
+            times[name].append(time.perf_counter() - start)
+            scores[name].append(est.score(X_test, y_test))
+            latencies[name].append(one_row(est, X_test[:1]))
+    return [
+        {
+            "case": case.name,
+            "peer": name,
+            "dtype": dtype,
+            "fit_seconds": times[name],
+            "scores": scores[name],
+            "one_row_seconds": latencies[name],
+        }
+        for name in KINDS
+    ]
+
+
+def one_row(est: Any, row: Any) -> float:
+    """The median time of `predict_proba` of a row."""
+    seconds = []
+    for _ in range(200):
+        start = time.perf_counter()
+        est.predict_proba(row)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def line(rows: list[dict[str, Any]]) -> str:
+    """A line of the table: both times, how many times as fast, both scores."""
+    ours, theirs = rows
+    fit, row = "fit_seconds", "one_row_seconds"
+
+    def ratio(key: str) -> float:
+        return statistics.median(b / a for a, b in zip(ours[key], theirs[key], strict=True))
+
+    cells = [ours["case"], ours["dtype"]]
+    for key in (fit, row):
+        cells += [duration(statistics.median(r[key])) for r in rows] + [f"{ratio(key):.1f}"]
+    cells += [f"{np.mean(r['scores']):.4f} +- {np.std(r['scores']):.4f}" for r in rows]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEADER = (
+    "| case | dtype | fit: chainrule | sklearn | x | one row: chainrule | sklearn | x "
+    "| score: chainrule | sklearn |\n| --- | --- |" + " ---: |" * 8
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python bench/estimators.py", description=__doc__)
+    parser.add_argument("--dtype", default="float64", choices=("float32", "float64"))
+    parser.add_argument("--seeds", type=int, default=10, help="default 10")
+    parser.add_argument("--quick", action="store_true", help="the digits, 2 seeds, 5 epochs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="append a line per row")
+    options = parser.parse_args(arguments)
+    if options.seeds < 1:
+        parser.error("--seeds: expected more than 0")
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    machine = describe_machine()
+    print(machine_line(machine), HEADER, sep="\n\n", flush=True)
+    cases, seeds = CASES, options.seeds
+    if options.quick:
+        cases, seeds = [Case("digits, 5 epochs", digits, {"max_iter": 5})], 2
+    for case in cases:
+        rows = compare(case, options.dtype, seeds)
+        print(line(rows), flush=True)
+        append_rows(options.json, [run_context(options.quick, machine) | row for row in rows])
+
+
+if __name__ == "__main__":
+    main()
