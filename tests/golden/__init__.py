@@ -42,7 +42,7 @@ class Configuration:
     dtype: str
     n_inputs: int
     layers: str  # units:activation[:slope],..
-    loss: str  # name[:number]
+    loss: str  # name[:number], 0 if left out
     optimizer: str  # kind:rate:momentum:beta2:epsilon:decay without trailing zeros
     l2: float
     l1: float
@@ -107,8 +107,8 @@ def digest(*arrays: NDArray[Any]) -> str:
 
 
 def loss(c: Configuration) -> cr.losses.Loss:
-    name, *number = c.loss.split(":")
-    return LOSSES[name](*map(float, number))
+    name, number = f"{c.loss}:0".split(":")[:2]
+    return LOSSES[name](float(number)) if fields(LOSSES[name]) else LOSSES[name]()
 
 
 def network(c: Configuration) -> cr.Network:
