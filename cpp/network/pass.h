@@ -1,6 +1,6 @@
 // Cost, gradients and training steps of a network on checked samples.
 //
-// Start at Pass::batch() (batch_pass.h): a batch goes through the workspace in chunks of rows. Phase A: threads share
+// Start at Pass::batch() in batch_pass.h: a batch goes through the workspace in chunks of rows. Phase A: threads share
 // the rows and take tiles of them through all layers, forward and backward. Barrier. Phase B: threads share the units
 // of parameters; each unit's gradient is summed over the chunk's rows in order and, with the last chunk, updated where
 // it lies in cache. Barrier. Which thread does what changes no bit, and neither does the cut into chunks and tiles.

@@ -44,6 +44,10 @@ class BaseMLP(BaseEstimator):
         """The score of finite outputs against encoded targets."""
         raise NotImplementedError
 
+    def _targets(self, y: Array) -> Array:
+        """Encoded targets as they are trained on."""
+        return y
+
     def _decode(self, y: Array) -> Array:
         """Encoded targets as the user knows them."""
         raise NotImplementedError
@@ -114,7 +118,7 @@ class BaseMLP(BaseEstimator):
         weights = self._all_weights(y, weights)
         try:
             if self.solver == "lbfgs" and self.optimizer is None:
-                objective = _lbfgs.Objective(net, X, y, loss, weights, self.alpha)
+                objective = _lbfgs.Objective(net, X, self._targets(y), loss, weights, self.alpha)
                 objective.outputs_in_loss = self._outputs_in_loss()
                 _lbfgs.minimize(self, objective)
             else:

@@ -57,6 +57,8 @@ def check(est: Any) -> None:
         flag(name)
     if not (_is_bool(est.verbose) or isinstance(est.verbose, numbers.Integral)):
         raise TypeError(message(where, "verbose", "True, False or an integer", est.verbose))
+    if hasattr(est, "label_smoothing"):
+        number("label_smoothing", minimum=0, below=1)
     if est.optimizer is not None:
         resolve_optimizer(est.optimizer, where)
     if est.schedule is not None:

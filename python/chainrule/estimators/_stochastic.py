@@ -175,7 +175,7 @@ def fit(
     try:
         trainer.fit(
             X,
-            y,
+            est._targets(y),
             epochs=1 if incremental else est.max_iter,
             batch_size=batch,
             validation_data=None if validation is None else validation.as_tuple(),

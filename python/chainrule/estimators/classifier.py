@@ -34,6 +34,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         `activation`; they draw their first weights by their own initializers.
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
     class_weight : dict or "balanced"; multiplies `sample_weight`.
+    label_smoothing : s, 0 <= s < 1: a label y counts as (1 - s) y + s / n, of n classes.
     scoring : name or scorer of scikit-learn for early stopping, instead of accuracy.
     callbacks : chainrule's callbacks.
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
@@ -69,6 +70,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         class_weight: Any = None,
+        label_smoothing: float = 0.0,
         layers: Any = None,
         optimizer: Any = None,
         schedule: Any = None,
@@ -99,6 +101,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.layers = layers
         self.optimizer = optimizer
         self.schedule = schedule
@@ -189,9 +192,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         kind = self._label_binarizer.y_type_
         self.out_activation_ = "softmax" if kind == "multiclass" else "logistic"
         if kind == "multiclass":
-            return n_classes, "softmax", CrossEntropy()
+            return n_classes, "softmax", CrossEntropy(self.label_smoothing)
         units = n_classes if kind.startswith("multilabel") else 1
         return units, "sigmoid", BinaryCrossEntropy()
+
+    def _targets(self, y: Array) -> Array:
+        if y.ndim == 1 or self.label_smoothing == 0:  # the loss knows, or nothing to do
+            return y
+        return (1 - self.label_smoothing) * y + self.label_smoothing / 2
 
     def _stratify(self, y: Array) -> Array | None:
         return y if y.ndim == 2 and y.shape[1] == 1 else None
