@@ -305,3 +305,19 @@ def test_smoothed_labels(binary):
     assert weights_of(plain) != weights_of(smooth)
     with pytest.raises(ValueError, match=r"label_smoothing: expected a finite number >= 0 and < 1"):
         cr.MLPClassifier(label_smoothing=1.0).fit(X, y)
+
+
+def test_weights_that_overflow_are_an_error_and_the_last_finite_ones_stay():
+    X, y = make_regression(50, 3, random_state=0)
+    est = cr.MLPRegressor(hidden_layer_sizes=5, activation="identity", solver="sgd", random_state=0)
+    est.fit(X, y)
+    before = [array.copy() for array in est.coefs_]
+    est.set_params(learning_rate_init=1e6, warm_start=True, max_iter=1000)
+    with (
+        pytest.warns(RuntimeWarning, match="lower the learning rate"),
+        pytest.raises(ValueError, match="Solver produced non-finite parameter weights"),
+    ):
+        est.fit(X, y)
+    assert all(np.isfinite(array).all() for array in est.coefs_ + est.intercepts_)
+    assert np.isfinite(est.predict(X)).all()
+    assert est.coefs_[0].shape == before[0].shape

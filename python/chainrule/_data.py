@@ -51,5 +51,7 @@ class Data:
 
     def batch_weights(self, order: NDArray[np.int64], batch: int) -> NDArray[np.float64]:
         """The weight of each batch of `order`: its rows, or the sum of their sample weights."""
-        weights = np.ones(len(order)) if self.weights is None else self.weights[order]
-        return np.add.reduceat(weights, np.arange(0, len(order), batch))
+        first = np.arange(0, len(order), batch)
+        if self.weights is None:
+            return np.minimum(batch, len(order) - first).astype(np.float64)
+        return np.add.reduceat(self.weights[order], first)

@@ -19,10 +19,6 @@ from chainrule.network import Network
 
 Array = NDArray[Any]
 SPARSE = ("csr", "csc")
-NOT_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large values and "
-    "need to be preprocessed."
-)
 
 
 class BaseMLP(BaseEstimator):
@@ -125,8 +121,6 @@ class BaseMLP(BaseEstimator):
                 _stochastic.fit(self, net, X, y, weights, loss, validation, incremental)
         finally:
             self._engine.forget_lists()
-        if not net._core.parameters_are_finite():
-            raise ValueError(NOT_FINITE)
         return self
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:

@@ -5,6 +5,7 @@ model. Start at `fit`. `Rules` is a callback of the trainer; what it finds out b
 the estimator.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from chainrule.schedules import START, Schedule, ScheduleState
 from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
+)
 SMALLEST_RATE = 1e-6  # of learning_rate="adaptive"
 
 
@@ -53,6 +58,9 @@ class FollowedRate(Schedule):
     is_constant_within_epochs = True
     rate: LearningRate
 
+    def advance(self, state: ScheduleState, value: float) -> ScheduleState:
+        return state
+
     def factor(self, epoch: float, state: ScheduleState = START) -> float:
         return self.rate.learning_rate / self.rate.learning_rate_init
 
@@ -70,14 +78,20 @@ class Rules(Callback):
     ) -> None:
         self.estimator, self.rate, self.batch_rows = estimator, rate, batch_rows
         self.validation, self.single = validation, single
-        self.last_finite: dict[str, Array] | None = None
+        self.rows = int(batch_rows.sum())
+        self.last_finite: dict[str, Array] = {}
+
+    def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+        self.last_finite = dict(trainer.net.parameters.items())
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:
         est = self.estimator
         est._engine.forget_lists()
+        if math.isfinite(logs["loss"]) and trainer.net._core.parameters_are_finite():
+            self.last_finite = dict(trainer.net.parameters.items())
         est.n_iter_ += 1
-        est.loss_ = float(np.average(self._losses(trainer), weights=self.batch_rows))
-        est.t_ += int(self.batch_rows.sum())
+        est.loss_ = float(self._losses(trainer) @ self.batch_rows) / self.rows
+        est.t_ += self.rows
         est.loss_curve_.append(est.loss_)
         self._say(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
         record = dict(logs) | {"loss": est.loss_}
@@ -187,8 +201,15 @@ def fit(
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=5)
     if est.early_stopping:
-        for name, array in est._best_parameters.items():
-            net.parameters[name] = array
+        _restore(net, est._best_parameters)
+    elif not net._core.parameters_are_finite():
+        _restore(net, rules.last_finite)
+        raise ValueError(NOT_FINITE)
+
+
+def _restore(net: Network, parameters: dict[str, Array]) -> None:
+    for name, array in parameters.items():
+        net.parameters[name] = array
 
 
 def _trainer(est: Any, net: Network, loss: Loss, incremental: bool) -> Trainer:
