@@ -1,18 +1,17 @@
 """The estimators beyond scikit-learn's tests: weights, validation, what is new, bad parameters."""
 
 import pickle
-import re
-import warnings
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, make_classification, make_regression
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.neural_network import MLPClassifier as SklearnClassifier
 
 import chainrule as cr
+from chainrule._data import Data
 from chainrule.estimators._lbfgs import Objective
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -59,7 +58,8 @@ def test_gradient_of_lbfgs(activation, n_labels):
     est.fit(X, y)
     encoded = est._encode(y, False, True)
     _, _, loss = est._output()
-    objective = Objective(est._engine.ready(), X, encoded, loss, None, est.alpha)
+    net = est._engine.ready()
+    objective = Objective(net, Data(net, "test", X, encoded, loss, None), loss, est.alpha)
     theta = objective.flat()
     _, gradient = objective(theta)
     for i in range(len(theta)):
@@ -217,88 +217,14 @@ def test_digits_in_float32_and_on_any_number_of_threads(threads):
     assert est.score(X / 16, y) > 0.95
 
 
-# ---- bad parameters ------------------------------------------------------------------------------
-
-BAD = {
-    "alpha": (-1, "x", np.nan, None),
-    "batch_size": (0, 1.5, "all", None),
-    "learning_rate": ("fast", 3),
-    "learning_rate_init": (0, -1, "x"),
-    "power_t": (-1, "x"),
-    "max_iter": (0, 1.5, None),
-    "shuffle": ("yes", 1),
-    "tol": (-1, "x"),
-    "verbose": ("yes", None),
-    "warm_start": ("no",),
-    "momentum": (-0.1, 1.5),
-    "nesterovs_momentum": ("x",),
-    "early_stopping": ("x",),
-    "validation_fraction": (-0.1, 1.0),
-    "beta_1": (1.0, -0.1),
-    "beta_2": (1.0, "x"),
-    "epsilon": (0, -1),
-    "n_iter_no_change": (0, -5, "x"),
-    "max_fun": (0, "x"),
-    "solver": ("newton", None, 3),
-    "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x"),
-    "activation": ("swish", ["relu", "tanh", "relu"], 3),
-    "optimizer": ("newton", 3),
-    "schedule": ("fast", 3),
-    "layers": (3, ["relu"]),
-}
-
-
-@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in BAD.items() for v in values])
-@pytest.mark.parametrize("kind", [cr.MLPClassifier, cr.MLPRegressor])
-def test_bad_parameters_are_named(kind, name, value, binary):
-    est = kind(**{name: value})
-    with pytest.raises((ValueError, TypeError), match=re.escape(name.split("_")[0])):
-        est.fit(*binary)
-    assert not hasattr(est, "coefs_")
-
-
-def test_a_class_that_is_missing_and_weights_of_zero(binary):
-    X, y = binary
-    est = cr.MLPClassifier(5, solver="sgd")
-    est.partial_fit(X[y == 0], y[y == 0], classes=[0, 1]).partial_fit(X[y == 1], y[y == 1])
-    with pytest.raises(ValueError, match=r"`y` has classes not in `self\.classes_`"):
-        est.partial_fit(X[:3], [0, 1, 2])
-    for solver in ("adam", "sgd", "lbfgs"):
-        with pytest.raises(ValueError, match="weight"):
-            cr.MLPClassifier(5, solver=solver).fit(X, y, np.zeros(len(y)))
-
-
-def test_a_diverging_loss_keeps_the_best_weights():
-    X, y = make_regression(200, 5, random_state=0)
-    est = cr.MLPRegressor(
-        hidden_layer_sizes=20, activation="identity", solver="sgd", learning_rate_init=1.0,
-        early_stopping=True, random_state=0,
-    )  # fmt: skip
-    with pytest.warns(RuntimeWarning, match="lower the learning rate"):
-        est.fit(X, y)
-    assert np.isnan(est.validation_scores_[-1])
-    assert np.isfinite(est.predict(X)).all()
-
-
-def test_warnings_are_scikit_learns(binary):
-    X, y = binary
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        with pytest.raises(ConvergenceWarning, match="Maximum iterations"):
-            cr.MLPClassifier(5, max_iter=2).fit(X, y)
-    with pytest.warns(UserWarning, match="It is going to be clipped"):
-        cr.MLPClassifier(5, max_iter=2, batch_size=1000).fit(X, y)
-
-
 def test_smoothed_labels(binary):
     X, y = binary
     options = {"hidden_layer_sizes": (5,), "max_iter": 4, "random_state": 0}
-    smooth = cr.MLPClassifier(label_smoothing=0.2, **options).fit(X, y)
+    whole = options | {"batch_size": len(X), "alpha": 0.0}
+    smooth = cr.MLPClassifier(label_smoothing=0.2, **whole).fit(X, y)
     targets = np.where(y == 1, 0.9, 0.1)
-    net = smooth._engine.net
-    cost = net.cost(X, targets, "binary_cross_entropy", l2=smooth.alpha / len(X))
-    one_more = smooth.partial_fit(X, y).loss_curve_[-1]  # all rows are two batches
-    assert one_more == pytest.approx(cost, rel=0.05)
+    cost = smooth._engine.net.cost(X, targets, "binary_cross_entropy")
+    assert smooth.partial_fit(X, y).loss_curve_[-1] == pytest.approx(cost, rel=1e-6)
     three = cr.MLPClassifier(label_smoothing=0.2, **options).fit(X_IRIS, Y_IRIS)
     assert three._engine.trainer.loss == cr.CrossEntropy(label_smoothing=0.2)
     plain = cr.MLPClassifier(**options).fit(X, y)
@@ -307,17 +233,53 @@ def test_smoothed_labels(binary):
         cr.MLPClassifier(label_smoothing=1.0).fit(X, y)
 
 
-def test_weights_that_overflow_are_an_error_and_the_last_finite_ones_stay():
-    X, y = make_regression(50, 3, random_state=0)
-    est = cr.MLPRegressor(hidden_layer_sizes=5, activation="identity", solver="sgd", random_state=0)
-    est.fit(X, y)
-    before = [array.copy() for array in est.coefs_]
-    est.set_params(learning_rate_init=1e6, warm_start=True, max_iter=1000)
-    with (
-        pytest.warns(RuntimeWarning, match="lower the learning rate"),
-        pytest.raises(ValueError, match="Solver produced non-finite parameter weights"),
-    ):
-        est.fit(X, y)
-    assert all(np.isfinite(array).all() for array in est.coefs_ + est.intercepts_)
-    assert np.isfinite(est.predict(X)).all()
-    assert est.coefs_[0].shape == before[0].shape
+def test_a_pickled_model_keeps_its_optimizer_and_its_schedule(binary):
+    X, y = binary
+    options = {"schedule": cr.exponential(0.5), "random_state": 0}
+    est = cr.MLPClassifier(5, **options).partial_fit(X, y, classes=[0, 1]).partial_fit(X, y)
+    copy = pickle.loads(pickle.dumps(est))
+    for model in (est, copy):
+        model.set_params(solver="sgd", alpha=0.1).partial_fit(X, y)
+    assert weights_of(est) == weights_of(copy)
+    assert est.history_["learning_rate"] == copy.history_["learning_rate"]
+    assert est.history_["learning_rate"] == pytest.approx([1e-3, 5e-4, 2.5e-4])
+    core = est._engine.trainer._state
+    with pytest.raises(IndexError, match="keeps fewer arrays"):
+        core.state(est._engine.net._core, 2, 0)
+
+
+def test_alpha_may_change_between_calls_of_partial_fit(binary):
+    X, y = binary
+    ours, theirs = (
+        kind(5, alpha=0.0, random_state=0, solver="sgd")
+        for kind in (cr.MLPClassifier, SklearnClassifier)
+    )
+    for est in (ours, theirs):
+        est.partial_fit(X, y, classes=[0, 1])
+        est.set_params(alpha=5.0)
+        for _ in range(5):
+            est.partial_fit(X, y)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", cr.SquaredError()])
+def test_validation_loss_is_the_loss_of_the_curve(loss):
+    X, Y = make_regression(60, 4, n_targets=3, random_state=0)
+    est = cr.MLPRegressor(
+        loss, (5,), alpha=0, max_iter=4, batch_size=60, learning_rate_init=1e-9, random_state=0
+    ).fit(X, Y, X_val=X, y_val=Y)
+    np.testing.assert_allclose(est.history_["val_loss"], est.loss_curve_, rtol=1e-5)
+    assert est.fit(X, Y).history_["epoch"] == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match=r"y_val: expected 3 target"):
+        est.fit(X, Y, X_val=X, y_val=Y[:, 0])
+    with pytest.raises(ValueError, match=r"loss: expected a loss for numbers"):
+        cr.MLPRegressor("cross_entropy").fit(X, Y)
+
+
+def test_validation_data_need_not_have_every_class():
+    est = cr.MLPClassifier(5, warm_start=True, max_iter=2)
+    some = Y_IRIS != 2
+    for _ in range(2):
+        est.fit(X_IRIS, Y_IRIS, X_val=X_IRIS[some], y_val=Y_IRIS[some])
+    est.set_params(early_stopping=True, scoring=lambda e, X, y: e.score(X, y)).fit(X_IRIS, Y_IRIS)
+    assert len(est.validation_scores_) == 2

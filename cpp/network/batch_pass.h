@@ -63,7 +63,8 @@ class Pass {
   // The batch is the next `rows` samples, of `total_weight` altogether.
   Cost batch(const Team& team, const Order& order, index_t rows, double total_weight, bool accumulate = false,
              const UpdateRule<T>* rule = nullptr) {
-    const double share = objective_.penalize_sum && total_weight > 0 ? 1 / total_weight : 1.0;
+    const double of_sum = total_weight > 0 ? 1 / total_weight : 0.0;  // nothing weighs on a batch without weight
+    const double share = objective_.penalize_sum ? of_sum : 1.0;
     const Penalty penalty{static_cast<T>(objective_.l2 * share), static_cast<T>(objective_.l1 * share)};
     double loss = 0;
     for (index_t first = 0; first < rows; first += work_.rows) {

@@ -39,6 +39,14 @@ def check_bool(where: str, argument: str, value: object) -> bool:
     return value
 
 
+def check_choice(where: str, argument: str, value: object, known: Iterable[str]) -> str:
+    """The value, which must be one of the `known` names."""
+    names = list(known)
+    if not isinstance(value, str) or value not in names:
+        raise unknown(where, argument, value, names)
+    return value
+
+
 def check_instance(where: str, argument: str, value: object, kind: type[T]) -> T:
     """The value, which must be an object of `kind`."""
     if not isinstance(value, kind):

@@ -34,16 +34,23 @@ def _translate(optimizer: Optimizer) -> tuple[str, Hyperparameters]:
 
 
 def read_state(trainer: "Trainer") -> dict[str, Any]:
-    """Steps done and state arrays of a trainer's optimizer, `{"steps": t, "arrays": [..]}`."""
+    """Where a trainer stands: its optimizer with steps and arrays, its epoch, its schedule."""
     core, n = trainer.net._core, _core.optimizers()[core_optimizer(trainer.optimizer)[0]]
     indices = range(len(trainer.net.parameters))
     arrays = [[trainer._state.state(core, which, i) for i in indices] for which in range(n)]
-    return {"steps": trainer.steps, "arrays": arrays}
+    return {
+        "optimizer": trainer.optimizer,
+        "steps": trainer.steps,
+        "arrays": arrays,
+        "epoch": trainer.epoch,
+        "schedule": trainer._schedule_state,
+    }
 
 
 def write_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     """What `read_state` returned, into a trainer of the same network and kind of optimizer."""
     trainer._state.steps = state["steps"]
+    trainer.epoch, trainer._schedule_state = state["epoch"], state["schedule"]
     for which, arrays in enumerate(state["arrays"]):
         for index, array in enumerate(arrays):
             trainer._state.set_state(trainer.net._core, which, index, array)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._data import Data, Features
-from chainrule._errors import check_instance, check_integer, check_number, unknown
+from chainrule._errors import check_choice, check_instance, check_integer, check_number
 from chainrule._optimizer import core_optimizer
 from chainrule._trainer_checks import (
     RowOrder,
@@ -78,9 +78,7 @@ class Trainer:
         self.metrics: Sequence[Metric] = resolve_metrics(metrics, "Trainer")
         self.l2 = check_number("Trainer", "l2", l2, minimum=0)
         self.l1 = check_number("Trainer", "l1", l1, minimum=0)
-        if penalize not in ("mean", "sum"):
-            raise unknown("Trainer", "penalize", penalize, ("mean", "sum"))
-        self.penalize = penalize
+        self.penalize = check_choice("Trainer", "penalize", penalize, ("mean", "sum"))
         self.history = History()
         self.step_costs = self.step_penalties = np.zeros(0)
         self.epoch = 0

@@ -1,6 +1,6 @@
 """What both estimators share: fit and partial_fit, the network behind them, prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from chainrule._data import Data
 from chainrule.estimators import _lbfgs, _options, _stochastic
 from chainrule.estimators._engine import Engine
 from chainrule.history import History
@@ -38,6 +39,10 @@ class BaseMLP(BaseEstimator):
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
         """The score of finite outputs against encoded targets."""
+        raise NotImplementedError
+
+    def _encode_for_validation(self, y: Array) -> Array:
+        """Targets of validation data, which must fit the others and teach nothing."""
         raise NotImplementedError
 
     def _targets(self, y: Array) -> Array:
@@ -96,6 +101,28 @@ class BaseMLP(BaseEstimator):
         incremental: bool,
     ) -> Self:
         _options.check(self)
+        before = dict(vars(self))
+        try:
+            train = self._prepare(X, y, sample_weight, validation, incremental)
+        except Exception:  # of the data or of a parameter: the estimator is what it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        try:
+            train()
+        finally:
+            self._engine.forget_lists()
+        return self
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any] | None,
+        incremental: bool,
+    ) -> Callable[[], None]:
+        """Checks all that was given; returns what trains."""
         first = not self._has_weights() or not (self.warm_start or incremental)
         X, y = self._checked(X, y, reset=first)
         y = self._encode(y, first, incremental)
@@ -112,16 +139,17 @@ class BaseMLP(BaseEstimator):
         net = self._engine.ready()
         self._engine.forget_lists()
         weights = self._all_weights(y, weights)
-        try:
-            if self.solver == "lbfgs" and self.optimizer is None:
-                objective = _lbfgs.Objective(net, X, self._targets(y), loss, weights, self.alpha)
-                objective.outputs_in_loss = self._outputs_in_loss()
-                _lbfgs.minimize(self, objective)
-            else:
-                _stochastic.fit(self, net, X, y, weights, loss, validation, incremental)
-        finally:
-            self._engine.forget_lists()
-        return self
+        data = Data(net, self._where, X, self._targets(y), loss, weights)
+        if _options.is_lbfgs(self):
+            if validation is not None:
+                raise ValueError(f"[{self._where}] X_val: solver 'lbfgs' has no epochs to validate")
+            objective = _lbfgs.Objective(net, data, loss, self.alpha, self._outputs_in_loss())
+            return lambda: _lbfgs.minimize(self, objective)
+        return _stochastic.prepare(self, net, X, y, weights, loss, validation, incremental)
+
+    @property
+    def _where(self) -> str:
+        return f"{type(self).__name__}.fit"
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
         return validate_data(
@@ -167,7 +195,7 @@ class BaseMLP(BaseEstimator):
     def _validation_arguments(
         self, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> tuple[Any, Any, Any] | None:
-        where = f"{type(self).__name__}.fit"
+        where = self._where
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
             raise ValueError(f"[{where}] {missing}: X_val and y_val go together")
@@ -184,13 +212,15 @@ class BaseMLP(BaseEstimator):
         """The last layer's activation, (m, n_outputs)."""
         check_is_fitted(self)
         net = self._engine.ready()
+        if hasattr(self, "_scores_itself"):  # validation data have been checked
+            return net.predict(X)
         if (
             type(X) is np.ndarray
             and X.ndim == 2
             and len(X) > 0
             and X.dtype == net.dtype
             and X.shape[1] == net.n_inputs
-            and (hasattr(self, "_scores_itself") or not hasattr(self, "feature_names_in_"))
+            and not hasattr(self, "feature_names_in_")
         ):
             try:  # the core's own checks are quicker; scikit-learn's have the expected words
                 return net.predict(X)
@@ -199,7 +229,7 @@ class BaseMLP(BaseEstimator):
         return net.predict(validate_data(self, X, accept_sparse=SPARSE, reset=False))
 
     def _is_stochastic(self) -> bool:
-        if self.solver == "lbfgs" and self.optimizer is None:
+        if _options.is_lbfgs(self):
             raise AttributeError(
                 "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
             )

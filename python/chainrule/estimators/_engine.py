@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from chainrule._optimizer import read_state, write_state
 from chainrule.layers import Layer
 from chainrule.network import Network
+from chainrule.optimizers import Optimizer
 from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
@@ -67,8 +68,14 @@ class Engine:
         """The network, with what a user has changed in the lists."""
         assert self.net is not None
         for kind, arrays in (("weight", self._coefs), ("bias", self._intercepts)):
-            for name, array in zip(self._names(kind), arrays or (), strict=False):
-                if not np.array_equal(self.net.parameters[name], array):
+            if arrays is None:
+                continue
+            names = self._names(kind)
+            if len(arrays) != len(names):
+                shown = "coefs_" if kind == "weight" else "intercepts_"
+                raise ValueError(f"{shown}: expected {len(names)} arrays, got {len(arrays)}")
+            for name, array in zip(names, arrays, strict=True):
+                if not np.array_equal(self.net.parameters[name], array, equal_nan=True):
                     self.net.parameters[name] = array
         return self.net
 
@@ -86,6 +93,11 @@ class Engine:
     def forget_optimizer(self) -> None:
         """The next trainer starts anew."""
         self.trainer = self._optimizer_state = None
+
+    @property
+    def saved_optimizer(self) -> Optimizer | None:
+        """The optimizer whose state was loaded and waits for a trainer."""
+        return None if self._optimizer_state is None else self._optimizer_state["optimizer"]
 
     @property
     def has_optimizer(self) -> bool:

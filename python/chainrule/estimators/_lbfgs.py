@@ -19,12 +19,11 @@ class Objective:
     """Cost and gradient of a flat vector of float64: all weights, then all biases."""
 
     def __init__(
-        self, net: Network, X: Any, y: Any, loss: Loss, sample_weight: Array | None, alpha: float
+        self, net: Network, data: Data, loss: Loss, alpha: float, outputs_in_loss: int = 1
     ) -> None:
-        self.net, self.loss = net, loss
-        self.data = Data(net, "fit", X, y, loss, sample_weight)
-        self.l2 = alpha / self.data.total_weight
-        self.outputs_in_loss = 1
+        self.net, self.data, self.loss = net, data, loss
+        self.l2 = alpha / data.total_weight
+        self.outputs_in_loss = outputs_in_loss
         numbers = range(1, len(net.layers) + 1)
         self.names = [f"{l}.{kind}" for kind in ("weight", "bias") for l in numbers]
 

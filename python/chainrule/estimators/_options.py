@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import check_scoring
 
-from chainrule._errors import check_integer, check_number, message, unknown
+from chainrule._errors import check_choice, check_integer, check_number, message
+from chainrule._trainer_checks import check_callbacks
 from chainrule.activations import Activation
 from chainrule.layers import Dense, Layer
 from chainrule.optimizers import SGD, Adam, Optimizer, resolve_optimizer
@@ -27,8 +29,7 @@ def check(est: Any) -> None:
             raise TypeError(message(where, name, "True or False", getattr(est, name)))
 
     def one_of(name: str, known: Iterable[str]) -> None:
-        if not isinstance(getattr(est, name), str) or getattr(est, name) not in (*known,):
-            raise unknown(where, name, getattr(est, name), known)
+        check_choice(where, name, getattr(est, name), known)
 
     def number(name: str, **ends: Any) -> None:
         check_number(where, name, getattr(est, name), **ends)
@@ -63,6 +64,19 @@ def check(est: Any) -> None:
         resolve_optimizer(est.optimizer, where)
     if est.schedule is not None:
         as_schedule(est.schedule, where)
+    check_callbacks(where, est.callbacks or ())
+    if est.scoring is not None:
+        check_scoring(est, est.scoring)
+    if is_lbfgs(est):
+        for name in ("schedule", "scoring", "callbacks"):
+            if getattr(est, name) is not None:
+                expected = "None with solver='lbfgs', which has no epochs"
+                raise ValueError(message(where, name, expected, getattr(est, name)))
+
+
+def is_lbfgs(est: Any) -> bool:
+    """Whether it trains on the whole data at once."""
+    return bool(est.solver == "lbfgs") and est.optimizer is None
 
 
 def _is_bool(value: Any) -> bool:

@@ -1,8 +1,8 @@
 """Training by mini-batches, by scikit-learn's rules: when it stops, what the learning rate does.
 
 Formulas and order of events are those of scikit-learn's MLP, so that the same seed gives the same
-model. Start at `fit`. `Rules` is a callback of the trainer; what it finds out becomes attributes of
-the estimator.
+model. Start at `prepare`. `Rules` is a callback of the trainer; what it finds out becomes
+attributes of the estimator.
 """
 
 import math
@@ -83,6 +83,8 @@ class Rules(Callback):
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
         self.last_finite = dict(trainer.net.parameters.items())
+        if self.estimator.early_stopping and not self.estimator._best_parameters:
+            self.estimator._best_parameters = self.last_finite
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:
         est = self.estimator
@@ -94,8 +96,9 @@ class Rules(Callback):
         est.t_ += self.rows
         est.loss_curve_.append(est.loss_)
         self._say(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
-        record = dict(logs) | {"loss": est.loss_}
+        record = dict(logs) | {"epoch": len(est.history_), "loss": est.loss_}
         if self.validation is not None:
+            record["val_loss"] = self.validation.loss(est, trainer)
             record["val_score"] = self._score(trainer)
         est.history_.append(record)
         if est.early_stopping:
@@ -161,7 +164,7 @@ class Rules(Callback):
             print(text)
 
 
-def fit(
+def prepare(
     est: Any,
     net: Network,
     X: Any,
@@ -170,10 +173,12 @@ def fit(
     loss: Loss,
     given: tuple[Any, Any, Any] | None,
     incremental: bool,
-) -> None:
-    """Trains the estimator's network for `max_iter` epochs at most, `incremental` for one."""
+) -> Callable[[], None]:
+    """What trains the network for `max_iter` epochs at most, `incremental` for one."""
     if est.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
+    if est.early_stopping and est.validation_scores_ is None:  # warm start without it before
+        est.validation_scores_, est.best_validation_score_ = [], -np.inf
     rows, validation = None, None
     if given is not None:
         validation = _validation.given(est, *given)
@@ -182,29 +187,31 @@ def fit(
     n = X.shape[0] if rows is None else len(rows)
     batch = _batch_size(est, n)
     trainer = _trainer(est, net, loss, incremental)
-    est.n_iter_ = 0
     sizes = np.minimum(batch, n - np.arange(0, n, batch))
     rules = Rules(est, est._optimizer, sizes, validation, incremental)
     progress = [ProgressBar()] if est.verbose is True else []
-    try:
-        trainer.fit(
-            X,
-            est._targets(y),
-            epochs=1 if incremental else est.max_iter,
-            batch_size=batch,
-            validation_data=None if validation is None else validation.as_tuple(),
-            sample_weight=weights,
-            callbacks=[rules, *progress, *(est.callbacks or ())],
-            shuffle=_shuffled(est, n),
-            rows=rows,
-        )
-    except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=5)
-    if est.early_stopping:
-        _restore(net, est._best_parameters)
-    elif not net._core.parameters_are_finite():
-        _restore(net, rules.last_finite)
-        raise ValueError(NOT_FINITE)
+    options: dict[str, Any] = {
+        "epochs": 1 if incremental else est.max_iter,
+        "batch_size": batch,
+        "sample_weight": weights,
+        "callbacks": [rules, *progress, *(est.callbacks or ())],
+        "shuffle": _shuffled(est, n),
+        "rows": rows,
+    }
+
+    def train() -> None:
+        est.n_iter_ = 0
+        try:
+            trainer.fit(X, est._targets(y), **options)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=6)
+        if est.early_stopping:
+            _restore(net, est._best_parameters)
+        elif not net._core.parameters_are_finite():
+            _restore(net, rules.last_finite)
+            raise ValueError(NOT_FINITE)
+
+    return train
 
 
 def _restore(net: Network, parameters: dict[str, Array]) -> None:
@@ -221,9 +228,10 @@ def _trainer(est: Any, net: Network, loss: Loss, incremental: bool) -> Trainer:
         engine.forget_optimizer()
     if engine.trainer is None:
         schedule = est.schedule if est.schedule is not None else FollowedRate(est._optimizer)
-        optimizer = _options.optimizer(est)
+        optimizer = engine.saved_optimizer or _options.optimizer(est)
         engine.set_trainer(Trainer(net, loss, optimizer, schedule, l2=est.alpha, penalize="sum"))
     trainer: Trainer = engine.trainer
+    trainer.l2, trainer.loss = est.alpha, loss  # may change between calls
     return trainer
 
 
@@ -233,7 +241,7 @@ def _batch_size(est: Any, n: int) -> int:
     if est.batch_size > n:
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=6,
+            stacklevel=7,
         )
     return min(int(est.batch_size), n)
 

@@ -1,5 +1,6 @@
 """Validation data of an estimator: held out of the training data, or given; and their score."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,9 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
+from chainrule._data import Data
 from chainrule.network import Network
+from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
 
@@ -21,10 +24,15 @@ class Validation:
     X: Any
     y: Array
     sample_weight: Array | None
+    _data: Data | None = None
 
-    def as_tuple(self) -> tuple[Any, ...]:
-        """For `Trainer.fit`."""
-        return (self.X, self.y, self.sample_weight)
+    def loss(self, est: Any, trainer: Trainer) -> float:
+        """As the loss curve has it, without the penalty."""
+        if self._data is None:
+            y = est._targets(self.y)
+            self._data = Data(trainer.net, "fit", self.X, y, trainer.loss, self.sample_weight)
+        name, core = trainer.loss.name_and_number, trainer.net._core
+        return core.cost(self._data.samples, name, 0.0, 0.0, "fit") / est._outputs_in_loss()
 
     def score(self, est: Any, net: Network) -> float:
         """By the estimator's `scoring`; NaN where a prediction is not finite."""
@@ -34,7 +42,9 @@ class Validation:
         if est.scoring is None:
             return float(est._score_outputs(outputs, self.y, self.sample_weight))
         scorer = check_scoring(est, est.scoring)
-        options = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
+        options = {}
+        if self.sample_weight is not None and _takes_weights(scorer):
+            options["sample_weight"] = self.sample_weight
         est._scores_itself = True
         try:
             return float(scorer(est, self.X, est._decode(self.y), **options))
@@ -48,7 +58,15 @@ def given(est: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> Validatio
     weights = sample_weight_val
     if weights is not None:
         weights = _check_sample_weight(sample_weight_val, X)
-    return Validation(X, est._encode(y, False, True), weights)
+    encoded = est._encode_for_validation(y)
+    return Validation(X, encoded, est._all_weights(encoded, weights))
+
+
+def _takes_weights(scorer: Any) -> bool:
+    """scikit-learn's scorers do; a function must have the argument."""
+    parameters = inspect.signature(scorer).parameters
+    kinds = [p.kind for p in parameters.values()]
+    return "sample_weight" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
 def hold_out(est: Any, X: Any, y: Array, weights: Array | None) -> tuple[Array, Validation]:

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
+from chainrule._errors import message
 from chainrule.estimators._base import BaseMLP
 from chainrule.losses import BinaryCrossEntropy, CrossEntropy, Loss
 
@@ -170,6 +171,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y)
+        return self._encoded(y)
+
+    def _encoded(self, y: Array) -> Array:
         if self._label_binarizer.y_type_ == "multiclass":
             return np.searchsorted(self.classes_, y)
         return self._label_binarizer.transform(y).astype(bool)
@@ -181,11 +185,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {classes}"
             )
+        self._check_known(classes)
+
+    def _check_known(self, classes: Array) -> None:
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
                 f"'y' has {classes}."
             )
+
+    def _encode_for_validation(self, y: Array) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        is_multilabel = self._label_binarizer.y_type_.startswith("multilabel")
+        if (y.ndim == 2) != is_multilabel or (is_multilabel and y.shape[1] != len(self.classes_)):
+            shape = f"(n, {len(self.classes_)})" if is_multilabel else "(n,)"
+            raise ValueError(message("MLPClassifier.fit", "y_val", f"shape {shape}", y.shape))
+        if not is_multilabel:
+            self._check_known(unique_labels(y))
+        return self._encoded(y)
 
     def _output(self) -> tuple[int, str, Loss]:
         n_classes = len(self.classes_)

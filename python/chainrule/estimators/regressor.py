@@ -8,6 +8,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
+from chainrule._errors import message
 from chainrule.estimators._base import BaseMLP
 from chainrule.losses import Loss, resolve_loss
 
@@ -137,8 +138,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self._n_targets = 1 if y.ndim == 1 else y.shape[1]
         return y.reshape(len(y), -1)
 
+    def _encode_for_validation(self, y: Array) -> Array:
+        encoded = y.reshape(len(y), -1)
+        if encoded.shape[1] != self._n_targets:
+            expected = f"{self._n_targets} target(s) per row"
+            raise ValueError(message("MLPRegressor.fit", "y_val", expected, y.shape))
+        return encoded
+
     def _output(self) -> tuple[int, str, Loss]:
         loss = resolve_loss(self.loss, "MLPRegressor.fit")
+        if loss.name in ("binary_cross_entropy", "cross_entropy"):
+            raise ValueError(message("MLPRegressor.fit", "loss", "a loss for numbers", self.loss))
         self.out_activation_ = "exp" if loss.name == "poisson" else "identity"
         return self._n_targets, self.out_activation_, loss
 
@@ -146,7 +156,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return y.ravel() if y.shape[1] == 1 else y
 
     def _outputs_in_loss(self) -> int:
-        return self._n_targets if self.loss == "squared_error" else 1
+        return self._n_targets if resolve_loss(self.loss).name == "squared_error" else 1
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
         return float(r2_score(y, outputs, sample_weight=sample_weight))

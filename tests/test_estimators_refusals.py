@@ -1,0 +1,144 @@
+"""What the estimators refuse, and what they keep when something goes wrong."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification, make_regression
+from sklearn.exceptions import ConvergenceWarning
+
+import chainrule as cr
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def binary():
+    return make_classification(300, 8, n_informative=5, random_state=0, flip_y=0.05)
+
+
+BAD = {
+    "alpha": (-1, "x", np.nan, None),
+    "batch_size": (0, 1.5, "all", None),
+    "learning_rate": ("fast", 3),
+    "learning_rate_init": (0, -1, "x"),
+    "power_t": (-1, "x"),
+    "max_iter": (0, 1.5, None),
+    "shuffle": ("yes", 1),
+    "tol": (-1, "x"),
+    "verbose": ("yes", None),
+    "warm_start": ("no",),
+    "momentum": (-0.1, 1.5),
+    "nesterovs_momentum": ("x",),
+    "early_stopping": ("x",),
+    "validation_fraction": (-0.1, 1.0),
+    "beta_1": (1.0, -0.1),
+    "beta_2": (1.0, "x"),
+    "epsilon": (0, -1),
+    "n_iter_no_change": (0, -5, "x"),
+    "max_fun": (0, "x"),
+    "solver": ("newton", None, 3),
+    "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x"),
+    "activation": ("swish", ["relu", "tanh", "relu"], 3),
+    "optimizer": ("newton", 3),
+    "schedule": ("fast", 3),
+    "layers": (3, ["relu"]),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in BAD.items() for v in values])
+@pytest.mark.parametrize("kind", [cr.MLPClassifier, cr.MLPRegressor])
+def test_bad_parameters_are_named(kind, name, value, binary):
+    est = kind(**{name: value})
+    with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b|\bactivation\b"):
+        est.fit(*binary)
+    assert not hasattr(est, "coefs_")
+
+
+def test_a_class_that_is_missing_and_weights_of_zero(binary):
+    X, y = binary
+    est = cr.MLPClassifier(5, solver="sgd")
+    est.partial_fit(X[y == 0], y[y == 0], classes=[0, 1]).partial_fit(X[y == 1], y[y == 1])
+    with pytest.raises(ValueError, match=r"`y` has classes not in `self\.classes_`"):
+        est.partial_fit(X[:3], [0, 1, 2])
+    for solver in ("adam", "sgd", "lbfgs"):
+        with pytest.raises(ValueError, match="weight"):
+            cr.MLPClassifier(5, solver=solver).fit(X, y, np.zeros(len(y)))
+
+
+def test_a_diverging_loss_keeps_the_best_weights():
+    X, y = make_regression(200, 5, random_state=0)
+    est = cr.MLPRegressor(
+        hidden_layer_sizes=20, activation="identity", solver="sgd", learning_rate_init=1.0,
+        early_stopping=True, random_state=0,
+    )  # fmt: skip
+    with pytest.warns(RuntimeWarning, match="lower the learning rate"):
+        est.fit(X, y)
+    assert np.isnan(est.validation_scores_[-1])
+    assert np.isfinite(est.predict(X)).all()
+
+
+def test_warnings_are_scikit_learns(binary):
+    X, y = binary
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        with pytest.raises(ConvergenceWarning, match="Maximum iterations"):
+            cr.MLPClassifier(5, max_iter=2).fit(X, y)
+    with pytest.warns(UserWarning, match="It is going to be clipped"):
+        cr.MLPClassifier(5, max_iter=2, batch_size=1000).fit(X, y)
+
+
+def test_weights_that_overflow_are_an_error_and_the_last_finite_ones_stay():
+    X, y = make_regression(50, 3, random_state=0)
+    est = cr.MLPRegressor(hidden_layer_sizes=5, activation="identity", solver="sgd", random_state=0)
+    est.fit(X, y)
+    before = [array.copy() for array in est.coefs_]
+    est.set_params(warm_start=True)
+    with (
+        pytest.warns(RuntimeWarning, match="lower the learning rate"),
+        pytest.raises(ValueError, match="Solver produced non-finite parameter weights"),
+    ):
+        est.fit(1e200 * X, y)
+    assert all(np.isfinite(array).all() for array in est.coefs_ + est.intercepts_)
+    assert np.isfinite(est.predict(X)).all()
+    assert all((a == b).all() for a, b in zip(est.coefs_, before, strict=True))
+    pickle.loads(pickle.dumps(est)).predict(X)
+
+
+def test_a_fit_that_is_refused_leaves_the_model_as_it_was(binary):
+    X, y = binary
+    est = cr.MLPClassifier(5, max_iter=3, random_state=0).fit(X, y)
+    before, curve = est.predict_proba(X), list(est.loss_curve_)
+    for wrong in (
+        {"X_val": X[:, :2], "y_val": y},
+        {"X_val": X, "y_val": y + 5},
+        {"sample_weight": -np.ones(len(y))},
+    ):
+        with pytest.raises((ValueError, TypeError)):
+            est.fit(X, y, **wrong)
+    for name, value in (("callbacks", ["junk"]), ("scoring", "junk"), ("activation", "junk")):
+        with pytest.raises((ValueError, TypeError)):
+            clone(est).set_params(**{name: value}).fit(X, y)
+        with pytest.raises((ValueError, TypeError)):
+            est.set_params(**{name: value}).fit(X, y)
+        est.set_params(**{name: getattr(cr.MLPClassifier(), name)})
+    assert (est.predict_proba(X) == before).all()
+    assert est.loss_curve_ == curve
+
+
+def test_what_lbfgs_cannot_use_is_refused(binary):
+    X, y = binary
+    with pytest.raises(ValueError, match=r"\[MLPClassifier.fit\] X_val: solver 'lbfgs'"):
+        cr.MLPClassifier(5, solver="lbfgs").fit(X, y, X_val=X, y_val=y)
+    with pytest.raises(ValueError, match=r"scoring: expected None with solver='lbfgs'"):
+        cr.MLPClassifier(5, solver="lbfgs", scoring="accuracy").fit(X, y)
+
+
+def test_a_list_of_too_few_weights_is_refused(binary):
+    X, y = binary
+    est = cr.MLPClassifier(5, max_iter=2).fit(X, y)
+    est.coefs_ = est.coefs_[:1]
+    with pytest.raises(ValueError, match="coefs_: expected 2 arrays, got 1"):
+        est.predict(X)
