@@ -1,8 +1,7 @@
 """The training loop: Python decides, the core does many mini-batches per call.
 
-Start at `Trainer.fit`. Between two calls of the core, every 50 ms or after one step that takes
-longer, callbacks run and Ctrl-C is seen; the network is then in its state after the last complete
-step.
+Start at `Trainer.fit`. Between two calls of the core, every 50 ms or after a longer step, callbacks
+run and Ctrl-C is seen; the network is then in its state after the last complete step.
 """
 
 import math
