@@ -290,13 +290,13 @@ def test_an_exception_in_a_callback_leaves_complete_steps(digits):
 
 
 def test_ctrl_c_comes_through_within_a_fraction_of_a_second_after_a_whole_step(rng):
-    n = 3_000_000  # an epoch takes more than a second, so a call of the core must end before it
+    n = 6_000_000  # an epoch takes half a second or more, so a call of the core must end before it
     X, y = np.broadcast_to(rng.normal(size=(1, 64)), (n, 64)), np.zeros(n, np.int64)
     trainer = new_trainer()
 
     class Interrupt(cr.Callback):
         def on_epoch_begin(self, trainer, epoch):
-            self.timer = threading.Timer(0.3, self.interrupt)
+            self.timer = threading.Timer(0.1, self.interrupt)
             self.timer.start()
 
         def interrupt(self):
