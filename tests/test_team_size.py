@@ -14,7 +14,7 @@ class Run:
     def __init__(self):
         self.size, self.now, self.taken = _core.TeamSize(), 0.0, []
 
-    def train(self, steps, two, flops=FLOPS, waits_for_memory=False):
+    def train(self, steps, two, flops=FLOPS, waits_for_memory=False, ragged=None):
         """Returns the threads of each step."""
         self.size.prepare(flops, waits_for_memory)
         taken = []
@@ -22,8 +22,9 @@ class Run:
             self.size.begin(self.now)
             threads, last = self.size.threads, False
             while not last and len(taken) < steps:
-                last = self.size.next_step(self.now)
-                self.now += (ONE if threads == 1 else two) * flops / FLOPS
+                step = flops * (ragged if ragged and len(taken) % 8 == 7 else 1)
+                last = self.size.next_step(self.now, step)
+                self.now += (ONE if threads == 1 else two) * step / FLOPS
                 taken.append(threads)
             self.size.end(self.now)
         self.taken += taken
@@ -49,6 +50,12 @@ def test_two_threads_go_where_they_are_slower(run, slower):
     run.train(20_000, two=slower * ONE)
     assert run.now < 1.03 * 20_000 * ONE
     assert share_of_two(run.train(20_000, two=slower * ONE)) < 0.06
+
+
+@pytest.mark.parametrize("ragged", [0.01, 0.2, 0.9])
+def test_a_smaller_last_batch_does_not_spoil_the_comparison(run, ragged):
+    assert share_of_two(run.train(20_000, two=0.7 * ONE, ragged=ragged)) > 0.98
+    assert share_of_two(run.train(20_000, two=1.5 * ONE, ragged=ragged)) < 0.06
 
 
 def test_few_rows_through_many_weights_are_tried_on_one_thread(run):

@@ -31,10 +31,10 @@ void TeamSize::prepare(double flops, bool waits_for_memory) {
   large_ = std::max(small_, threads_for(flops, kFlopsPerTriedThread));
 }
 
-bool TeamSize::next_step(Clock::time_point now) {
+bool TeamSize::next_step(Clock::time_point now, double flops) {
   if (!tries()) return false;
   if (in_step_) count_step(now);
-  in_step_ = true;
+  in_step_ = true, step_flops_ = flops;
   return lost_ || steps_ + 1 >= phase_steps();
 }
 
@@ -62,9 +62,9 @@ void TeamSize::count_step(Clock::time_point now) {
   last_look_ = now;
   ++steps_;
   if (phase_ == Phase::kTrialOfSmall) {
-    pace_ = std::min(pace_, seconds / flops_);
+    pace_ = std::min(pace_, seconds / step_flops_);
   } else if (phase_ == Phase::kTurnOfLarge) {
-    debt_ = std::max(0.0, debt_ + seconds - pace_ * flops_);
+    debt_ = std::max(0.0, debt_ + seconds - pace_ * step_flops_);
     lost_ = lost_ || debt_ > kPatience * pace_ * flops_;
   }
 }

@@ -22,10 +22,10 @@ class TeamSize {
   int threads() const { return phase_ == Phase::kTurnOfLarge ? large_ : small_; }
   bool tries() const { return small_ != large_; }  // then next_step must be asked before every step
 
-  // The team of threads() begins; is about to take its next step, which is its last one if next_step returns true; has
-  // ended.
+  // The team of threads() begins; is about to take its next step, of so many operations (the last batch of an epoch may
+  // be smaller), which is its last one if next_step returns true; has ended.
   void begin(Clock::time_point now) { last_look_ = now, in_step_ = false; }
-  bool next_step(Clock::time_point now);
+  bool next_step(Clock::time_point now, double flops);
   void end(Clock::time_point now);
 
  private:
@@ -37,7 +37,7 @@ class TeamSize {
 
   int max_threads_ = 0;  // what all below was learned with
   int small_ = 1, large_ = 1;
-  double flops_ = 0;
+  double flops_ = 0, step_flops_ = 0;  // of the steps prepared for; of the one under way
   Phase phase_ = Phase::kTrialOfSmall;
   int steps_ = 0;    // of the phase so far
   double pace_ = 0;  // seconds per operation of the trial's fastest step

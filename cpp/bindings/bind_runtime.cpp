@@ -29,7 +29,8 @@ void bind_runtime(py::module_& m) {
       .def(
           "begin", [at](TeamSize& self, double now) { self.begin(at(now)); }, "now"_a)
       .def(
-          "next_step", [at](TeamSize& self, double now) { return self.next_step(at(now)); }, "now"_a)
+          "next_step", [at](TeamSize& self, double now, double flops) { return self.next_step(at(now), flops); },
+          "now"_a, "flops"_a)
       .def("end", [at](TeamSize& self, double now) { self.end(at(now)); }, "now"_a);
 
   kernels<float>();  // an instruction set that CHAINRULE_ISA names in vain is an error of the import

@@ -87,7 +87,9 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
         if (team.id() == 0 && step % look == 0) {
           const auto now = Clock::now();
           time_is_up = std::chrono::duration<double>(now - start).count() >= steps.seconds;
-          if (size.next_step(now) || time_is_up) last_step.store(step, std::memory_order_relaxed);
+          const index_t next = std::min(steps.batch_size, steps.n_rows - first);
+          if (size.next_step(now, batch_flops(network, next)) || time_is_up)
+            last_step.store(step, std::memory_order_relaxed);
         }
         const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
         const Order order = Order(steps.order, steps.n_rows).from(first);
