@@ -33,6 +33,8 @@ from bench.report import duration
 
 KINDS = {"chainrule": cr.MLPClassifier, "sklearn": sklearn.neural_network.MLPClassifier}
 
+ASLEEP = 0.1  # seconds after which the BLAS threads of the fit before no longer wait at work
+
 
 @dataclass(frozen=True)
 class Case:
@@ -89,6 +91,7 @@ def compare(case: Case, dtype: str, seeds: int) -> list[dict[str, Any]]:
         X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=seed)
         for name, kind in KINDS.items():
             est = kind(random_state=seed, **case.options)
+            time.sleep(ASLEEP)
             start = time.perf_counter()
             est.fit(X_train, y_train)
             times[name].append(time.perf_counter() - start)
