@@ -182,11 +182,9 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "samples"_a, "loss"_a, "where"_a, "(Z, A, dZ), a list of arrays (rows, units) each.");
 }
 
-template <class T>
-void check_state(const OptimizerState<T>& optimizer, std::size_t which) {
-  if (which >= static_cast<std::size_t>(state_count(optimizer.spec.kind))) {
-    throw py::index_error("[Trainer] state: this optimizer keeps fewer arrays");
-  }
+void check_state(const OptimizerSpec& spec, std::size_t which) {
+  const bool exists = which < static_cast<std::size_t>(state_count(spec.kind));
+  if (!exists) throw py::index_error("[Trainer] state: this optimizer keeps fewer arrays");
 }
 
 template <class T>
@@ -205,14 +203,14 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       .def(
           "state",
           [](const State& self, const Net& net, std::size_t which, std::size_t index) {
-            check_state(self, which);
+            check_state(self.spec, which);
             return public_array(parameter(net.net, index), self.state[which]);
           },
           "network"_a, "which"_a, "index"_a)
       .def(
           "set_state",
           [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
-            check_state(self, which);
+            check_state(self.spec, which);
             const Parameter& p = parameter(net.net, index);
             p.shape.store(parameter_arg<T>(p, value, "Trainer").data(), self.state[which].data() + p.offset);
           },
