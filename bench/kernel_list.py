@@ -91,7 +91,8 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         yield Kernel("rows", "loss_of_activation", name, general, 3)
     for name, states in _core.optimizers().items():
         yield Kernel("elements", "update", name, updates[name], 3 + 2 * states)
-    yield Kernel("elements", "add_penalty", "", 6, 3)
+    yield Kernel("elements", "adjust", "", 9, 3)
+    yield Kernel("elements", "sum_of_squares", "", 2, 1)
     yield Kernel("rows", "add_column_sums", "", 1, 1)
     yield Kernel("rows", "transpose_panel", "", 0, 2, columns=48)
     yield Kernel("rows", "gather_float", "", 0, 1, 4)

@@ -107,6 +107,22 @@ def test_weights_that_overflow_are_an_error_and_the_last_finite_ones_stay():
     pickle.loads(pickle.dumps(est)).predict(X)
 
 
+def test_a_diverging_fit_keeps_the_parameters_of_its_last_finite_step():
+    X, y = make_regression(60, 3, random_state=0)
+    y[45:] = 1e200
+    options = {"hidden_layer_sizes": 5, "batch_size": 15, "shuffle": False, "random_state": 0}
+    est = cr.MLPRegressor(max_iter=1, **options)
+    with (
+        pytest.warns(RuntimeWarning, match="the cost became inf"),
+        pytest.raises(ValueError, match="Solver produced non-finite parameter weights"),
+    ):
+        est.fit(X, y)
+    three_steps = cr.MLPRegressor(max_iter=1, **options)
+    with pytest.warns(ConvergenceWarning):
+        three_steps.fit(X[:45], y[:45])
+    assert all((a == b).all() for a, b in zip(est.coefs_, three_steps.coefs_, strict=True))
+
+
 def test_a_fit_that_is_refused_leaves_the_model_as_it_was(binary):
     X, y = binary
     est = cr.MLPClassifier(5, max_iter=3, random_state=0).fit(X, y)

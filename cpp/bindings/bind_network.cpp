@@ -21,6 +21,7 @@ namespace {
 using Lock = std::unique_lock<std::shared_mutex>;
 using SharedLock = std::shared_lock<std::shared_mutex>;
 using NameAndNumber = std::pair<std::string, double>;  // of a loss
+using ClipArg = std::pair<double, double>;             // to a value, to a norm; infinity for neither
 
 template <class T>
 struct BoundNetwork {
@@ -218,15 +219,14 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
   type.def(
       "train",
       [](Net& self, State& optimizer, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
-         bool penalize_sum, const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order,
-         index_t batch_size, const py::array_t<double, py::array::c_style>& learning_rates, double seconds,
-         const std::string& where) {
+         bool penalize_sum, const ClipArg& clip,
+         const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
+         const py::array_t<double, py::array::c_style>& learning_rates, double seconds, const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1, penalize_sum};
         const index_t n_rows = order ? order->size() : samples.samples().rows;
         py::array_t<double> costs(learning_rates.size()), penalties(learning_rates.size());
-        const Steps steps{order ? order->data() : nullptr, n_rows,  batch_size,
-                          learning_rates.data(),           seconds, costs.mutable_data(),
-                          penalties.mutable_data()};
+        const Steps steps{order ? order->data() : nullptr, n_rows,  batch_size,           learning_rates.data(),
+                          {clip.first, clip.second},       seconds, costs.mutable_data(), penalties.mutable_data()};
         index_t done = 0;
         {
           const py::gil_scoped_release without_gil;
@@ -236,17 +236,17 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
         const py::slice steps_done(0, done, 1);
         return py::make_tuple(costs[steps_done], penalties[steps_done]);
       },
-      "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "order"_a, "batch_size"_a,
+      "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "clip"_a, "order"_a, "batch_size"_a,
       "learning_rates"_a, "seconds"_a, "where"_a,
       "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it.");
   type.def(
       "apply_gradients",
-      [](Net& self, State& optimizer, double learning_rate) {
+      [](Net& self, State& optimizer, double learning_rate, const ClipArg& clip) {
         const py::gil_scoped_release without_gil;
         const Lock lock = self.wait_and_lock();
-        apply_gradients(self.net, optimizer, learning_rate);
+        apply_gradients(self.net, optimizer, learning_rate, {clip.first, clip.second});
       },
-      "optimizer"_a, "learning_rate"_a);
+      "optimizer"_a, "learning_rate"_a, "clip"_a);
 }
 
 template <class T>

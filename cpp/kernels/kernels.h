@@ -71,6 +71,13 @@ struct UpdateStep {
   T epsilon;  // of Adam: times sqrt(1 - beta2^t)
 };
 
+// What becomes of a gradient before its step: g + l2 w + l1 sign(w), cut to [-limit, limit], times scale. The penalty
+// is l2 / 2 * sum w^2 + l1 * sum |w|.
+template <class T>
+struct Adjustment {
+  T l2 = 0, l1 = 0, limit = T(__builtin_inf()), scale = 1;
+};
+
 template <class T>
 struct Kernels {
   void (*multiply)(const Product<T>&);
@@ -83,11 +90,16 @@ struct Kernels {
   void (*loss[kLosses])(const LossRows<T>&);                // with its canonical activation: from z
   void (*loss_of_activation[kLosses])(const LossRows<T>&);  // with any other: from a
 
-  // One optimizer step on n elements (a multiple of kPanel). Unused state pointers may be null.
-  void (*update[kOptimizers])(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>&);
+  // One optimizer step on n elements (a multiple of kPanel) with g, adjusted unless the adjustment is null; returns its
+  // penalty. Unused state pointers may be null.
+  double (*update[kOptimizers])(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>&,
+                                const Adjustment<T>*);
 
-  // g += l2 * w + l1 * sign(w); returns l2 / 2 * sum w^2 + l1 * sum |w|.   n a multiple of kPanel
-  double (*add_penalty)(index_t n, const T* w, T* g, T l2, T l1);
+  // Adjusts g in place, unless it is null; returns the penalty.   n a multiple of kPanel
+  double (*adjust)(index_t n, const T* w, T* g, const Adjustment<T>&);
+
+  // The sum of g^2 in double, which no float32 overflows.   n a multiple of kPanel
+  double (*sum_of_squares)(index_t n, const T* g);
 
   // sums[j] += sum over rows in order of x[i, j]
   void (*add_column_sums)(index_t rows, index_t n, Panels<const T> x, T* sums);

@@ -43,9 +43,34 @@ static void each_row(const LossRows<T>& p, F f) {
   }
 }
 
-// Element by element: f(x, y) is the term of an output and its target.
+template <class T, class F>
+static void single_column(const LossRows<T>& p, F f) {
+  constexpr index_t lanes = Of<T>::kLanes;
+  for (index_t first = 0; first < p.rows; first += lanes) {
+    const index_t rows = p.rows - first < lanes ? p.rows - first : lanes;
+    V<T> x = {}, y = splat(T(1)), scale = {};  // 1: the only class
+    for (index_t i = 0; i < rows; ++i) {
+      x[i] = p.y[(first + i) * kPanel<T>];
+      if (p.targets) y[i] = p.targets[(first + i) * kPanel<T>];
+      if (p.scale) scale[i] = p.scale[first + i];
+    }
+    const Term<T> term = f(x, y);
+    const V<T> gradient = scale * term.gradient;
+    for (index_t i = 0; i < rows; ++i) {
+      p.loss[first + i] = static_cast<double>(term.loss[i]);
+      if (p.d == nullptr) continue;
+      T* d = p.d + (first + i) * kPanel<T>;
+      for (int v = 0; v < kPerPanel; ++v) store(d + v * lanes, V<T>{});
+      *d = gradient[i];
+    }
+  }
+}
+
+// Element by element: f(x, y) is the term of an output and its target. A single output per row goes a vector of rows at
+// a time.
 template <class T, class F>
 static void each_element(const LossRows<T>& p, F f) {
+  if (p.n == 1) return single_column(p, f);
   each_row(p, [&](const Columns<T>& columns, const T* x, Targets<T> y, T scale, T* d) {
     return sum_row(columns, scale, d, [&](Column at) { return f(load(x + at.place), y.at(at)); });
   });

@@ -4,44 +4,17 @@
 #include <algorithm>
 
 #include "network/pass.h"
+#include "network/update_rule.h"
 
 namespace chainrule {
 
 // Bytes of parameters that stay, with gradients and states, in the first-level cache.
 inline constexpr index_t kNear = 1 << 16;
 
-// What happens to a unit once its gradient is complete.
-template <class T>
-struct UpdateRule {
-  OptimizerState<T>* optimizer;
-  UpdateStep<T> decaying, plain;  // for parameters that decay, and for the others
-
-  UpdateRule(OptimizerState<T>& o, double learning_rate, std::int64_t t)
-      : optimizer(&o), decaying(update_step<T>(o.spec, learning_rate, t)), plain(decaying) {
-    plain.decay = T(1);
-  }
-
-  // What `apply` will read.
-  Ahead ahead(const Network<T>& net, const PlannedUnit& u) const {
-    Ahead list{};
-    for (index_t q = 0; q < u.unit.pieces; ++q) {
-      optimizer->list(u.offset + q * u.unit.stride, u.unit.size, net.parameters().data(), list);
-    }
-    return list;
-  }
-
-  void apply(Network<T>& net, const PlannedUnit& u, UnitGradient<T> g) const {
-    for (index_t q = 0; q < u.unit.pieces; ++q) {
-      optimizer->update(u.offset + q * u.unit.stride, u.unit.size, net.parameters().data(), g.data + q * g.stride,
-                        u.decays ? decaying : plain);
-    }
-    net.refresh_mirror(u);
-  }
-};
-
-// The cost of a batch, and the penalty's part of it.
+// The cost of a batch, and the penalty's part of it; `is_finite` on every member of the team, and of the loss alone.
 struct Cost {
   double total = 0, penalty = 0;
+  bool is_finite = true;
 };
 
 // What a pass is for. A trace stops at the gradients of each sample's loss in z, without weights and 1/m.
@@ -60,12 +33,13 @@ class Pass {
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
-  // The batch is the next `rows` samples, of `total_weight` altogether.
+  // The batch is the next `rows` samples, of `total_weight` altogether. Nothing is updated if the loss is not finite.
   Cost batch(const Team& team, const Order& order, index_t rows, double total_weight, bool accumulate = false,
              const UpdateRule<T>* rule = nullptr) {
     const double of_sum = total_weight > 0 ? 1 / total_weight : 0.0;  // nothing weighs on a batch without weight
     const double share = objective_.penalize_sum ? of_sum : 1.0;
-    const Penalty penalty{static_cast<T>(objective_.l2 * share), static_cast<T>(objective_.l1 * share)};
+    const Adjustments<T> adjustments(objective_.l2 * share, objective_.l1 * share,
+                                     rule ? rule->clipping.value : Clipping{}.value);
     double loss = 0;
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
@@ -74,17 +48,19 @@ class Pass {
         through_all_layers(order.from(first + i), i, std::min(kTileRows, part.end - i), total_weight);
       }
       team.barrier();
-      if (team.id() == 0) add_losses(order.from(first), chunk, loss);
+      add_losses(order.from(first), chunk, loss);
       const bool complete = first + chunk == rows;
+      if (rule && complete && !std::isfinite(loss)) break;
       if (goal_ == Goal::kGradients) {
-        gradients(team, chunk, accumulate || first > 0, complete, rule, penalty);
+        gradients(team, chunk, accumulate || first > 0, complete, rule, adjustments);
       } else if (complete && team.id() == 0) {
-        for (const PlannedUnit& u : plan_.units) add_penalty(u, {}, penalty);
+        for (const PlannedUnit& u : plan_.units) adjust(u, {}, adjustments);
       }
       team.barrier();
     }
-    if (team.id() != 0) return {};
     Cost cost{total_weight > 0 ? loss / total_weight : 0.0};
+    cost.is_finite = std::isfinite(loss);
+    if (team.id() != 0) return cost;
     if (objective_.regularized()) {
       for (index_t i = 0; i < work_.penalty.size(); ++i) {
         cost.total += work_.penalty[i], cost.penalty += work_.penalty[i];
@@ -94,10 +70,6 @@ class Pass {
   }
 
  private:
-  struct Penalty {
-    T l2, l1;
-  };
-
   // Phase A: the next samples, at rows begin .. of the workspace.
   void through_all_layers(const Order& order, index_t begin, index_t rows, double total_weight) {
     samples_.x.gather(order, rows, plan_.n_inputs, work_.x.from(begin));
@@ -153,36 +125,56 @@ class Pass {
 
   // Phase B: this member's share of the units, by cost. A gradient that is complete at once and only serves its update
   // never leaves the first-level cache (one of the memory streams of 1024-2048-2048-1000 less).
-  void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule, Penalty penalty) {
+  void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule,
+                 const Adjustments<T>& adjustments) {
     T* const scratch = work_.scratch.data() + team.id() * Workspace<T>::kScratch;
-    const Team::Range part = team.part(plan_.units_cost);
+    const bool by_norm = rule && rule->clipping.by_norm(), at_once = rule && complete && !by_norm;
     // Parameters and states that leave the nearest cache are fetched ahead; for 20-64-64-2 the lists take 4 % of a
     // step.
     const bool far = net_.parameters().bytes() > kNear;
-    for (const PlannedUnit& u : plan_.units) {
-      if (u.cost_before < part.begin || u.cost_before >= part.end) continue;
+    each_unit(team, [&](const PlannedUnit& u) {
       const Panels<const T> x = u.layer == 0 ? work_.x : work_.y[u.layer - 1];
-      const bool passing = rule && complete && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
+      const bool passing = at_once && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
       const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
       Ahead ahead;
-      const bool listed = complete && rule && far;
-      if (listed) ahead = rule->ahead(net_, u);
-      plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g, add, listed ? &ahead : nullptr);
-      if (complete) add_penalty(u, g, penalty);
-      if (complete && rule) rule->apply(net_, u, g);
+      if (at_once && far) ahead = rule->ahead(net_, u);
+      plan_.layers[u.layer]->gradient(u.unit, x, work_.d[u.layer], rows, g, add, at_once && far ? &ahead : nullptr);
+      if (at_once) {
+        penalty_of(u) = rule->apply(net_, u, g, adjustments.of(u));
+      } else if (complete) {
+        adjust(u, g, adjustments);
+        if (by_norm) squares_of(u) = sum_of_squares(u, g);
+      }
+    });
+    if (complete && by_norm) scaled_updates(team, *rule);
+  }
+
+  // The norm is summed unit by unit, whoever has formed them.
+  void scaled_updates(const Team& team, const UpdateRule<T>& rule) {
+    team.barrier();
+    double squared_norm = 0;
+    for (const PlannedUnit& u : plan_.units) squared_norm += squares_of(u);
+    Adjustment<T> scaling;
+    scaling.scale = rule.scale(squared_norm);
+    each_unit(team, [&](const PlannedUnit& u) { rule.apply(net_, u, net_.gradient(u), &scaling); });
+  }
+
+  template <class F>
+  void each_unit(const Team& team, F f) {
+    const Team::Range part = team.part(plan_.units_cost);
+    for (const PlannedUnit& u : plan_.units) {
+      if (u.cost_before >= part.begin && u.cost_before < part.end) f(u);
     }
   }
 
-  // Notes the unit's part of the regularization and, unless `g` is null, adds its gradient.
-  void add_penalty(const PlannedUnit& u, UnitGradient<T> g, Penalty penalty) {
-    if (!u.decays || !objective_.regularized()) return;
-    double sum = 0;
-    for (index_t q = 0; q < u.unit.pieces; ++q) {
-      sum += kernels<T>().add_penalty(u.unit.size, net_.parameters().data() + u.offset + q * u.unit.stride,
-                                      g.data ? g.data + q * g.stride : nullptr, penalty.l2, penalty.l1);
-    }
-    work_.penalty[&u - plan_.units.data()] = sum;
+  // Adjusts the unit's gradient, unless it is null, and notes its part of the regularization.
+  void adjust(const PlannedUnit& u, UnitGradient<T> g, const Adjustments<T>& adjustments) {
+    if (const Adjustment<T>* a = adjustments.of(u)) penalty_of(u) = chainrule::adjust(net_, u, g, *a);
   }
+
+  double& penalty_of(const PlannedUnit& u) { return work_.penalty[&u - plan_.units.data()]; }
+  double& squares_of(const PlannedUnit& u) { return work_.squares[&u - plan_.units.data()]; }
+
   const Goal goal_;
   Network<T>& net_;
   const Plan<T>& plan_;

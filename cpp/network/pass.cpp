@@ -73,9 +73,9 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   const auto start = Clock::now();
   // A look at the clock takes a hundredth of the smallest steps, so those do without most of them.
   const index_t look = flops < 1e5 && !size.tries() ? 16 : 1;
-  bool time_is_up = false;
+  bool is_over = false;
   index_t done = 0, rows_done = 0;
-  while (rows_done < steps.n_rows && !time_is_up) {
+  while (rows_done < steps.n_rows && !is_over) {
     // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
     // one.
     std::atomic<index_t> last_step{std::numeric_limits<index_t>::max()};
@@ -86,24 +86,26 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
            ++step) {
         if (team.id() == 0 && step % look == 0) {
           const auto now = Clock::now();
-          time_is_up = std::chrono::duration<double>(now - start).count() >= steps.seconds;
+          is_over = std::chrono::duration<double>(now - start).count() >= steps.seconds;
           const index_t next = std::min(steps.batch_size, steps.n_rows - first);
-          if (size.next_step(now, batch_flops(network, next)) || time_is_up)
+          if (size.next_step(now, batch_flops(network, next)) || is_over)
             last_step.store(step, std::memory_order_relaxed);
         }
         const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
         const Order order = Order(steps.order, steps.n_rows).from(first);
         const double weight = samples.total_weight(order, rows);
-        if (weight > 0) ++t;  // a batch without weight takes no step
-        const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t);
+        const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t + 1, steps.clipping);
         const Cost cost = pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr);
+        if (weight > 0 && cost.is_finite) ++t;  // otherwise no step was taken
         first += rows;
         if (team.id() == 0) {
+          is_over |= !cost.is_finite;
           steps.costs[step] = cost.total;
           if (steps.penalties) steps.penalties[step] = cost.penalty;
           optimizer.steps = t;
           done = step + 1, rows_done = first;
         }
+        if (!cost.is_finite) break;
       }
     };
     size.begin(Clock::now());
@@ -114,9 +116,21 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
 }
 
 template <class T>
-void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double learning_rate) {
-  const UpdateRule<T> rule(optimizer, learning_rate, ++optimizer.steps);
-  for (const PlannedUnit& u : network.plan().units) rule.apply(network, u, network.gradient(u));
+void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double learning_rate,
+                     const Clipping& clipping) {
+  const UpdateRule<T> rule(optimizer, learning_rate, ++optimizer.steps, clipping);
+  Adjustment<T> adjustment;
+  adjustment.limit = static_cast<T>(clipping.value);
+  const std::vector<PlannedUnit>& units = network.plan().units;
+  if (clipping.by_norm()) {
+    double squared_norm = 0;
+    for (const PlannedUnit& u : units) {
+      adjust(network, u, network.gradient(u), adjustment);
+      squared_norm += sum_of_squares(u, network.gradient(u));
+    }
+    adjustment.scale = rule.scale(squared_norm);
+  }
+  for (const PlannedUnit& u : units) rule.apply(network, u, network.gradient(u), &adjustment);
 }
 
 #define CHAINRULE_INSTANTIATE(T)                                                                           \
@@ -124,7 +138,7 @@ void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double l
   template double backward(Network<T>&, const Samples&, const Objective&, bool);                           \
   template index_t train(Network<T>&, OptimizerState<T>&, const Samples&, const Objective&, const Steps&); \
   template Trace<T> trace(Network<T>&, const Samples&, const Objective&);                                  \
-  template void apply_gradients(Network<T>&, OptimizerState<T>&, double);
+  template void apply_gradients(Network<T>&, OptimizerState<T>&, double, const Clipping&);
 CHAINRULE_INSTANTIATE(float)
 CHAINRULE_INSTANTIATE(double)
 #undef CHAINRULE_INSTANTIATE

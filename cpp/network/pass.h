@@ -10,9 +10,8 @@
 #include <chrono>
 
 #include "base/threads.h"
-#include "network/network.h"
+#include "network/update_rule.h"
 #include "ops/losses.h"
-#include "ops/optimizers.h"
 
 namespace chainrule {
 
@@ -32,6 +31,7 @@ struct Steps {
   index_t n_rows;
   index_t batch_size;            // the last batch may be smaller
   const double* learning_rates;  // (number of batches)
+  Clipping clipping;             // of the gradients
   double seconds;                // stop after the step during which so much has passed, or a few tiny ones later
   double* costs;                 // out: (number of batches) cost before each step
   double* penalties = nullptr;   // out: the penalty's part of each; or nullptr
@@ -55,13 +55,14 @@ struct Trace {
 template <class T>
 Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective);
 
-// Returns the number of batches done, at least one. A batch without weight takes no step.
+// Returns the number of batches done, at least one. A batch without weight takes no step, and neither does one whose
+// loss is not finite, which is the last one done.
 template <class T>
 index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
               const Steps& steps);
 
-// One optimizer step with the gradients that are there.
+// One optimizer step with the gradients that are there, which are clipped first.
 template <class T>
-void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double learning_rate);
+void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double learning_rate, const Clipping& clipping);
 
 }  // namespace chainrule

@@ -62,6 +62,7 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
       loss(rows),
       classes(rows),
       penalty(static_cast<index_t>(plan.units.size())),
+      squares(penalty.size()),
       scratch(n_threads * kScratch) {
   const index_t stride = panel_stride<T>(rows);
   memory = Buffer<T>(panels_of_workspace(plan) * stride);

@@ -66,6 +66,7 @@ struct Workspace {
   Buffer<double> loss;           // (rows)
   Buffer<std::int64_t> classes;  // (rows)
   Buffer<double> penalty;        // (units) each unit's part of the regularization
+  Buffer<double> squares;        // (units) of each unit's gradient, for its norm
   Buffer<T> memory;              // x, targets, y, d
   Buffer<T> scratch;             // (threads, kScratch) the gradient that a thread is working on
 };

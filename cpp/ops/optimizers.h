@@ -24,7 +24,8 @@ constexpr int state_count(Optimizer kind) {
   return 0;
 }
 
-// base^n by squaring: multiplications alone, so the bits do not depend on a math library.
+// base^n by squaring: multiplications alone, so the bits do not depend on a math library. Tried: multiplying by 1 for a
+// bit that is not set, without a branch; 2 % of a step of 20-64-64-2 slower.
 inline double integer_power(double base, std::int64_t n) {
   double result = 1;
   for (; n > 0; n >>= 1, base *= base) {
@@ -65,11 +66,13 @@ struct OptimizerState {
     for (int s = 0; s < state_count(spec.kind); ++s) state[s] = Buffer<T>(size);
   }
 
-  // Updates parameters[offset, offset + size) with a gradient of that size.
-  void update(index_t offset, index_t size, T* parameters, const T* gradient, const UpdateStep<T>& step) {
+  // Updates parameters[offset, offset + size) with a gradient of that size, adjusted unless the adjustment is null;
+  // returns its penalty.
+  double update(index_t offset, index_t size, T* parameters, const T* gradient, const UpdateStep<T>& step,
+                const Adjustment<T>* adjustment) {
     auto at = [offset](Buffer<T>& b) { return b.data() ? b.data() + offset : nullptr; };
-    kernels<T>().update[static_cast<int>(spec.kind)](size, parameters + offset, gradient, at(state[0]), at(state[1]),
-                                                     step);
+    return kernels<T>().update[static_cast<int>(spec.kind)](size, parameters + offset, gradient, at(state[0]),
+                                                            at(state[1]), step, adjustment);
   }
 
   // Lists what that update will read.

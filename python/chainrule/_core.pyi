@@ -94,13 +94,16 @@ class _Network:
         l2: float,
         l1: float,
         penalize_sum: bool,
+        clip: tuple[float, float],
         order: NDArray[np.int64] | None,
         batch_size: int,
         learning_rates: NDArray[np.float64],
         seconds: float,
         where: str,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-    def apply_gradients(self, optimizer: _Optimizer, learning_rate: float) -> None: ...
+    def apply_gradients(
+        self, optimizer: _Optimizer, learning_rate: float, clip: tuple[float, float]
+    ) -> None: ...
 
 class Network32(_Network): ...
 class Network64(_Network): ...

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule import _core
-from chainrule._errors import check_instance, check_integer, message
+from chainrule._errors import check_instance, check_integer, check_number, message
 from chainrule.activations import Activation
 from chainrule.callbacks import Callback
 from chainrule.layers import Dense
@@ -88,6 +88,10 @@ def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]
         raise TypeError(message(where, "callbacks", "a list of callbacks", callbacks))
     given = list(callbacks)
     return [check_instance(where, "callbacks", callback, Callback) for callback in given]
+
+
+def check_limit(where: str, argument: str, value: Any) -> float | None:
+    return None if value is None else check_number(where, argument, value, above=0)
 
 
 def check_precision(argument: str, description: Optimizer | Loss, dtype: "np.dtype[Any]") -> None:

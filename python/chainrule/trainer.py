@@ -22,6 +22,7 @@ from chainrule._trainer_checks import (
     RowOrder,
     check_batch_size,
     check_callbacks,
+    check_limit,
     check_precision,
     check_rows,
     check_shuffle,
@@ -47,8 +48,9 @@ class Trainer:
     the optimizer's learning rate; `seed` of the order of the rows; `metrics`, names or functions
     reported per epoch; `l2`, `l1`: `J = mean loss + l2/2 sum W^2 + l1 sum |W|` (weights only; the
     course's lambda/m is `l2`). With `penalize="sum"` the penalty is added to the sum of a batch's
-    losses and so divided by its rows (or sum of weights), too. Raises TypeError or ValueError for
-    anything else.
+    losses and so divided by its rows (or sum of weights), too. Gradients, with the penalty's, are
+    cut to [-`clip_value`, `clip_value`] each, then scaled down to a norm of at most `clip_norm`,
+    over all parameters together. Raises TypeError or ValueError for anything else.
 
     Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
     completed), `steps` (optimizer steps done), `step_costs` and `step_penalties` (the cost before
@@ -68,6 +70,8 @@ class Trainer:
         l2: float = 0.0,
         l1: float = 0.0,
         penalize: Literal["mean", "sum"] = "mean",
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
     ) -> None:
         self.net = check_instance("Trainer", "net", net, Network)
         self.loss = resolve_loss(loss, "Trainer")
@@ -78,6 +82,8 @@ class Trainer:
         self.l2 = check_number("Trainer", "l2", l2, minimum=0)
         self.l1 = check_number("Trainer", "l1", l1, minimum=0)
         self.penalize = check_choice("Trainer", "penalize", penalize, ("mean", "sum"))
+        self.clip_value = check_limit("Trainer", "clip_value", clip_value)
+        self.clip_norm = check_limit("Trainer", "clip_norm", clip_norm)
         self.history = History()
         self.step_costs = self.step_penalties = np.zeros(0)
         self.epoch = 0
@@ -117,7 +123,8 @@ class Trainer:
         indices, only those take part, without a copy of them; the order counts in them.
         `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the data at
         the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while they
-        were trained on. If it or a parameter is not finite, training ends with a RuntimeWarning.
+        were trained on. A step whose cost is not finite is not taken: training ends there with a
+        RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
         """
         where = "Trainer.fit"
         data = self._data(where, X, Y, sample_weight)
@@ -160,7 +167,7 @@ class Trainer:
         """
         with self.net._held_by_trainer("Trainer.apply_gradients"):
             rate = self._rate(self.epoch + self._single_steps)
-            self.net._core.apply_gradients(self._state, rate)
+            self.net._core.apply_gradients(self._state, rate, self._clip)
             self._single_steps += 1
 
     def evaluate(
@@ -197,6 +204,9 @@ class Trainer:
             done = end
             for callback in callbacks:
                 callback.on_steps_end(self, len(new), float(new[-1]))
+            if not math.isfinite(new[-1]):  # the core takes no step with it
+                costs[done:] = penalties[done:] = new[-1]
+                break
         seconds = time.perf_counter() - start
 
         self.step_costs, self.step_penalties = costs, penalties
@@ -246,12 +256,17 @@ class Trainer:
             self.l2,
             self.l1,
             self.penalize == "sum",
+            self._clip,
             order,
             batch,
             rates,
             SECONDS_PER_CALL,
             where,
         )
+
+    @property
+    def _clip(self) -> tuple[float, float]:
+        return self.clip_value or math.inf, self.clip_norm or math.inf
 
     def _evaluate(self, data: Data, cost: bool = True) -> dict[str, float]:
         values = {}

@@ -159,7 +159,12 @@ std::string hash_of(const Configuration& c) {
   for (index_t epoch = 0; epoch < c.epochs; ++epoch) {
     permutation(c.rows, 0, static_cast<std::uint32_t>(epoch), order.data());
     train(net, optimizer, data.samples, objective,
-          Steps{order.data(), c.rows, c.batch, rates.data(), std::numeric_limits<double>::infinity(),
+          Steps{order.data(),
+                c.rows,
+                c.batch,
+                rates.data(),
+                {},
+                std::numeric_limits<double>::infinity(),
                 costs.data() + epoch * steps_per_epoch});
   }
 

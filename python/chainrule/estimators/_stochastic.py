@@ -80,6 +80,7 @@ class Rules(Callback):
         self.validation, self.single = validation, single
         self.rows = int(batch_rows.sum())
         self.last_finite: dict[str, Array] = {}
+        self.diverged = False
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
         self.last_finite = dict(trainer.net.parameters.items())
@@ -89,7 +90,8 @@ class Rules(Callback):
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:
         est = self.estimator
         est._engine.forget_lists()
-        if math.isfinite(logs["loss"]) and trainer.net._core.parameters_are_finite():
+        self.diverged = not math.isfinite(logs["loss"])
+        if trainer.net._core.parameters_are_finite():
             self.last_finite = dict(trainer.net.parameters.items())
         est.n_iter_ += 1
         est.loss_ = float(self._losses(trainer) @ self.batch_rows) / self.rows
@@ -207,8 +209,8 @@ def prepare(
             warnings.warn("Training interrupted by user.", stacklevel=6)
         if est.early_stopping:
             _restore(net, est._best_parameters)
-        elif not net._core.parameters_are_finite():
-            _restore(net, rules.last_finite)
+        elif rules.diverged or not net._core.parameters_are_finite():
+            _restore(net, rules.last_finite)  # of the last step, or else of the last epoch
             raise ValueError(NOT_FINITE)
 
     return train

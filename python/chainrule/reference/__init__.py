@@ -65,7 +65,13 @@ from .losses import (
     squared_error,
     squared_error_backward,
 )
-from .optimizers import OPTIMIZERS, State, initialize_optimizer, update_parameters
+from .optimizers import (
+    OPTIMIZERS,
+    State,
+    clip_gradients,
+    initialize_optimizer,
+    update_parameters,
+)
 from .propagation import (
     Cache,
     backward_propagation,
@@ -95,6 +101,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_from_Z",
+    "clip_gradients",
     "compute_cost",
     "cross_entropy",
     "cross_entropy_backward",

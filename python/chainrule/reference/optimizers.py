@@ -158,6 +158,26 @@ def update_parameters(
     return OPTIMIZERS[optimizer].step(parameters, arrays, state, float(learning_rate), **options)
 
 
+def clip_gradients(
+    grads: Mapping[str, ArrayLike], value: float | None = None, norm: float | None = None
+) -> Parameters:
+    """Gradients cut to [-value, value] each, then scaled down to `norm`, all arrays together.
+
+    Pascanu, Mikolov & Bengio 2013, algorithm 1, for the norm. None does nothing. ValueError: a
+    limit that is not > 0.
+    """
+    clipped = {name: np.asarray(g) for name, g in grads.items()}
+    for argument, limit in (("value", value), ("norm", norm)):
+        if limit is not None and not limit > 0:
+            raise refuse("clip_gradients", argument, "a number > 0 or None", limit)
+    if value is not None:
+        clipped = {name: np.clip(g, -value, value) for name, g in clipped.items()}
+    total = np.sqrt(sum(float(np.sum(g.astype(np.float64) ** 2)) for g in clipped.values()))
+    if norm is not None and total > norm:
+        clipped = {name: g * (norm / total) for name, g in clipped.items()}
+    return clipped
+
+
 def _check_options(
     where: str, optimizer: str, learning_rate: float, options: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from .checks import (
 )
 from .initialization import initialize_parameters
 from .losses import Loss, targets_as_columns
-from .optimizers import initialize_optimizer, update_parameters
+from .optimizers import clip_gradients, initialize_optimizer, update_parameters
 from .propagation import backward_propagation, compute_cost, forward_propagation
 
 
@@ -61,15 +61,18 @@ def optimize(
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
     l1: float = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
     samples: str = "columns",
     **options: Any,
 ) -> tuple[Parameters, list[float]]:
     """Trained parameters, and the cost of each epoch: the mean over its samples, before their step.
 
     X, Y, sample_weight, l2, l1 and samples as for compute_cost; optimizer and options as for
-    update_parameters. `schedule` gives the factor of the learning rate as a function of the
-    progress in epochs (2.5 is the middle of the third). A mini-batch whose sample weights are all
-    zero is passed over. ValueError: as in the functions called here.
+    update_parameters; clip_value and clip_norm as for clip_gradients. `schedule` gives the factor
+    of the learning rate as a function of the progress in epochs (2.5 is the middle of the third). A
+    mini-batch whose sample weights are all zero is passed over. ValueError: as in the functions
+    called here.
     """
     where = "optimize"
     parameters = check_parameters(where, parameters)
@@ -99,11 +102,17 @@ def optimize(
             AL, caches = forward_propagation(Xt, parameters, activations)
             J = compute_cost(AL, Yt, caches, loss, sample_weight=w, l2=l2, l1=l1)
             grads = backward_propagation(AL, Yt, caches, loss, sample_weight=w, l2=l2, l1=l1)
+            grads = clip_gradients(_of_parameters(grads, parameters), clip_value, clip_norm)
             parameters, state = update_parameters(parameters, grads, a, optimizer, state, **options)
 
             cost += J * float(share[batch].sum())  # over all mini-batches these sum to 1
         costs.append(cost)
     return parameters, costs
+
+
+def _of_parameters(grads: Parameters, parameters: Parameters) -> Parameters:
+    """dW and db alone, without dA and dZ."""
+    return {"d" + name: grads["d" + name] for name in parameters}
 
 
 def model(

@@ -1,0 +1,91 @@
+// What happens to the units of the parameters once their gradients are complete.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "network/network.h"
+#include "ops/optimizers.h"
+
+namespace chainrule {
+
+// Gradients are cut to [-value, value], then scaled down to a norm of at most `norm`, over all parameters together
+// (Pascanu, Mikolov & Bengio 2013, algorithm 1).
+struct Clipping {
+  double value = std::numeric_limits<double>::infinity(), norm = std::numeric_limits<double>::infinity();
+
+  bool by_norm() const { return std::isfinite(norm); }
+};
+
+template <class T>
+struct UpdateRule {
+  OptimizerState<T>* optimizer;
+  UpdateStep<T> decaying, plain;  // for parameters that decay, and for the others
+  Clipping clipping;
+
+  UpdateRule(OptimizerState<T>& o, double learning_rate, std::int64_t t, const Clipping& clip)
+      : optimizer(&o), decaying(update_step<T>(o.spec, learning_rate, t)), plain(decaying), clipping(clip) {
+    plain.decay = T(1);
+  }
+
+  // What `apply` will read.
+  Ahead ahead(const Network<T>& net, const PlannedUnit& u) const {
+    Ahead list{};
+    for (index_t q = 0; q < u.unit.pieces; ++q) {
+      optimizer->list(u.offset + q * u.unit.stride, u.unit.size, net.parameters().data(), list);
+    }
+    return list;
+  }
+
+  // Returns the penalty of the adjustment, which may be null.
+  double apply(Network<T>& net, const PlannedUnit& u, UnitGradient<T> g, const Adjustment<T>* adjustment) const {
+    double penalty = 0;
+    for (index_t q = 0; q < u.unit.pieces; ++q) {
+      penalty += optimizer->update(u.offset + q * u.unit.stride, u.unit.size, net.parameters().data(),
+                                   g.data + q * g.stride, u.decays ? decaying : plain, adjustment);
+    }
+    net.refresh_mirror(u);
+    return penalty;
+  }
+
+  // The factor of a gradient of that norm. One that is not finite stays, to be seen in the parameters.
+  T scale(double squared_norm) const {
+    const double norm = std::sqrt(squared_norm);
+    return norm > clipping.norm && std::isfinite(norm) ? static_cast<T>(clipping.norm / norm) : T(1);
+  }
+};
+
+// What becomes of the gradients before the step. There is no penalty on parameters that do not decay.
+template <class T>
+struct Adjustments {
+  Adjustment<T> decaying, plain;
+
+  Adjustments(double l2, double l1, double limit) {
+    plain.limit = decaying.limit = static_cast<T>(limit);
+    decaying.l2 = static_cast<T>(l2), decaying.l1 = static_cast<T>(l1);
+  }
+  // Null if nothing does.
+  const Adjustment<T>* of(const PlannedUnit& u) const {
+    const Adjustment<T>& a = u.decays ? decaying : plain;
+    return a.l2 != 0 || a.l1 != 0 || std::isfinite(a.limit) ? &a : nullptr;
+  }
+};
+
+// The kernels on a unit.
+template <class T>
+double adjust(const Network<T>& net, const PlannedUnit& u, UnitGradient<T> g, const Adjustment<T>& adjustment) {
+  double penalty = 0;
+  for (index_t q = 0; q < u.unit.pieces; ++q) {
+    penalty += kernels<T>().adjust(u.unit.size, net.parameters().data() + u.offset + q * u.unit.stride,
+                                   g.data ? g.data + q * g.stride : nullptr, adjustment);
+  }
+  return penalty;
+}
+template <class T>
+double sum_of_squares(const PlannedUnit& u, UnitGradient<T> g) {
+  double sum = 0;
+  for (index_t q = 0; q < u.unit.pieces; ++q) sum += kernels<T>().sum_of_squares(u.unit.size, g.data + q * g.stride);
+  return sum;
+}
+
+}  // namespace chainrule
