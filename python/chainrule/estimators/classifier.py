@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
@@ -225,7 +225,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _all_weights(self, y: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
             return weights
-        of_class = compute_sample_weight(self.class_weight, self._decode(y))
+        labels = self._decode(y)
+        if isinstance(self.class_weight, dict) and labels.ndim == 1:  # y may lack a class
+            table = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
+            of_class = table[np.searchsorted(self.classes_, labels)]
+        else:
+            of_class = compute_sample_weight(self.class_weight, labels)
         return of_class if weights is None else of_class * weights
 
     def _decode(self, y: Array) -> Array:

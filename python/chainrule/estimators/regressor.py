@@ -146,9 +146,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return encoded
 
     def _output(self) -> tuple[int, str, Loss]:
-        loss = resolve_loss(self.loss, "MLPRegressor.fit")
-        if loss.name in ("binary_cross_entropy", "cross_entropy"):
-            raise ValueError(message("MLPRegressor.fit", "loss", "a loss for numbers", self.loss))
+        loss = resolve_loss(self.loss)
         self.out_activation_ = "exp" if loss.name == "poisson" else "identity"
         return self._n_targets, self.out_activation_, loss
 
