@@ -91,8 +91,9 @@ def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]
 
 
 def numbers_of(argument: str, description: Optimizer | Loss) -> dict[str, Any]:
-    """The fields of a description, named as those of an argument."""
-    return {f"{argument}.{name}": value for name, value in description.to_dict().items()}
+    """The fields of a description, named as those of an argument, or bare for ""."""
+    prefix = f"{argument}." if argument else ""
+    return {f"{prefix}{name}": value for name, value in description.to_dict().items()}
 
 
 def check_precision(where: str, values: Mapping[str, Any], dtype: "np.dtype[Any]") -> None:

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from chainrule._errors import message
+from chainrule._trainer_checks import check_precision, numbers_of
 from chainrule.estimators import _lbfgs, _options, _stochastic
 from chainrule.estimators._engine import Engine
 from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
@@ -138,6 +139,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             self.history_ = History()
         net = self._engine.ready()
         self._engine.forget_lists()
+        argument = "loss" if hasattr(self, "loss") else ""  # or label_smoothing alone
+        check_precision(where, numbers_of(argument, loss), net.dtype)
         weights = self._all_weights(y, sample_weight)
         if weights is not sample_weight and not np.any(weights):
             expected = "a weight > 0 for at least one row"
