@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -46,6 +46,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     # ---- What the two estimators say -------------------------------------------------------------
 
     _y_is_numeric = False
+
+    def _keep(self, parameters: dict[str, Any]) -> None:
+        """The `locals()` of a constructor, unchecked and by their names, as scikit-learn has it."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
 
     def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
         """Targets as the loss takes them; learns the classes."""
@@ -88,6 +94,25 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return engine is not None and engine.has_weights
 
     # ---- Fitting ---------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Trains on X (n_samples, n_features), dense or sparse, and y (n_samples,) or, for several
+        labels or targets, (n_samples, n_outputs); `sample_weight` (n_samples,), not negative.
+
+        With `X_val` and `y_val` these are the validation data, and none are held out of X. They
+        need not have every class, as far as `scoring` can do without.
+        """
+        validation = self._validation_arguments(X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, validation, incremental=False)
 
     @with_callbacks
     def _fit(
