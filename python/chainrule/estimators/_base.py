@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from chainrule._errors import message
@@ -153,7 +152,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         y = self._encode(y, first, incremental)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
-        self._random_state = check_random_state(self.random_state)
+        self._random_state = _options.random_state(self, where)
         units, activation, loss = self._output()
         layers = [*_options.hidden_layers(self, where), Dense(units, activation)]
         if first:

@@ -77,11 +77,6 @@ def check(est: Any, where: str) -> None:
         check_choice(where, "scoring", est.scoring, get_scorer_names())
     elif est.scoring is not None and not callable(est.scoring):
         raise TypeError(message(where, "scoring", "a name, a scorer or None", est.scoring))
-    try:
-        check_random_state(est.random_state)
-    except ValueError:
-        expected = "an integer from 0 to 2**32 - 1, a RandomState or None"
-        raise ValueError(message(where, "random_state", expected, est.random_state)) from None
     if is_lbfgs(est):
         for name in ("schedule", "scoring", "callbacks"):
             if getattr(est, name) is not None:
@@ -107,6 +102,15 @@ def is_lbfgs(est: Any) -> bool:
 
 def _is_bool(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
+
+
+def random_state(est: Any, where: str) -> np.random.RandomState:
+    """The generator that `random_state` means."""
+    try:
+        return check_random_state(est.random_state)
+    except ValueError:
+        expected = "an integer from 0 to 2**32 - 1, a RandomState or None"
+        raise ValueError(message(where, "random_state", expected, est.random_state)) from None
 
 
 def hidden_layers(est: Any, where: str) -> list[Layer]:
