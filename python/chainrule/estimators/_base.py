@@ -14,6 +14,7 @@ from chainrule._trainer_checks import check_precision, numbers_of
 from chainrule.estimators import _lbfgs, _options, _stochastic
 from chainrule.estimators._engine import Engine
 from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
+from chainrule.estimators._validation import Samples
 from chainrule.history import History
 from chainrule.layers import Dense
 from chainrule.losses import Loss
@@ -176,9 +177,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 raise ValueError(f"[{where}] X_val: solver 'lbfgs' has no epochs to validate")
             objective = _lbfgs.Objective(net, data, loss, self.alpha, self._outputs_in_loss())
             return lambda: _lbfgs.minimize(self, objective, tasks)
-        return _stochastic.prepare(
-            self, where, net, X, y, weights, loss, validation, tasks, incremental
-        )
+        samples = Samples(X, y, weights, data)
+        return _stochastic.prepare(self, where, samples, loss, validation, tasks, incremental)
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
         return validate_data(

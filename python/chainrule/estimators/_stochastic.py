@@ -19,7 +19,7 @@ from chainrule._trainer_checks import check_callbacks
 from chainrule.callbacks import Callback, ProgressBar
 from chainrule.estimators import _options, _validation
 from chainrule.estimators._tasks import Tasks
-from chainrule.estimators._validation import Validation
+from chainrule.estimators._validation import Samples, Validation
 from chainrule.losses import Loss
 from chainrule.network import Network
 from chainrule.schedules import START, Schedule, ScheduleState
@@ -176,10 +176,7 @@ class Rules(Callback):
 def prepare(
     est: Any,
     where: str,
-    net: Network,
-    X: Any,
-    y: Array,
-    weights: Array | None,
+    samples: Samples,
     loss: Loss,
     given: tuple[Any, Any, Any] | None,
     tasks: Tasks,
@@ -194,8 +191,9 @@ def prepare(
     if given is not None:
         validation = _validation.given(est, where, loss, *given)
     elif est.early_stopping:
-        rows, validation = _validation.hold_out(est, where, loss, X, y, weights)
-    n = X.shape[0] if rows is None else len(rows)
+        rows, validation = _validation.hold_out(est, where, loss, samples)
+    n = samples.X.shape[0] if rows is None else len(rows)
+    net = est._engine.net
     batch = _batch_size(est, n)
     trainer = _trainer(est, where, net, loss, incremental)
     sizes = np.minimum(batch, n - np.arange(0, n, batch))
@@ -209,7 +207,7 @@ def prepare(
     options: dict[str, Any] = {
         "epochs": 1 if incremental else est.max_iter,
         "batch_size": batch,
-        "sample_weight": weights,
+        "sample_weight": samples.weights,
         "callbacks": callbacks + check_callbacks(where, est.callbacks or ()),
         "shuffle": _shuffled(est, n),
         "rows": rows,
@@ -218,7 +216,7 @@ def prepare(
     def train() -> None:
         est.n_iter_ = 0
         try:
-            trainer.fit(X, est._targets(y), **options)
+            trainer.fit(samples.X, est._targets(samples.y), **options)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
         est._engine.forget_lists()

@@ -1,4 +1,4 @@
-"""Validation data of an estimator: held out of the training data, or given; and their score."""
+"""Samples of an estimator; validation data, held out of them or given, and their score."""
 
 import inspect
 from dataclasses import dataclass
@@ -19,13 +19,17 @@ Array = NDArray[Any]
 
 
 @dataclass
-class Validation:
-    """Data that are not trained on: features, encoded targets, weights or None; for the core."""
+class Samples:
+    """Checked features, encoded targets, weights or None; and the same as the core reads them."""
 
     X: Any
     y: Array
-    sample_weight: Array | None
+    weights: Array | None
     data: Data
+
+
+class Validation(Samples):
+    """Samples that are not trained on."""
 
     def loss(self, est: Any, trainer: Trainer) -> float:
         """As the loss curve has it, without the penalty."""
@@ -39,11 +43,11 @@ class Validation:
         if not np.isfinite(outputs).all():
             return np.nan
         if est.scoring is None:
-            return float(est._score_outputs(outputs, self.y, self.sample_weight))
+            return float(est._score_outputs(outputs, self.y, self.weights))
         scorer = check_scoring(est, est.scoring)
         options = {}
-        if self.sample_weight is not None and _takes_weights(scorer):
-            options["sample_weight"] = self.sample_weight
+        if self.weights is not None and _takes_weights(scorer):
+            options["sample_weight"] = self.weights
         est._scores_itself = True
         try:
             return float(scorer(est, self.X, est._decode(self.y), **options))
@@ -66,16 +70,14 @@ def given(
     return Validation(X, encoded, weights, data)
 
 
-def hold_out(
-    est: Any, where: str, loss: Loss, X: Any, y: Array, weights: Array | None
-) -> tuple[Array, Validation]:
+def hold_out(est: Any, where: str, loss: Loss, samples: Samples) -> tuple[Array, Validation]:
     """The rows to train on, and a share of `validation_fraction`, as scikit-learn draws it."""
     try:
         rows, held_out = train_test_split(
-            np.arange(X.shape[0]),
+            np.arange(samples.X.shape[0]),
             random_state=est._random_state,
             test_size=float(est.validation_fraction),
-            stratify=est._stratify(y),
+            stratify=est._stratify(samples.y),
         )
     except ValueError as error:  # a share of no rows, or not of all classes
         raise ValueError(f"[{where}] validation_fraction: {error}") from error
@@ -84,7 +86,8 @@ def hold_out(
             f"[{where}] validation_fraction: The validation set is too small. Increase "
             "'validation_fraction' or the size of your dataset."
         )
-    X, y, weights = X[held_out], y[held_out], None if weights is None else weights[held_out]
+    X, y = samples.X[held_out], samples.y[held_out]
+    weights = None if samples.weights is None else samples.weights[held_out]
     at = f"{where}, rows held out for validation"
     data = est._engine.data(at, X, est._targets(y), loss, weights)
     return rows, Validation(X, y, weights, data)
