@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier as SklearnClassifier
 
 import chainrule as cr
 
@@ -23,7 +24,7 @@ BAD = {
     "alpha": (-1, "x", np.nan, None),
     "batch_size": (0, 1.5, "all", None),
     "learning_rate": ("fast", 3),
-    "learning_rate_init": (0, -1, "x"),
+    "learning_rate_init": (0, -1, "x", 1e-60),
     "power_t": (-1, "x"),
     "max_iter": (0, 1.5, None),
     "shuffle": ("yes", 1),
@@ -36,36 +37,90 @@ BAD = {
     "validation_fraction": (-0.1, 1.0),
     "beta_1": (1.0, -0.1),
     "beta_2": (1.0, "x"),
-    "epsilon": (0, -1),
+    "epsilon": (0, -1, 1e-60),
     "n_iter_no_change": (0, -5, "x"),
     "max_fun": (0, "x"),
     "solver": ("newton", None, 3),
     "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x"),
     "activation": ("swish", ["relu", "tanh", "relu"], 3),
-    "optimizer": ("newton", 3),
     "schedule": ("fast", 3),
-    "layers": (3, ["relu"]),
+    "layers": (3, ["relu"], [cr.Dense]),
+    "optimizer": ("newton", 3, cr.SGD, cr.Adam(1e-60)),
+    "callbacks": (3, ["x"], [cr.ProgressBar]),
+    "scoring": ("x", 3, ["accuracy"]),
+    "random_state": ("x", -1, 1.5),
+    "class_weight": ("x", 3, {0: -1}, {0: "x"}, {0: np.inf}, [{0: -1}], {0: 0, 1: 0}),
+    "label_smoothing": (-1, 1, "x"),
+    "loss": ("x", 3, "cross_entropy", cr.Huber, cr.Huber(1e-60)),
 }
+ONLY = {"class_weight": cr.MLPClassifier, "label_smoothing": cr.MLPClassifier,
+        "loss": cr.MLPRegressor}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in BAD.items() for v in values])
 @pytest.mark.parametrize("kind", [cr.MLPClassifier, cr.MLPRegressor])
-def test_bad_parameters_are_named(kind, name, value, binary):
-    est = kind(**{name: value})
-    with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b|\bactivation\b"):
-        est.fit(*binary)
-    assert not hasattr(est, "coefs_")
-
-
-def test_a_class_that_is_missing_and_weights_of_zero(binary):
+def test_bad_parameters_are_named_with_the_method(kind, name, value, binary):
+    if ONLY.get(name, kind) is not kind:
+        return
     X, y = binary
-    est = cr.MLPClassifier(5, solver="sgd")
-    est.partial_fit(X[y == 0], y[y == 0], classes=[0, 1]).partial_fit(X[y == 1], y[y == 1])
-    with pytest.raises(ValueError, match=r"`y` has classes not in `self\.classes_`"):
-        est.partial_fit(X[:3], [0, 1, 2])
-    for solver in ("adam", "sgd", "lbfgs"):
-        with pytest.raises(ValueError, match="weight"):
-            cr.MLPClassifier(5, solver=solver).fit(X, y, np.zeros(len(y)))
+    est = kind(**{name: value})
+    classes = {"classes": [0, 1]} if kind is cr.MLPClassifier else {}
+    for method, options in (("fit", {}), ("partial_fit", classes)):
+        if not hasattr(est, method):
+            continue  # of a solver that is none
+        where = rf"^\[{kind.__name__}\.{method}(, layer 1 \(Dense\))?\] "
+        expected = rf"{where}({name}|activation)(\.\w+)?: expected "
+        with pytest.raises((ValueError, TypeError), match=expected):
+            getattr(est, method)(X.astype(np.float32), y, **options)
+        assert not hasattr(est, "coefs_")
+
+
+def test_the_largest_momentum_of_scikit_learn_works(binary):
+    options = {"solver": "sgd", "momentum": 1.0, "max_iter": 4, "random_state": 0}
+    for nesterov in (True, False):
+        ours, theirs = (
+            kind(5, nesterovs_momentum=nesterov, **options).fit(*binary)
+            for kind in (cr.MLPClassifier, SklearnClassifier)
+        )
+        np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+    assert pickle.loads(pickle.dumps(ours)).partial_fit(*binary).n_iter_ == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "text"),
+    [
+        ({}, {"y": [1e60] * 40}, r"] y: expected numbers that float32 can hold, got 1e\+60 at y"),
+        ({"loss": "poisson"}, {"y": [-1] * 40}, r"] y: expected targets that are not negative"),
+        ({"loss": "poisson"}, {"y_val": [-1] * 40}, r"] y_val: expected targets that are not neg"),
+        ({}, {"y_val": ["a"] * 40}, r"] y_val: expected numbers"),
+        ({}, {"sample_weight": [-1] * 40}, r"] sample_weight: .*got -1 at sample_weight\[0\]"),
+        ({}, {"sample_weight_val": [-1] * 40}, r"] sample_weight_val: .* at sample_weight_val\[0"),
+    ],
+)
+def test_refusals_of_data_have_the_names_of_fit(options, data, text):
+    X, y = make_regression(40, 3, random_state=0)
+    X = X.astype(np.float32)
+    given = {"y": abs(y), "X_val": X, "y_val": abs(y)} | data
+    with pytest.raises((ValueError, TypeError), match=rf"^\[MLPRegressor.fit{text}"):
+        cr.MLPRegressor(max_iter=2, **options).fit(X, **given)
+
+
+def test_warnings_name_the_method_and_point_here():
+    X, y = make_regression(60, 3, random_state=0)
+    wild = cr.MLPRegressor(
+        hidden_layer_sizes=5, activation="identity", solver="sgd", learning_rate_init=1e3,
+        batch_size=100, early_stopping=True, random_state=0,
+    )  # fmt: skip
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        wild.fit(X, y)
+        cr.MLPRegressor(solver="lbfgs", max_iter=1).fit(X, y)
+        cr.MLPRegressor(max_iter=1).fit(X, y)
+    texts = [str(warning.message) for warning in caught]
+    assert len(texts) == 4
+    assert "It is going to be clipped" in texts[0]
+    assert texts[1].startswith("[MLPRegressor.fit] epoch ")
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_a_diverging_loss_keeps_the_best_weights():

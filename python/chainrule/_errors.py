@@ -1,15 +1,18 @@
 """The doors: options are checked once, and refused with a message that helps.
 
-A refusal reads `[Where] argument: expected ..., got ...`.
+A refusal reads `[Where] argument: expected ..., got ...`. A warning points at the user's line.
 """
 
 import difflib
 import math
 import numbers
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+OURS = ("chainrule.", "sklearn.callback.")  # frames that `warn` passes over
 
 
 def message(where: str, argument: str, expected: str, got: object) -> str:
@@ -98,3 +101,11 @@ def check_number(
     if not (above < number < below and minimum <= number <= maximum):  # false for NaN, too
         raise ValueError(message(where, argument, expected, value))
     return number
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warns where chainrule was called, be that through scikit-learn's decorators."""
+    frame, level = sys._getframe().f_back, 2
+    while frame is not None and frame.f_globals["__name__"].startswith(OURS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)

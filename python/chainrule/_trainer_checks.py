@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -94,15 +94,22 @@ def check_limit(where: str, argument: str, value: Any) -> float | None:
     return None if value is None else check_number(where, argument, value, above=0)
 
 
-def check_precision(argument: str, description: Optimizer | Loss, dtype: "np.dtype[Any]") -> None:
+def numbers_of(argument: str, description: Optimizer | Loss) -> dict[str, Any]:
+    """The fields of a description, named as those of an argument, or bare for ""."""
+    prefix = f"{argument}." if argument else ""
+    return {f"{prefix}{name}": value for name, value in description.to_dict().items()}
+
+
+def check_precision(where: str, values: Mapping[str, Any], dtype: "np.dtype[Any]") -> None:
     """Numbers that float32 turns into infinity or zero would ruin the parameters."""
-    for name, value in description.to_dict().items():
+    if dtype == np.float64:
+        return
+    for name, value in values.items():
         if isinstance(value, float) and value != 0:
             with np.errstate(all="ignore"):
                 held = float(dtype.type(value))
             if held == 0 or not math.isfinite(held):
-                expected = f"a number that {dtype} can hold"
-                raise ValueError(message("Trainer", f"{argument}.{name}", expected, value))
+                raise ValueError(message(where, name, f"a number that {dtype} can hold", value))
 
 
 def warn_of_range(net: Network, loss: Loss) -> None:

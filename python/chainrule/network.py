@@ -42,24 +42,26 @@ class Network:
     def __init__(
         self, layers: Sequence[Layer], n_inputs: int, dtype: Any = "float32", seed: int = 0
     ) -> None:
-        self._build(layers, n_inputs, dtype, seed)
+        self._build("Network", layers, n_inputs, dtype, seed)
         self._initialize()
 
     @classmethod
     def _without_values(
-        cls, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int
+        cls, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int, where: str = "Network"
     ) -> "Network":
-        """A network whose parameters are zero, to be set."""
+        """A network whose parameters are zero, to be set; `where` stands in refusals."""
         net = cls.__new__(cls)
-        net._build(layers, n_inputs, dtype, seed)
+        net._build(where, layers, n_inputs, dtype, seed)
         return net
 
-    def _build(self, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int) -> None:
-        self.layers = _check_layers(layers)
-        self.n_inputs = check_integer("Network", "n_inputs", n_inputs, 1, 2**31)
-        self.dtype = _check_dtype(dtype)
-        self.seed = check_integer("Network", "seed", seed, 0, 2**63 - 1)
-        _check_size(self.layers, self.n_inputs, self.dtype)
+    def _build(
+        self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int
+    ) -> None:
+        self.layers = _check_layers(where, layers)
+        self.n_inputs = check_integer(where, "n_inputs", n_inputs, 1, 2**31)
+        self.dtype = _check_dtype(where, dtype)
+        self.seed = check_integer(where, "seed", seed, 0, 2**63 - 1)
+        _check_size(where, self.layers, self.n_inputs, self.dtype)
         core_layers = [_core_layer(layer) for layer in self.layers]
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
         # Held during a whole fit; the core has a lock of its own for each call.
@@ -213,24 +215,26 @@ class Network:
         return f"Network([{layers}], {rest})"
 
 
-def _check_layers(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+def _check_layers(where: str, layers: Sequence[Layer]) -> tuple[Layer, ...]:
     if isinstance(layers, Layer) or not isinstance(layers, Sequence) or not layers:
-        raise TypeError(message("Network", "layers", "a list of at least one layer", layers))
+        raise TypeError(message(where, "layers", "a list of at least one layer", layers))
     known = _core.activations()
     for number, layer in enumerate(layers, start=1):
-        where = f"Network, layer {number}"
+        at = f"{where}, layer {number}"
         if not isinstance(layer, Layer):
-            raise TypeError(message(where, "layer", "a layer such as Dense(64, 'relu')", layer))
+            raise TypeError(message(at, "layer", "a layer such as Dense(64, 'relu')", layer))
         assert isinstance(layer, Dense)
         name = cast(Activation, layer.activation).name
         if name not in known:
-            raise unknown(f"{where} (Dense)", "activation", name, known)
+            raise unknown(f"{at} (Dense)", "activation", name, known)
         if name == "softmax" and number < len(layers):
-            raise ValueError(f"[{where} (Dense)] activation: softmax is for the last layer")
+            raise ValueError(f"[{at} (Dense)] activation: softmax is for the last layer")
     return tuple(layers)
 
 
-def _check_size(layers: tuple[Layer, ...], n_inputs: int, dtype: "np.dtype[Any]") -> None:
+def _check_size(
+    where: str, layers: tuple[Layer, ...], n_inputs: int, dtype: "np.dtype[Any]"
+) -> None:
     """Parameters that cannot fit are refused before the core lists them, which takes memory too."""
     n_in, elements = n_inputs, 0
     for layer in layers:
@@ -241,15 +245,15 @@ def _check_size(layers: tuple[Layer, ...], n_inputs: int, dtype: "np.dtype[Any]"
     if elements * dtype.itemsize > memory:
         expected = f"parameters that fit in this machine's {memory / 2**30:.0f} GiB"
         got = f"{elements * dtype.itemsize / 2**30:.0f} GiB of them"
-        raise ValueError(f"[Network] layers: expected {expected}, got {got}")
+        raise ValueError(f"[{where}] layers: expected {expected}, got {got}")
 
 
-def _check_dtype(dtype: Any) -> "np.dtype[Any]":
+def _check_dtype(where: str, dtype: Any) -> "np.dtype[Any]":
     for name in CORES:
         with contextlib.suppress(TypeError):  # NumPy's, for what is no dtype at all
             if dtype is not None and np.dtype(dtype) == name:  # None is NumPy's float64
                 return np.dtype(name)
-    raise ValueError(message("Network", "dtype", f"one of {quoted(CORES)}", dtype))
+    raise ValueError(message(where, "dtype", f"one of {quoted(CORES)}", dtype))
 
 
 def _core_layer(layer: Layer) -> dict[str, Any]:

@@ -6,7 +6,6 @@ run and Ctrl-C is seen; the network is then in its state after the last complete
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._data import Data, Features
-from chainrule._errors import check_choice, check_instance, check_integer, check_number
+from chainrule._errors import check_choice, check_instance, check_integer, check_number, warn
 from chainrule._optimizer import core_optimizer
 from chainrule._trainer_checks import (
     RowOrder,
@@ -26,6 +25,7 @@ from chainrule._trainer_checks import (
     check_precision,
     check_rows,
     check_shuffle,
+    numbers_of,
     warn_of_range,
 )
 from chainrule.callbacks import Callback
@@ -57,6 +57,8 @@ class Trainer:
     each step of the latest epoch, and the penalty in it), `stop_reason` (None, or why the last fit
     ended early).
     """
+
+    _fit_name = "Trainer.fit"  # what a user called; stands in messages
 
     def __init__(
         self,
@@ -91,8 +93,8 @@ class Trainer:
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
         warn_of_range(net, self.loss)
-        check_precision("optimizer", self.optimizer, net.dtype)
-        check_precision("loss", self.loss, net.dtype)
+        for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
+            check_precision("Trainer", numbers_of(argument, description), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
 
@@ -126,7 +128,7 @@ class Trainer:
         were trained on. A step whose cost is not finite is not taken: training ends there with a
         RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
         """
-        where = "Trainer.fit"
+        where = self._fit_name
         data = self._data(where, X, Y, sample_weight)
         validation = self._validation(where, validation_data)
         epochs = check_integer(where, "epochs", epochs, 1)
@@ -188,7 +190,7 @@ class Trainer:
         validation: Data | None,
         callbacks: Sequence[Callback],
     ) -> None:
-        where = "Trainer.fit"
+        where = self._fit_name
         steps_per_epoch = -(-len(order) // batch)
         rates = self._rates(steps_per_epoch)
         for callback in callbacks:
@@ -225,11 +227,10 @@ class Trainer:
             callback.on_epoch_end(self, self.epoch - 1, self.history.last())
         if not (math.isfinite(loss) and self.net._core.parameters_are_finite()):
             self.stop(f"the cost became {loss}" if not math.isfinite(loss) else OVERFLOW)
-            warnings.warn(
+            warn(
                 f"[{where}] epoch {self.epoch - 1}: {self.stop_reason}; lower the learning rate or "
                 "scale the data",
                 RuntimeWarning,
-                stacklevel=3,
             )
 
     def _rates(self, steps: int) -> NDArray[np.float64]:

@@ -5,14 +5,16 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule._data import Data
+from chainrule._errors import message
+from chainrule._trainer_checks import check_precision, numbers_of
 from chainrule.estimators import _lbfgs, _options, _stochastic
 from chainrule.estimators._engine import Engine
+from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
+from chainrule.estimators._validation import Samples
 from chainrule.history import History
 from chainrule.layers import Dense
 from chainrule.losses import Loss
@@ -22,12 +24,34 @@ Array = NDArray[Any]
 SPARSE = ("csr", "csc")
 
 
-class BaseMLP(BaseEstimator):
+def _shown(attribute: str, doc: str) -> property:
+    """A list of arrays, of the engine as soon as there is one."""
+
+    def get(est: Any) -> list[Array]:
+        engine = vars(est).get("_engine")
+        arrays: list[Array] | None = None if engine is None else engine.shown(attribute)
+        if arrays is None:
+            raise AttributeError(f"{type(est).__name__!r} object has no attribute {attribute!r}")
+        return arrays
+
+    def set_(est: Any, arrays: list[Array]) -> None:
+        vars(est).setdefault("_engine", Engine()).show(attribute, arrays)
+
+    return property(get, set_, doc=doc)
+
+
+class BaseMLP(CallbackSupportMixin, BaseEstimator):
     """See `MLPClassifier` and `MLPRegressor`."""
 
     # ---- What the two estimators say -------------------------------------------------------------
 
     _y_is_numeric = False
+
+    def _keep(self, parameters: dict[str, Any]) -> None:
+        """The `locals()` of a constructor, unchecked and by their names, as scikit-learn has it."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
 
     def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
         """Targets as the loss takes them; learns the classes."""
@@ -62,29 +86,8 @@ class BaseMLP(BaseEstimator):
 
     # ---- Weights ---------------------------------------------------------------------------------
 
-    @property
-    def coefs_(self) -> list[Array]:
-        """Weights of each layer, (n_in, n_out)."""
-        return self._shown("coefs")
-
-    @coefs_.setter
-    def coefs_(self, arrays: list[Array]) -> None:
-        self.__dict__.setdefault("_engine", Engine()).coefs = arrays
-
-    @property
-    def intercepts_(self) -> list[Array]:
-        """Biases of each layer, (n_out,)."""
-        return self._shown("intercepts")
-
-    @intercepts_.setter
-    def intercepts_(self, arrays: list[Array]) -> None:
-        self.__dict__.setdefault("_engine", Engine()).intercepts = arrays
-
-    def _shown(self, name: str) -> list[Array]:
-        arrays = getattr(vars(self).get("_engine"), name, None)
-        if arrays is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute '{name}_'")
-        return arrays
+    coefs_ = _shown("coefs_", "Weights of each layer, (n_in, n_out).")
+    intercepts_ = _shown("intercepts_", "Biases of each layer, (n_out,).")
 
     def _has_weights(self) -> bool:
         engine = vars(self).get("_engine")
@@ -92,6 +95,26 @@ class BaseMLP(BaseEstimator):
 
     # ---- Fitting ---------------------------------------------------------------------------------
 
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Trains on X (n_samples, n_features), dense or sparse, and y (n_samples,) or, for several
+        labels or targets, (n_samples, n_outputs); `sample_weight` (n_samples,), not negative.
+
+        With `X_val` and `y_val` these are the validation data, and none are held out of X. They
+        need not have every class, as far as `scoring` can do without.
+        """
+        validation = self._validation_arguments(X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, validation, incremental=False)
+
+    @with_callbacks
     def _fit(
         self,
         X: Any,
@@ -100,10 +123,11 @@ class BaseMLP(BaseEstimator):
         validation: tuple[Any, Any, Any] | None,
         incremental: bool,
     ) -> Self:
-        _options.check(self)
+        where = f"{type(self).__name__}.{'partial_fit' if incremental else 'fit'}"
+        _options.check(self, where)
         before = dict(vars(self))
         try:
-            train = self._prepare(X, y, sample_weight, validation, incremental)
+            train = self._prepare(where, X, y, sample_weight, validation, incremental)
         except Exception:  # of the data or of a parameter: the estimator is what it was
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -116,6 +140,7 @@ class BaseMLP(BaseEstimator):
 
     def _prepare(
         self,
+        where: str,
         X: Any,
         y: Any,
         sample_weight: Any,
@@ -126,30 +151,34 @@ class BaseMLP(BaseEstimator):
         first = not self._has_weights() or not (self.warm_start or incremental)
         X, y = self._checked(X, y, reset=first)
         y = self._encode(y, first, incremental)
-        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        self._random_state = check_random_state(self.random_state)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        self._random_state = _options.random_state(self, where)
         units, activation, loss = self._output()
-        layers = [*_options.hidden_layers(self), Dense(units, activation)]
+        layers = [*_options.hidden_layers(self, where), Dense(units, activation)]
         if first:
-            self._start(layers, X.shape[1], X.dtype)
+            self._start(where, layers, X.shape[1], X.dtype)
         elif self._engine.net is None:  # weights were set by hand
-            self._engine.build(layers, X.shape[1], X.dtype, None)
+            self._engine.build(where, layers, X.shape[1], X.dtype, None)
         if not hasattr(self, "history_"):
             self.history_ = History()
         net = self._engine.ready()
         self._engine.forget_lists()
-        weights = self._all_weights(y, weights)
-        data = Data(net, self._where, X, self._targets(y), loss, weights)
+        argument = "loss" if hasattr(self, "loss") else ""  # or label_smoothing alone
+        check_precision(where, numbers_of(argument, loss), net.dtype)
+        weights = self._all_weights(y, sample_weight)
+        if weights is not sample_weight and not np.any(weights):
+            expected = "a weight > 0 for at least one row"
+            raise ValueError(message(where, "class_weight", expected, self.class_weight))
+        data = self._engine.data(where, X, self._targets(y), loss, weights)
+        tasks = Tasks(self, X, y, sample_weight)
         if _options.is_lbfgs(self):
             if validation is not None:
-                raise ValueError(f"[{self._where}] X_val: solver 'lbfgs' has no epochs to validate")
+                raise ValueError(f"[{where}] X_val: solver 'lbfgs' has no epochs to validate")
             objective = _lbfgs.Objective(net, data, loss, self.alpha, self._outputs_in_loss())
-            return lambda: _lbfgs.minimize(self, objective)
-        return _stochastic.prepare(self, net, X, y, weights, loss, validation, incremental)
-
-    @property
-    def _where(self) -> str:
-        return f"{type(self).__name__}.fit"
+            return lambda: _lbfgs.minimize(self, objective, tasks)
+        samples = Samples(X, y, weights, data)
+        return _stochastic.prepare(self, where, samples, loss, validation, tasks, incremental)
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
         return validate_data(
@@ -163,13 +192,14 @@ class BaseMLP(BaseEstimator):
             reset=reset,
         )
 
-    def _start(self, layers: Sequence[Any], n_inputs: int, dtype: Any) -> None:
+    def _start(self, where: str, layers: Sequence[Any], n_inputs: int, dtype: Any) -> None:
         """A new network, and attributes as before the first epoch."""
         engine = self._engine = Engine()
         if self.layers is not None:
-            engine.build(layers, n_inputs, dtype, self._random_state.randint(2**31 - 1))
+            seed = self._random_state.randint(2**31 - 1)
+            engine.build(where, layers, n_inputs, dtype, seed)
         else:
-            engine.build(layers, n_inputs, dtype, None)
+            engine.build(where, layers, n_inputs, dtype, None)
             self._draw_weights(engine.ready(), layers)
         self.n_iter_ = self.t_ = 0
         self.n_outputs_ = layers[-1].units
@@ -195,7 +225,7 @@ class BaseMLP(BaseEstimator):
     def _validation_arguments(
         self, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> tuple[Any, Any, Any] | None:
-        where = self._where
+        where = f"{type(self).__name__}.fit"
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
             raise ValueError(f"[{where}] {missing}: X_val and y_val go together")
@@ -226,7 +256,9 @@ class BaseMLP(BaseEstimator):
                 return net.predict(X)
             except ValueError:
                 pass
-        return net.predict(validate_data(self, X, accept_sparse=SPARSE, reset=False))
+        X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+        outputs = net.predict(X)
+        return outputs.astype(np.result_type(X.dtype, outputs.dtype), copy=False)
 
     def _is_stochastic(self) -> bool:
         if _options.is_lbfgs(self):

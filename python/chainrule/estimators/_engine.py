@@ -1,23 +1,28 @@
 """The network of an estimator, its weights as scikit-learn shows them, and its optimizer.
 
-`coefs` and `intercepts` are lists of arrays that a user may read, change in place, or replace. They
-are copies, made when somebody asks for them; from then on the network is compared with them before
-it works. Who never asks pays nothing.
+`coefs_` and `intercepts_` are lists of arrays that a user may read, change in place, or replace.
+They are copies, made when somebody asks for them; from then on the network is compared with them
+before it works. Who never asks pays nothing.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._data import Data
 from chainrule._optimizer import read_state, write_state
 from chainrule.layers import Layer
+from chainrule.losses import Loss
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
+KINDS = {"coefs_": "weight", "intercepts_": "bias"}
+ARGUMENT = re.compile(r"\b(X|Y|sample_weight)(?=[:\[])")  # of the core, in its refusals
 
 
 class Engine:
@@ -27,61 +32,66 @@ class Engine:
         self.net: Network | None = None
         self.trainer: Trainer | None = None
         self._optimizer_state: dict[str, Any] | None = None  # waits for a trainer
-        self._coefs: list[Array] | None = None
-        self._intercepts: list[Array] | None = None
+        self._shown: dict[str, list[Array]] = {}  # by kind of parameter
 
-    def build(self, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int | None) -> None:
+    def build(
+        self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int | None
+    ) -> None:
         """A network; with seed None its weights are those that were given, or zero."""
-        if seed is None:
-            self.net = Network._without_values(layers, n_inputs, dtype, 0)
-        else:
-            self.net = Network(layers, n_inputs, dtype, seed)
+        self.net = Network._without_values(layers, n_inputs, dtype, seed or 0, where)
+        if seed is not None:
+            self.net._initialize()
 
     @property
     def has_weights(self) -> bool:
         """Of a network, or given; asking for the lists would make them."""
-        return self.net is not None or self._coefs is not None
+        return self.net is not None or "weight" in self._shown
 
-    @property
-    def coefs(self) -> list[Array] | None:
-        """(n_in, n_out) of each layer; None if there are none yet."""
-        if self._coefs is None and self.net is not None:
-            self._coefs = [self.net.parameters[name] for name in self._names("weight")]
-        return self._coefs
+    def shown(self, attribute: str) -> list[Array] | None:
+        """The arrays of all layers that `attribute` shows; None if there are none yet."""
+        kind = KINDS[attribute]
+        if kind not in self._shown and self.net is not None:
+            self._shown[kind] = [self.net.parameters[name] for name in self._names(kind)]
+        return self._shown.get(kind)
 
-    @coefs.setter
-    def coefs(self, arrays: list[Array]) -> None:
-        self._coefs = arrays
-
-    @property
-    def intercepts(self) -> list[Array] | None:
-        """(n_out,) of each layer; None if there are none yet."""
-        if self._intercepts is None and self.net is not None:
-            self._intercepts = [self.net.parameters[name] for name in self._names("bias")]
-        return self._intercepts
-
-    @intercepts.setter
-    def intercepts(self, arrays: list[Array]) -> None:
-        self._intercepts = arrays
+    def show(self, attribute: str, arrays: list[Array]) -> None:
+        """The user's own."""
+        self._shown[KINDS[attribute]] = arrays
 
     def ready(self) -> Network:
         """The network, with what a user has changed in the lists."""
         assert self.net is not None
-        for kind, arrays in (("weight", self._coefs), ("bias", self._intercepts)):
-            if arrays is None:
+        for attribute, kind in KINDS.items():
+            if kind not in self._shown:
                 continue
-            names = self._names(kind)
+            names, arrays = self._names(kind), self._shown[kind]
             if len(arrays) != len(names):
-                shown = "coefs_" if kind == "weight" else "intercepts_"
-                raise ValueError(f"{shown}: expected {len(names)} arrays, got {len(arrays)}")
+                raise ValueError(f"{attribute}: expected {len(names)} arrays, got {len(arrays)}")
             for name, array in zip(names, arrays, strict=True):
                 if not np.array_equal(self.net.parameters[name], array, equal_nan=True):
                     self.net.parameters[name] = array
         return self.net
 
+    def data(
+        self, where: str, X: Any, y: Array, loss: Loss, weights: Array | None, suffix: str = ""
+    ) -> Data:
+        """For this network; a refusal has the estimator's names, X and y with the `suffix`."""
+        assert self.net is not None
+        try:
+            return Data(self.net, where, X, y, loss, weights)
+        except (TypeError, ValueError) as error:
+            text = ARGUMENT.sub(lambda name: name[0].replace("Y", "y") + suffix, str(error))
+            raise type(error)(text) from None
+
+    def set_parameters(self, parameters: Mapping[str, Array]) -> None:
+        """By their names in the network."""
+        assert self.net is not None
+        for name, array in parameters.items():
+            self.net.parameters[name] = array
+
     def forget_lists(self) -> None:
         """The network has learned: its weights count from here on."""
-        self._coefs = self._intercepts = None
+        self._shown.clear()
 
     def set_trainer(self, trainer: Trainer) -> None:
         """A trainer of this network; it goes on with the optimizer state that was loaded."""
@@ -109,7 +119,7 @@ class Engine:
         return [f"{number}.{kind}" for number in range(1, len(self.net.layers) + 1)]
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"coefs": self._coefs, "intercepts": self._intercepts}
+        state: dict[str, Any] = {"shown": dict(self._shown)}
         if self.net is not None:
             net = self.ready()
             state["network"] = (net.layers, net.n_inputs, net.dtype.name)
@@ -123,9 +133,7 @@ class Engine:
         self.__init__()  # type: ignore[misc]
         if "network" in state:
             layers, n_inputs, dtype = state["network"]
-            self.build(layers, n_inputs, dtype, None)
-            assert self.net is not None
-            for name, array in state["parameters"].items():
-                self.net.parameters[name] = array
+            self.build("pickle", layers, n_inputs, dtype, None)
+            self.set_parameters(state["parameters"])
             self._optimizer_state = state["optimizer"]
-        self._coefs, self._intercepts = state["coefs"], state["intercepts"]
+        self._shown = state["shown"]

@@ -1,6 +1,5 @@
 """Training on the whole data at once by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), SciPy's."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,13 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from chainrule._data import Data
+from chainrule._errors import warn
+from chainrule.estimators._tasks import Tasks
 from chainrule.losses import Loss
 from chainrule.network import Network
 
 Array = NDArray[Any]
+CONVERGED, STOPPED = 0, 99  # statuses of SciPy; the latter after a StopIteration
 
 
 class Objective:
@@ -55,30 +57,42 @@ class Objective:
         return cost, np.concatenate(gradients, dtype=np.float64)
 
 
-def minimize(estimator: Any, objective: Objective) -> None:
+def minimize(est: Any, objective: Objective, tasks: Tasks) -> None:
     """Moves the network to a minimum; sets `n_iter_` and `loss_` of the estimator."""
 
-    def say(intermediate_result: scipy.optimize.OptimizeResult) -> None:
-        estimator.n_iter_ += 1
-        if estimator.verbose:
-            print(f"Iteration {estimator.n_iter_}, loss = {intermediate_result.fun:.8f}")
+    def evaluate(flat: Array) -> tuple[float, Array]:
+        if tasks.wanted:  # the first look at the next step begins it
+            tasks.begin_part("lbfgs-iter")
+        return objective(flat)
 
-    estimator.n_iter_ = 0
+    def step_ended(intermediate_result: scipy.optimize.OptimizeResult) -> None:
+        est.n_iter_ += 1
+        est.loss_ = float(intermediate_result.fun)
+        if est.verbose:
+            print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
+        if tasks.wanted:
+            objective.set(intermediate_result.x)
+            if tasks.end_part():
+                raise StopIteration
+
+    est.n_iter_ = 0
+    if tasks.wanted:
+        tasks.begin(est.max_iter)
     result = scipy.optimize.minimize(
-        objective,
+        evaluate,
         objective.flat(),
         method="L-BFGS-B",
         jac=True,
-        callback=say,
-        options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
+        callback=step_ended,
+        options={"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol},
     )
-    if result.status != 0:
-        warnings.warn(
+    if result.status not in (CONVERGED, STOPPED):
+        warn(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}):\n"
             f"{result.message}\nIncrease max_iter or max_fun, or scale the data.",
             ConvergenceWarning,
-            stacklevel=4,
         )
-    estimator.n_iter_ = min(result.nit, estimator.max_iter)
-    estimator.loss_ = float(result.fun)
+    est.n_iter_ = min(result.nit, est.max_iter)
+    est.loss_ = float(result.fun)
     objective.set(result.x)
+    tasks.end()

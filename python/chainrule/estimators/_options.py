@@ -2,16 +2,20 @@
 
 import math
 import numbers
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
-from sklearn.metrics import check_scoring
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import check_random_state
 
+from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
-from chainrule._trainer_checks import check_callbacks
-from chainrule.activations import Activation
+from chainrule._trainer_checks import check_callbacks, check_precision, numbers_of
+from chainrule.activations import Activation, as_activation
 from chainrule.layers import Dense, Layer
+from chainrule.losses import resolve_loss
 from chainrule.optimizers import SGD, Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import as_schedule
 
@@ -20,9 +24,8 @@ RATES = ("constant", "invscaling", "adaptive")
 ACTIVATIONS = {"logistic": "sigmoid"}  # scikit-learn's name, ours; the others are alike
 
 
-def check(est: Any) -> None:
+def check(est: Any, where: str) -> None:
     """Raises ValueError or TypeError that names the parameter, what was expected and what came."""
-    where = f"{type(est).__name__}.fit"
 
     def flag(name: str) -> None:
         if not _is_bool(getattr(est, name)):
@@ -60,18 +63,36 @@ def check(est: Any) -> None:
         raise TypeError(message(where, "verbose", "True, False or an integer", est.verbose))
     if hasattr(est, "label_smoothing"):
         number("label_smoothing", minimum=0, below=1)
+        _check_class_weight(where, est.class_weight)
+    if hasattr(est, "loss"):
+        loss = resolve_loss(est.loss, where)
+        if loss.name in ("binary_cross_entropy", "cross_entropy"):
+            raise ValueError(message(where, "loss", "a loss for numbers", est.loss))
     if est.optimizer is not None:
         resolve_optimizer(est.optimizer, where)
     if est.schedule is not None:
         as_schedule(est.schedule, where)
     check_callbacks(where, est.callbacks or ())
-    if est.scoring is not None:
-        check_scoring(est, est.scoring)
+    if isinstance(est.scoring, str):
+        check_choice(where, "scoring", est.scoring, get_scorer_names())
+    elif est.scoring is not None and not callable(est.scoring):
+        raise TypeError(message(where, "scoring", "a name, a scorer or None", est.scoring))
     if is_lbfgs(est):
         for name in ("schedule", "scoring", "callbacks"):
             if getattr(est, name) is not None:
                 expected = "None with solver='lbfgs', which has no epochs"
                 raise ValueError(message(where, name, expected, getattr(est, name)))
+
+
+def _check_class_weight(where: str, given: Any) -> None:
+    """A list has one for each label or target."""
+    for one in given if isinstance(given, list) else [given]:
+        if isinstance(one, Mapping):
+            for weight in one.values():
+                check_number(where, "class_weight", weight, minimum=0, note=" for each class")
+        elif one is not None and not (isinstance(one, str) and one == "balanced"):
+            expected = "a dict {class: weight}, 'balanced' or None"
+            raise TypeError(message(where, "class_weight", expected, given))
 
 
 def is_lbfgs(est: Any) -> bool:
@@ -83,9 +104,17 @@ def _is_bool(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
 
 
-def hidden_layers(est: Any) -> list[Layer]:
+def random_state(est: Any, where: str) -> np.random.RandomState:
+    """The generator that `random_state` means."""
+    try:
+        return check_random_state(est.random_state)
+    except ValueError:
+        expected = "an integer from 0 to 2**32 - 1, a RandomState or None"
+        raise ValueError(message(where, "random_state", expected, est.random_state)) from None
+
+
+def hidden_layers(est: Any, where: str) -> list[Layer]:
     """`layers`, or dense layers of `hidden_layer_sizes` units with their `activation`."""
-    where = f"{type(est).__name__}.fit"
     if est.layers is not None:
         given = est.layers
         if not isinstance(given, list | tuple) or not all(isinstance(l, Layer) for l in given):
@@ -100,27 +129,32 @@ def hidden_layers(est: Any) -> list[Layer]:
     if len(names) != len(sizes):
         expected = f"one activation or one for each of {len(sizes)} hidden layers"
         raise ValueError(message(where, "activation", expected, chosen))
-    return [Dense(n, activation(name)) for n, name in zip(sizes, names, strict=True)]
-
-
-def activation(name: Any) -> Any:
-    """chainrule's name of an activation."""
-    return ACTIVATIONS.get(name, name) if isinstance(name, str) else name
+    activations = [as_activation(ACTIVATIONS.get(str(name), name), where) for name in names]
+    return [Dense(n, activation) for n, activation in zip(sizes, activations, strict=True)]
 
 
 def glorot_factor(layer: Layer) -> float:
     """Of scikit-learn's first weights, uniform in +-sqrt(factor / (n_in + n_out))."""
     assert isinstance(layer, Dense)
-    chosen = layer.activation
-    name = chosen.name if isinstance(chosen, Activation) else chosen
-    return 2.0 if name == "sigmoid" else 6.0
+    return 2.0 if cast(Activation, layer.activation).name == "sigmoid" else 6.0
 
 
-def optimizer(est: Any) -> Optimizer:
+@dataclass(frozen=True)
+class Momentum(SGD):
+    """With the largest momentum that scikit-learn allows, 1: steps that never slow down."""
+
+    momentum: Share = 0.9
+
+
+def optimizer(est: Any, where: str, dtype: Any) -> Optimizer:
     """The `optimizer`, or the one that `solver` and its parameters describe."""
     if est.optimizer is not None:
-        return resolve_optimizer(est.optimizer, f"{type(est).__name__}.fit")
+        given = resolve_optimizer(est.optimizer, where)
+        check_precision(where, numbers_of("optimizer", given), dtype)
+        return given
+    names = ("learning_rate_init", "beta_1", "beta_2", "epsilon", "momentum")
+    check_precision(where, {name: getattr(est, name) for name in names}, dtype)
     if est.solver == "adam":
         return Adam(est.learning_rate_init, est.beta_1, est.beta_2, est.epsilon, epsilon_hat=True)
     nesterov = bool(est.nesterovs_momentum) and est.momentum > 0
-    return SGD(est.learning_rate_init, est.momentum, nesterov)
+    return Momentum(est.learning_rate_init, est.momentum, nesterov)

@@ -6,7 +6,6 @@ attributes of the estimator.
 """
 
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from chainrule._errors import warn
+from chainrule._trainer_checks import check_callbacks
 from chainrule.callbacks import Callback, ProgressBar
 from chainrule.estimators import _options, _validation
-from chainrule.estimators._validation import Validation
+from chainrule.estimators._tasks import Tasks
+from chainrule.estimators._validation import Samples, Validation
 from chainrule.losses import Loss
 from chainrule.network import Network
 from chainrule.schedules import START, Schedule, ScheduleState
@@ -111,12 +113,19 @@ class Rules(Callback):
         if est._no_improvement_count > est.n_iter_no_change:
             self._no_improvement(trainer)
         if est.n_iter_ == est.max_iter and trainer.stop_reason is None and not self.single:
-            warnings.warn(
+            warn(
                 f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
+
+    def kept(self, net: Network) -> dict[str, Array] | None:
+        """What to restore when training ends here: with early stopping the best parameters, or
+        `last_finite` if the last step has ruined those of the network."""
+        if self.estimator.early_stopping:
+            best: dict[str, Array] = self.estimator._best_parameters
+            return best
+        return None if net._core.parameters_are_finite() else self.last_finite
 
     def _losses(self, trainer: Trainer) -> Array:
         """scikit-learn's squared error is a mean over outputs, its gradient that of the sum."""
@@ -168,12 +177,11 @@ class Rules(Callback):
 
 def prepare(
     est: Any,
-    net: Network,
-    X: Any,
-    y: Array,
-    weights: Array | None,
+    where: str,
+    samples: Samples,
     loss: Loss,
     given: tuple[Any, Any, Any] | None,
+    tasks: Tasks,
     incremental: bool,
 ) -> Callable[[], None]:
     """What trains the network for `max_iter` epochs at most, `incremental` for one."""
@@ -183,20 +191,26 @@ def prepare(
         est.validation_scores_, est.best_validation_score_ = [], -np.inf
     rows, validation = None, None
     if given is not None:
-        validation = _validation.given(est, *given)
+        validation = _validation.given(est, where, loss, *given)
     elif est.early_stopping:
-        rows, validation = _validation.hold_out(est, X, y, weights)
-    n = X.shape[0] if rows is None else len(rows)
+        rows, validation = _validation.hold_out(est, where, loss, samples)
+    n = samples.X.shape[0] if rows is None else len(rows)
+    net = est._engine.net
     batch = _batch_size(est, n)
-    trainer = _trainer(est, net, loss, incremental)
+    trainer = _trainer(est, where, net, loss, incremental)
     sizes = np.minimum(batch, n - np.arange(0, n, batch))
     rules = Rules(est, est._optimizer, sizes, validation, incremental)
-    progress = [ProgressBar()] if est.verbose is True else []
+    tasks.rows, tasks.kept = rows, lambda: rules.kept(net)
+    callbacks: list[Callback] = [rules]
+    if est.verbose is True:
+        callbacks.append(ProgressBar())
+    if tasks.wanted:
+        callbacks.append(tasks)
     options: dict[str, Any] = {
         "epochs": 1 if incremental else est.max_iter,
         "batch_size": batch,
-        "sample_weight": weights,
-        "callbacks": [rules, *progress, *(est.callbacks or ())],
+        "sample_weight": samples.weights,
+        "callbacks": callbacks + check_callbacks(where, est.callbacks or ()),
         "shuffle": _shuffled(est, n),
         "rows": rows,
     }
@@ -204,24 +218,20 @@ def prepare(
     def train() -> None:
         est.n_iter_ = 0
         try:
-            trainer.fit(X, est._targets(y), **options)
+            trainer.fit(samples.X, est._targets(samples.y), **options)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=6)
-        if est.early_stopping:
-            _restore(net, est._best_parameters)
-        elif rules.diverged or not net._core.parameters_are_finite():
-            _restore(net, rules.last_finite)  # of the last step, or else of the last epoch
+            warn("Training interrupted by user.")
+        est._engine.forget_lists()
+        kept = rules.kept(net)
+        est._engine.set_parameters(kept or {})
+        if (rules.diverged or kept is not None) and not est.early_stopping:
             raise ValueError(NOT_FINITE)
+        tasks.end()
 
     return train
 
 
-def _restore(net: Network, parameters: dict[str, Array]) -> None:
-    for name, array in parameters.items():
-        net.parameters[name] = array
-
-
-def _trainer(est: Any, net: Network, loss: Loss, incremental: bool) -> Trainer:
+def _trainer(est: Any, where: str, net: Network, loss: Loss, incremental: bool) -> Trainer:
     """A new one, or for partial_fit the one that is there; sets `_optimizer`."""
     engine = est._engine
     if not (incremental and engine.has_optimizer and hasattr(est, "_optimizer")):
@@ -230,9 +240,10 @@ def _trainer(est: Any, net: Network, loss: Loss, incremental: bool) -> Trainer:
         engine.forget_optimizer()
     if engine.trainer is None:
         schedule = est.schedule if est.schedule is not None else FollowedRate(est._optimizer)
-        optimizer = engine.saved_optimizer or _options.optimizer(est)
+        optimizer = engine.saved_optimizer or _options.optimizer(est, where, net.dtype)
         engine.set_trainer(Trainer(net, loss, optimizer, schedule, l2=est.alpha, penalize="sum"))
     trainer: Trainer = engine.trainer
+    trainer._fit_name = where
     trainer.l2, trainer.loss = est.alpha, loss  # may change between calls
     return trainer
 
@@ -241,10 +252,7 @@ def _batch_size(est: Any, n: int) -> int:
     if est.batch_size == "auto":
         return min(200, n)
     if est.batch_size > n:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=7,
-        )
+        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
     return min(int(est.batch_size), n)
 
 

@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
@@ -34,13 +34,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     layers : hidden layers as `chainrule.Network` takes them, instead of `hidden_layer_sizes` and
         `activation`; they draw their first weights by their own initializers.
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
-    class_weight : dict or "balanced"; multiplies `sample_weight`.
+    class_weight : dict {class: weight >= 0}, 1 for those not in it, or "balanced", in `partial_fit`
+        over the rows of each call; multiplies `sample_weight`.
     label_smoothing : s, 0 <= s < 1: a label y counts as (1 - s) y + s / n, of n classes.
-    scoring : name or scorer of scikit-learn for early stopping, instead of accuracy.
-    callbacks : chainrule's callbacks.
+    scoring : name or scorer of scikit-learn for validation data, instead of accuracy.
+    callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
+        `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
 
     Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
+    A model computes in float32 if its first X was float32, else in float64; predictions have the
+    wider type of model and rows.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
     """
 
@@ -78,54 +82,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.class_weight = class_weight
-        self.label_smoothing = label_smoothing
-        self.layers = layers
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.scoring = scoring
-        self.callbacks = callbacks
-
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> Self:
-        """Trains on X (n_samples, n_features) and y, classes (n_samples,) or 0/1 labels (n_samples,
-        n_labels); `sample_weight` (n_samples,).
-
-        With `X_val` and `y_val` these are the validation data, and none are held out of X.
-        """
-        validation = self._validation_arguments(X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, validation, incremental=False)
+        self._keep(locals())
 
     @available_if(lambda est: est._is_stochastic())
     def partial_fit(
@@ -135,7 +92,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         sample_weight: ArrayLike | None = None,
         classes: ArrayLike | None = None,
     ) -> Self:
-        """One epoch over the given data; the first call needs all `classes`, (n_classes,)."""
+        """One epoch over the given data; the first call needs all `classes`, (n_classes,).
+
+        The data need not have every class, but at least one row with a weight above 0.
+        """
         if _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             is_multilabel = type_of_target(y).startswith("multilabel")
@@ -225,7 +185,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _all_weights(self, y: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
             return weights
-        of_class = compute_sample_weight(self.class_weight, self._decode(y))
+        labels = self._decode(y)
+        if isinstance(self.class_weight, dict) and labels.ndim == 1:  # y may lack a class
+            table = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
+            of_class = table[np.searchsorted(self.classes_, labels)]
+        else:
+            of_class = compute_sample_weight(self.class_weight, labels)
         return of_class if weights is None else of_class * weights
 
     def _decode(self, y: Array) -> Array:

@@ -27,11 +27,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     layers : hidden layers as `chainrule.Network` takes them, instead of `hidden_layer_sizes` and
         `activation`; they draw their first weights by their own initializers.
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
-    scoring : name or scorer of scikit-learn for early stopping, instead of R^2.
-    callbacks : chainrule's callbacks.
+    scoring : name or scorer of scikit-learn for validation data, instead of R^2.
+    callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
+        `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
 
     Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
+    A model computes in float32 if its first X was float32, else in float64; predictions have the
+    wider type of model and rows.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
     """
 
@@ -70,59 +73,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.layers = layers
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.scoring = scoring
-        self.callbacks = callbacks
-
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> Self:
-        """Trains on X (n_samples, n_features) and y (n_samples,) or (n_samples, n_outputs);
-        `sample_weight` (n_samples,).
-
-        With `X_val` and `y_val` these are the validation data, and none are held out of X.
-        """
-        validation = self._validation_arguments(X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, validation, incremental=False)
+        self._keep(locals())
 
     @available_if(lambda est: est._is_stochastic())
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """One epoch over the given data."""
+        """One epoch over the given data, with at least one row with a weight above 0."""
         return self._fit(X, y, sample_weight, None, incremental=True)
 
     def predict(self, X: ArrayLike) -> Array:
@@ -146,9 +103,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return encoded
 
     def _output(self) -> tuple[int, str, Loss]:
-        loss = resolve_loss(self.loss, "MLPRegressor.fit")
-        if loss.name in ("binary_cross_entropy", "cross_entropy"):
-            raise ValueError(message("MLPRegressor.fit", "loss", "a loss for numbers", self.loss))
+        loss = resolve_loss(self.loss)
         self.out_activation_ = "exp" if loss.name == "poisson" else "identity"
         return self._n_targets, self.out_activation_, loss
 
