@@ -14,6 +14,7 @@ from chainrule.activations import Activation
 from chainrule.callbacks import Callback
 from chainrule.layers import Dense
 from chainrule.losses import Loss
+from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 
@@ -88,6 +89,15 @@ def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]
         raise TypeError(message(where, "callbacks", "a list of callbacks", callbacks))
     given = list(callbacks)
     return [check_instance(where, "callbacks", callback, Callback) for callback in given]
+
+
+def check_metrics(where: str, metrics: Any, net: Network) -> tuple[Metric, ...]:
+    resolved = resolve_metrics(metrics, where)
+    of_one_task = (METRICS["accuracy"], METRICS["log_loss"])
+    if len(net._core.groups) > 1 and any(metric in of_one_task for metric in resolved):
+        expected = "metrics of one's own for a softmax with groups"
+        raise ValueError(message(where, "metrics", expected, [m.name for m in resolved]))
+    return resolved
 
 
 def check_precision(argument: str, description: Optimizer | Loss, dtype: "np.dtype[Any]") -> None:
