@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from chainrule._data import Data
+from chainrule.activations import Activation
 from chainrule.estimators import _lbfgs, _options, _stochastic
 from chainrule.estimators._engine import Engine
 from chainrule.history import History
@@ -33,7 +34,7 @@ class BaseMLP(BaseEstimator):
         """Targets as the loss takes them; learns the classes."""
         raise NotImplementedError
 
-    def _output(self) -> tuple[int, str, Loss]:
+    def _output(self) -> tuple[int, str | Activation, Loss]:
         """Units of the output layer, its activation, and the loss; after `_encode`."""
         raise NotImplementedError
 
