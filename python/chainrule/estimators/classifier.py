@@ -44,9 +44,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     callbacks : chainrule's callbacks.
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
 
-    y may also be (n_samples, n_outputs), a classification per column, as scikit-learn's forests take
-    it: one network with a softmax for each. `classes_` and `predict_proba` are lists then, and a
-    row is right if all its columns are. (Columns of nothing but 0 and 1 are labels.)
+    y may also be (n_samples, n_outputs), a classification per column, as scikit-learn's forests
+    take it: one network with a softmax for each. `classes_` and `predict_proba` are lists then, and
+    a row is right if all its columns are. (Columns of nothing but 0 and 1 are labels.)
 
     Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
