@@ -192,8 +192,10 @@ def test_batches_need_not_have_every_class(data):
         est.partial_fit(X, Y[:, 0])
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         cr.MLPClassifier().partial_fit(X, Y)
+    est = cr.MLPClassifier()
     with pytest.raises(ValueError, match=r"y: expected shape \(n,\), got \(300, 3\)"):
-        cr.MLPClassifier().partial_fit(X, Y, classes=[0, 1, 2])
+        est.partial_fit(X, Y, classes=[0, 1, 2])
+    assert est.partial_fit(X, Y, classes=classes).predict(X).shape == Y.shape
 
 
 def test_zeros_and_ones_are_classes_where_the_classes_say_so(data):

@@ -147,8 +147,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ) -> Self:
         """One epoch over the given data; the first call needs all `classes`, (n_classes,), of
         several outputs a list of them."""
+        is_first = not hasattr(self, "classes_")
         self._learn_classes(y, classes)
-        return self._fit(X, y, sample_weight, None, incremental=True)
+        try:
+            return self._fit(X, y, sample_weight, None, incremental=True)
+        except Exception:
+            if is_first and not self._has_weights():  # refused: they may be other ones next time
+                del self.classes_, self._target
+            raise
 
     def predict(self, X: ArrayLike) -> Array:
         """The class of each row, (n_samples,), or its labels or its class in each output,
