@@ -48,12 +48,11 @@ def reference_parameters(net: cr.Network) -> dict[str, Array]:
 
 
 def reference_activations(net: cr.Network) -> list[Any]:
-    return [
-        (layer.activation.name, layer.activation.slope)
-        if layer.activation.slope is not None
-        else layer.activation.name
-        for layer in net.layers
-    ]
+    found = []
+    for g in (layer.activation for layer in net.layers):
+        option = g.slope if g.groups is None else g.groups
+        found.append(g.name if option is None else (g.name, option))
+    return found
 
 
 def reference_loss(loss: str | cr.losses.Loss) -> Any:
@@ -120,6 +119,44 @@ def targets(
         return rng.integers(0, n, m)
     labels = rng.random((m, n)) + 0.1
     return labels / labels.sum(axis=1, keepdims=True)
+
+
+def grouped(n_inputs, hidden, groups, dtype="float64", seed=0):
+    """As `helpers.build`, with a softmax over groups at the end."""
+    net = build(n_inputs, [*hidden, (sum(groups), "softmax", 0)], dtype, seed)
+    last = cr.Dense(sum(groups), cr.Activation("softmax", groups=groups))
+    twin = cr.Network([*net.layers[:-1], last], n_inputs, dtype)
+    for name, value in net.parameters.items():
+        twin.parameters[name] = value
+    return twin
+
+
+def columns(groups):
+    ends = np.cumsum(groups)
+    return [slice(end - n, end) for n, end in zip(groups, ends, strict=True)]
+
+
+def classes_of(rng, groups, m):
+    return np.stack([rng.integers(0, n, m) for n in groups], axis=1)
+
+
+def labels_of(rng, groups, m):
+    labels = rng.random((m, sum(groups))) + 0.1
+    for at in columns(groups):
+        labels[:, at] /= labels[:, at].sum(axis=1, keepdims=True)
+    return labels
+
+
+def forms_of(rng, loss, groups, m):
+    """Targets of every form that the loss takes; (m, 2) of the groups (1, 1) are classes."""
+    classes, labels = classes_of(rng, groups, m), labels_of(rng, groups, m)
+    if loss.name != "cross_entropy":
+        return [labels]
+    return [classes, labels][: max(groups)]
+
+
+def one_hot(classes, groups):
+    return np.concatenate([np.eye(n)[classes[:, g]] for g, n in enumerate(groups)], axis=1)
 
 
 def relative_difference(a: Array, b: Array, size: float = 0.0) -> float:

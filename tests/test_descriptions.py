@@ -73,7 +73,7 @@ def test_dict_of_a_layer_is_the_one_in_model_files():
     assert Dense(64, Activation("leaky_relu", 0.2)).to_dict() == {
         "kind": "Dense",
         "units": 64,
-        "activation": {"name": "leaky_relu", "slope": 0.2},
+        "activation": {"name": "leaky_relu", "slope": 0.2, "groups": None},
         "initializer": {"name": "auto", "parameters": {}},
     }
 

@@ -106,6 +106,7 @@ def test_the_table_covers_what_there_is():
         seen |= {c.targets, c.weights, ("batch", c.batch), ("l2", c.l2 > 0), ("l1", c.l1 > 0)}
         smoothed = loss.name == "cross_entropy" and loss.label_smoothing > 0
         seen |= {("smoothed", c.targets, smoothed), ("smoothed", canonical, smoothed)}
+        seen |= {("groups", canonical, len(golden.groups(c)) > 1)}
         seen |= {("ragged", c.rows % c.batch > 0), ("chunks", c.batch > 1024)}
         flops = golden.network(c).summary().training_flops_per_sample * c.batch
         seen |= {(c.dtype, "seven threads", flops > 7 * 4e6)}  # 4e6 each: cpp/base/threads.h
@@ -116,6 +117,7 @@ def test_the_table_covers_what_there_is():
         wanted |= {(dtype, "seven threads", True)}
     wanted |= {1, 2, 7, 10, 16, 17, 33, 211, "dense", "classes", "equal", "unequal", ("batch", 1)}
     wanted |= set(itertools.product(["smoothed"], ["dense", "classes", 1, 0], (True, False)))
+    wanted |= set(itertools.product(["groups"], (True, False), (True, False)))
     wanted |= set(itertools.product(("l2", "l1", "ragged", "chunks"), (True, False)))
     assert wanted <= seen, wanted - seen
-    assert len(CONFIGURATIONS) == 40
+    assert len(CONFIGURATIONS) == 43

@@ -18,12 +18,15 @@ import json, math, resource
 import numpy as np, chainrule as cr
 from chainrule import trainer
 
-def calls(threads, count, *, batch=256, optimizer="adam", dtype="float32"):
+def calls(threads, count, *, batch=256, optimizer="adam", dtype="float32", groups=(10,)):
     cr.set_num_threads(threads)
     trainer.SECONDS_PER_CALL = math.inf
     rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(1000, 64)), rng.integers(0, 10, 1000)  # float64: converted in steps
-    net = cr.Network([cr.Dense(256, "relu"), cr.Dense(10, "softmax")], 64, dtype)
+    X = rng.normal(size=(1000, 64))  # float64: converted in steps
+    Y = rng.integers(0, groups, (1000, len(groups)))
+    Y = Y[:, 0] if len(groups) == 1 else Y
+    output = cr.Dense(10, cr.Activation("softmax", groups=groups))
+    net = cr.Network([cr.Dense(256, "relu"), output], 64, dtype)
     t = cr.Trainer(net, "cross_entropy", optimizer, l2=1e-3)
     data = t._data("test", X, Y, rng.random(1000))
     few, many = 150, 750  # beyond 1 KiB of costs, which NumPy would keep for reuse
@@ -36,6 +39,7 @@ def calls(threads, count, *, batch=256, optimizer="adam", dtype="float32"):
     return min(seen[few]), min(seen[many])
 """
 CASES = ["1, count", "2, count", "1, count, batch=3, optimizer='sgd'", "1, count, dtype='float64'"]
+CASES += ["2, count, groups=(3, 7)"]
 PRINT = "".join(f"print(json.dumps(calls({case})))\n" for case in CASES)
 FAULTS = "count = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
 ALLOCATIONS = """

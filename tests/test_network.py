@@ -206,7 +206,7 @@ def test_a_failed_save_leaves_the_old_file(net, tmp_path, monkeypatch):
 
 def test_repr_names_everything(net):
     assert repr(net).startswith(
-        "Network([Dense(units=17, activation=Activation(name='leaky_relu', slope=0.2)"
+        "Network([Dense(units=17, activation=Activation(name='leaky_relu', slope=0.2, groups=None)"
     )
     assert repr(net).endswith("n_inputs=5, dtype='float32', seed=0)")
     assert "SGD" in repr(cr.Trainer(net, "cross_entropy", "sgd"))

@@ -1,6 +1,7 @@
 // chainrule.ops: the core's operations on NumPy arrays. `float64` says in which type to compute.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <algorithm>
 
@@ -27,19 +28,19 @@ T* data_of(const py::object& array) {
 }
 
 template <class T>
-py::object bound_dense_forward(const py::object& X, const py::object& W, const py::object& b, const std::string& g,
-                               double slope, const py::object& out) {
+py::object bound_dense_forward(const py::object& X, const py::object& W, const py::object& b, const ActivationParts& g,
+                               const py::object& out) {
   const std::string where = "ops.dense_forward";
-  const Activation activation = activation_arg(where, g);
   const py::array_t<T> x = contiguous_arg<T>(where, "X", X, kAny, kAny);
   const py::array_t<T> w = contiguous_arg<T>(where, "W", W, x.shape(1), kAny);
   const index_t rows = x.shape(0), n_in = x.shape(1), n_out = w.shape(1);
+  const ActivationSpec activation = activation_arg(where, g, n_out);
   const py::array_t<T> bias = b.is_none() ? py::array_t<T>() : contiguous_arg<T>(where, "b", b, n_out, 0);
   py::object result = result_arg<T>(where, out, rows, n_out);
   T* to = data_of<T>(result);
   const T* start = b.is_none() ? nullptr : bias.data();
   const py::gil_scoped_release without_gil;
-  dense_forward(rows, n_in, n_out, x.data(), w.data(), start, activation, slope, to);
+  dense_forward(rows, n_in, n_out, x.data(), w.data(), start, activation, to);
   return result;
 }
 
@@ -63,46 +64,44 @@ py::object bound_dense_backward(const py::object& X, const py::object& W, const 
 }
 
 template <class T>
-py::object bound_activation(const py::object& Z, const std::string& name, double slope, const py::object& out) {
+py::object bound_activation(const py::object& Z, const ActivationParts& parts, const py::object& out) {
   const std::string where = "ops.activation";
-  const Activation g = activation_arg(where, name);
   const py::array_t<T> z = contiguous_arg<T>(where, "Z", Z, kAny, kAny);
+  const ActivationSpec g = activation_arg(where, parts, z.shape(1));
   py::object result = result_arg<T>(where, out, z.shape(0), z.shape(1));
-  activation(z.shape(0), z.shape(1), z.data(), g, slope, data_of<T>(result));
+  activation(z.shape(0), z.shape(1), z.data(), g, data_of<T>(result));
   return result;
 }
 
 template <class T>
 py::object bound_activation_backward(const std::string& where, const py::object& dA, const py::object& Z,
-                                     const std::string& name, double slope, const py::object& out) {
-  const Activation g = activation_arg(where, name);
+                                     const ActivationParts& parts, const py::object& out) {
   const py::array_t<T> z = contiguous_arg<T>(where, "Z", Z, kAny, kAny);
+  const ActivationSpec g = activation_arg(where, parts, z.shape(1));
   const py::array_t<T> da =
       dA.is_none() ? py::array_t<T>() : contiguous_arg<T>(where, "dA", dA, z.shape(0), z.shape(1));
   py::object result = result_arg<T>(where, out, z.shape(0), z.shape(1));
-  activation_backward(z.shape(0), z.shape(1), z.data(), dA.is_none() ? nullptr : da.data(), g, slope,
-                      data_of<T>(result));
+  activation_backward(z.shape(0), z.shape(1), z.data(), dA.is_none() ? nullptr : da.data(), g, data_of<T>(result));
   return result;
 }
 
 template <class T>
 py::tuple bound_loss_and_gradient(const py::object& Z, const py::object& Y,
-                                  const std::pair<std::string, double>& loss_and_number,
-                                  const std::string& activation_name, double slope, const py::object& sample_weight,
-                                  const py::object& out) {
+                                  const std::pair<std::string, double>& loss_and_number, const ActivationParts& parts,
+                                  const py::object& sample_weight, const py::object& out) {
   const std::string where = "ops.loss_and_gradient";
   const LossSpec loss = loss_arg(where, loss_and_number);
-  const Activation g = activation_arg(where, activation_name);
   const py::array_t<T> z = contiguous_arg<T>(where, "Z", Z, kAny, kAny);
   const index_t rows = z.shape(0), n = z.shape(1);
-  const TargetsArg targets = targets_arg(where, Y, rows, n, loss.kind, sizeof(T) == 8);
+  const ActivationSpec g = activation_arg(where, parts, n);
+  const TargetsArg targets = targets_arg(where, Y, rows, g.groups_of(n), loss.kind, sizeof(T) == 8);
   py::array_t<T> dense;
   if (targets.dense) dense = contiguous_arg<T>(where, "Y", targets.keep, rows, targets.keep.ndim() == 1 ? 0 : n);
   py::array keep;
   const double* weights = weights_arg(where, sample_weight, rows, keep);
   py::object result = result_arg<T>(where, out, rows, n);
   const double cost = loss_and_gradient(rows, n, z.data(), targets.dense ? dense.data() : nullptr, targets.classes,
-                                        weights, loss, g, slope, data_of<T>(result));
+                                        weights, loss, g, data_of<T>(result));
   return py::make_tuple(cost, result);
 }
 
@@ -149,15 +148,14 @@ template <class T>
 void bind_type(py::module_& m, const char* suffix) {
   using namespace py::literals;
   auto name = [suffix](const char* function) { return std::string(function) + suffix; };
-  m.def(name("dense_forward").c_str(), &bound_dense_forward<T>, "X"_a, "W"_a, "b"_a, "activation"_a, "slope"_a,
-        "out"_a);
+  m.def(name("dense_forward").c_str(), &bound_dense_forward<T>, "X"_a, "W"_a, "b"_a, "activation"_a, "out"_a);
   m.def(name("dense_backward").c_str(), &bound_dense_backward<T>, "X"_a, "W"_a, "dZ"_a, "dW"_a, "db"_a, "out"_a,
         "with_dx"_a);
-  m.def(name("activation").c_str(), &bound_activation<T>, "Z"_a, "activation"_a, "slope"_a, "out"_a);
+  m.def(name("activation").c_str(), &bound_activation<T>, "Z"_a, "activation"_a, "out"_a);
   m.def(name("activation_backward").c_str(), &bound_activation_backward<T>, "where"_a, "dA"_a, "Z"_a, "activation"_a,
-        "slope"_a, "out"_a);
+        "out"_a);
   m.def(name("loss_and_gradient").c_str(), &bound_loss_and_gradient<T>, "Z"_a, "Y"_a, "loss"_a, "activation"_a,
-        "slope"_a, "sample_weight"_a, "out"_a);
+        "sample_weight"_a, "out"_a);
   m.def(name("optimizer_step").c_str(), &bound_optimizer_step<T>, "kind"_a, "w"_a, "g"_a, "state1"_a, "state2"_a,
         "learning_rate"_a, "t"_a, "decays"_a, "momentum"_a, "beta2"_a, "epsilon"_a, "weight_decay"_a, "epsilon_hat"_a);
 }

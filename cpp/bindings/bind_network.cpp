@@ -48,9 +48,9 @@ NetworkSpec spec_arg(index_t n_inputs, const py::list& layers) {
     const auto kind = layer["kind"].cast<std::string>();
     if (kind != "Dense")
       throw py::value_error(complaint("Network", "layers", "a known kind of layer", "'" + kind + "'"));
-    spec.layers.push_back(DenseSpec{layer["units"].cast<index_t>(),
-                                    activation_arg("Network", layer["activation"].cast<std::string>()),
-                                    layer["slope"].cast<double>()});
+    const auto units = layer["units"].cast<index_t>();
+    spec.layers.push_back(
+        DenseSpec{units, activation_arg("Network", layer["activation"].cast<ActivationParts>(), units)});
   }
   return spec;
 }
@@ -262,6 +262,7 @@ void bind_type(py::module_& m, const char* name, const char* optimizer_name) {
     return self.net.parameters_are_finite();
   });
   type.def_property_readonly("n_outputs", [](const BoundNetwork<T>& self) { return self.net.plan().n_outputs; });
+  type.def_property_readonly("groups", [](const BoundNetwork<T>& self) { return self.net.plan().groups(); });
   type.def(
       "sizes",
       [](const BoundNetwork<T>& self, index_t batch) {
@@ -286,12 +287,12 @@ void bind_network(py::module_& m) {
   using namespace py::literals;
   py::class_<CheckedSamples>(m, "Samples", "Checked samples for networks of one shape and one loss.")
       .def(py::init([](const std::string& where, const py::object& X, const py::object& Y,
-                       const py::object& sample_weight, index_t n_inputs, index_t n_outputs, const std::string& loss,
+                       const py::object& sample_weight, index_t n_inputs, const Groups& groups, const std::string& loss,
                        bool float64) {
-             return std::make_unique<CheckedSamples>(where, X, Y, sample_weight, n_inputs, n_outputs,
+             return std::make_unique<CheckedSamples>(where, X, Y, sample_weight, n_inputs, groups,
                                                      loss_arg(where, loss), float64);
            }),
-           "where"_a, "X"_a, "Y"_a, "sample_weight"_a, "n_inputs"_a, "n_outputs"_a, "loss"_a, "float64"_a)
+           "where"_a, "X"_a, "Y"_a, "sample_weight"_a, "n_inputs"_a, "groups"_a, "loss"_a, "float64"_a)
       .def_property_readonly("rows", [](const CheckedSamples& self) { return self.samples().rows; })
       .def_property_readonly(
           "X", [](const CheckedSamples& self) { return self.x(); },

@@ -51,7 +51,7 @@ Buffer<T> filled(index_t size) {
 // The products of a dense layer as training calls them: x (rows, n_in), W (n_in, n_out).
 template <class T>
 double time_product(const std::string& role, index_t rows, index_t n_in, index_t n_out, double seconds) {
-  const Dense<T> layer(n_in, n_out, Activation::kIdentity, 0.0);
+  const Dense<T> layer(n_in, n_out, {});
   const index_t stride = panel_stride<T>(rows), x_size = n_panels<T>(n_in) * stride,
                 y_size = n_panels<T>(n_out) * stride;
   index_t size = 0;

@@ -1,6 +1,7 @@
 #include "bindings/checked_samples.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "bindings/sparse.h"
 #include "ops/losses.h"
@@ -21,41 +22,66 @@ void check_values(const std::string& where, const RowSource& y, index_t rows, in
   }
 }
 
-// (rows) whole numbers as class indices.
-py::array class_indices(const std::string& where, const py::array& array, index_t n_outputs) {
+// (rows), or (rows, groups), whole numbers as class indices.
+py::array class_indices(const std::string& where, const py::array& array, const Groups& groups) {
   const py::array_t<double, py::array::c_style> values = contiguous<double>(array);
-  const index_t rows = values.shape(0);
-  py::array_t<std::int64_t> classes(rows);
+  const auto n_groups = static_cast<index_t>(groups.size());
+  py::array_t<std::int64_t> classes(values.size());
   std::int64_t* out = classes.mutable_data();
-  for (index_t i = 0; i < rows; ++i) {
+  for (index_t i = 0; i < values.size(); ++i) {
     const double value = values.data()[i];
-    if (!(value >= 0 && value < static_cast<double>(n_outputs) && value == std::floor(value))) {
-      throw py::value_error(complaint(where, "Y",
-                                      "class indices, whole numbers from 0 to " + std::to_string(n_outputs - 1),
-                                      number_text(value) + " at Y[" + std::to_string(i) + "]"));
+    const index_t row = i / n_groups, group = i % n_groups, n = groups[static_cast<std::size_t>(group)];
+    if (!(value >= 0 && value < static_cast<double>(n) && value == std::floor(value))) {
+      const std::string place = std::to_string(row) + (n_groups > 1 ? ", " + std::to_string(group) : "");
+      throw py::value_error(complaint(where, "Y", "class indices, whole numbers from 0 to " + std::to_string(n - 1),
+                                      number_text(value) + " at Y[" + place + "]"));
     }
     out[i] = static_cast<std::int64_t>(value);
   }
   return classes;
 }
 
+// float32 labels of a thousand classes add up to 1 within 1e-4.
+void check_sums(const std::string& where, const RowSource& y, index_t rows, const Groups& groups) {
+  for (index_t i = 0; i < rows; ++i) {
+    index_t j = 0;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      double sum = 0;
+      for (const index_t end = j + groups[g]; j < end; ++j) sum += element(y, i, j);
+      if (std::fabs(sum - 1) <= 1e-3) continue;
+      const bool several = groups.size() > 1;
+      throw py::value_error(complaint(
+          where, "Y", std::string("labels that add up to 1 in every ") + (several ? "group of every " : "") + "row",
+          number_text(sum) + " in " + (several ? "group " + std::to_string(g) + " of " : "") + "row " +
+              std::to_string(i)));
+    }
+  }
+}
+
 }  // namespace
 
-TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, index_t n_outputs, Loss loss,
-                       bool network_is_double) {
+TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, const Groups& groups,
+                       Loss loss, bool network_is_double) {
   const py::array array = numbers_arg(where, "Y", object);
+  const index_t n_outputs = std::accumulate(groups.begin(), groups.end(), index_t{0});
+  const auto n_groups = static_cast<index_t>(groups.size());
   const bool is_vector = array.ndim() == 1, takes_classes = loss == Loss::kCrossEntropy;
-  const bool fits = is_vector ? takes_classes || n_outputs == 1 : array.ndim() == 2 && array.shape(1) == n_outputs;
+  const bool is_matrix = array.ndim() == 2 && array.shape(1) == n_outputs;
+  const bool is_classes =
+      takes_classes && (n_groups == 1 ? is_vector : array.ndim() == 2 && array.shape(1) == n_groups);
+  const bool fits = is_matrix || is_classes || (is_vector && n_outputs == 1);
   if (!fits || array.shape(0) != rows) {
     const std::string n = std::to_string(rows), matrix = "(" + n + ", " + std::to_string(n_outputs) + ")";
-    const std::string expected = takes_classes    ? "class indices of shape (" + n + ",) or labels of shape " + matrix
+    const std::string of_classes = "(" + n + "," + (n_groups > 1 ? " " + std::to_string(n_groups) : "") + ")";
+    const std::string expected = takes_classes
+                                     ? "class indices of shape " + of_classes + " or labels of shape " + matrix
                                  : n_outputs == 1 ? "shape (" + n + ",) or " + matrix
                                                   : "shape " + matrix;
     throw py::value_error(complaint(where, "Y", expected, "shape " + shape_text(array)));
   }
   TargetsArg targets;
-  if (takes_classes && is_vector) {
-    targets.keep = class_indices(where, array, n_outputs);
+  if (is_classes) {
+    targets.keep = class_indices(where, array, groups);
     targets.classes = static_cast<const std::int64_t*>(targets.keep.data());
     return targets;
   }
@@ -68,17 +94,7 @@ TargetsArg targets_arg(const std::string& where, const py::object& object, index
                  std::isfinite(range.highest) ? "labels from 0 to 1" : "targets that are not negative",
                  [&](double v) { return v >= range.lowest && v <= range.highest; });
   }
-  if (takes_classes) {
-    for (index_t i = 0; i < rows; ++i) {
-      double sum = 0;
-      for (index_t j = 0; j < n_outputs; ++j) sum += element(targets.dense, i, j);
-      // float32 labels of a thousand classes add up to 1 within 1e-4.
-      if (std::fabs(sum - 1) > 1e-3) {
-        throw py::value_error(complaint(where, "Y", "labels that add up to 1 in every row",
-                                        number_text(sum) + " in row " + std::to_string(i)));
-      }
-    }
-  }
+  if (takes_classes) check_sums(where, targets.dense, rows, groups);
   return targets;
 }
 
@@ -107,12 +123,12 @@ const double* weights_arg(const std::string& where, const py::object& object, in
 }
 
 CheckedSamples::CheckedSamples(const std::string& where, const py::object& x, const py::object& y,
-                               const py::object& weights, index_t n_inputs, index_t n_outputs, Loss loss,
+                               const py::object& weights, index_t n_inputs, const Groups& groups, Loss loss,
                                bool network_is_double)
     : x_(features_arg(where, x, n_inputs, network_is_double)) {
   samples_.rows = x_.rows;
   samples_.x = x_.source;
-  const TargetsArg targets = targets_arg(where, y, x_.rows, n_outputs, loss, network_is_double);
+  const TargetsArg targets = targets_arg(where, y, x_.rows, groups, loss, network_is_double);
   y_ = targets.keep;
   samples_.y = targets.dense;
   samples_.classes = targets.classes;

@@ -2,15 +2,16 @@
 #pragma once
 
 #include "bindings/arrays.h"
-#include "kernels/lists.h"
+#include "ops/groups.h"
 
 namespace chainrule {
 
-// Samples of a network with n_inputs and n_outputs, for the given loss; owns or keeps what it points into.
+// Samples of a network with n_inputs and so many outputs in each group, for the given loss; owns or keeps what it
+// points into.
 class CheckedSamples {
  public:
   CheckedSamples(const std::string& where, const py::object& x, const py::object& y, const py::object& weights,
-                 index_t n_inputs, index_t n_outputs, Loss loss, bool network_is_double);
+                 index_t n_inputs, const Groups& groups, Loss loss, bool network_is_double);
   const Samples& samples() const { return samples_; }
   const py::object& x() const { return x_.object; }  // a readable array or a CSR matrix
 
@@ -23,11 +24,11 @@ class CheckedSamples {
 // Parts of the above, for operations on plain arrays.
 struct TargetsArg {
   py::array keep;
-  RowSource dense;  // or
-  const std::int64_t* classes = nullptr;
+  RowSource dense;                        // or
+  const std::int64_t* classes = nullptr;  // (rows, groups)
 };
-TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, index_t n_outputs, Loss loss,
-                       bool network_is_double);
+TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, const Groups& groups,
+                       Loss loss, bool network_is_double);
 // (rows) finite, not negative, not all zero; null for None.
 const double* weights_arg(const std::string& where, const py::object& object, index_t rows, py::array& keep);
 

@@ -1,5 +1,7 @@
 #include "bindings/names.h"
 
+#include <numeric>
+
 #include "bindings/arrays.h"
 
 namespace chainrule {
@@ -22,6 +24,16 @@ E find_name(const std::string& where, const std::string& what, const char* const
 
 Activation activation_arg(const std::string& where, const std::string& name) {
   return find_name<Activation>(where, "activation", {CHAINRULE_ACTIVATIONS(CHAINRULE_NAME)}, name);
+}
+ActivationSpec activation_arg(const std::string& where, const ActivationParts& parts, index_t n) {
+  const auto& [name, slope, groups] = parts;
+  std::string listed;
+  for (const index_t units : groups) listed += (listed.empty() ? "" : ", ") + std::to_string(units);
+  if (!groups.empty() && std::accumulate(groups.begin(), groups.end(), index_t{0}) != n) {
+    throw py::value_error(
+        complaint(where, "activation", "groups that add up to " + std::to_string(n) + " units", "(" + listed + ")"));
+  }
+  return {activation_arg(where, name), slope, groups.size() > 1 ? groups : Groups{}};  // one group is the whole
 }
 Loss loss_arg(const std::string& where, const std::string& name) {
   return find_name<Loss>(where, "loss", {CHAINRULE_LOSSES(CHAINRULE_NAME)}, name);

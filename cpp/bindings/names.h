@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "ops/losses.h"
@@ -9,6 +10,9 @@
 namespace chainrule {
 
 Activation activation_arg(const std::string& where, const std::string& name);
+// Of n units; from its name, slope, and groups.
+using ActivationParts = std::tuple<std::string, double, Groups>;
+ActivationSpec activation_arg(const std::string& where, const ActivationParts& parts, index_t n);
 Loss loss_arg(const std::string& where, const std::string& name);
 LossSpec loss_arg(const std::string& where, const std::pair<std::string, double>& loss);  // name and number
 Optimizer optimizer_arg(const std::string& where, const std::string& name);

@@ -4,6 +4,8 @@
 // as 64 x 16.
 #include "layers/dense.h"
 
+#include <utility>
+
 #include "ops/multiply.h"
 
 namespace chainrule {
@@ -16,13 +18,12 @@ constexpr index_t kUnitRows = 48, kUnitPanels = 4, kUnitsAbreast = 2;
 }  // namespace
 
 template <class T>
-Dense<T>::Dense(index_t n_in, index_t n_out, Activation activation, double slope)
+Dense<T>::Dense(index_t n_in, index_t n_out, ActivationSpec activation)
     : n_in_(n_in),
       n_out_(n_out),
       // An eighth less, or it is not worth a mirror in the first layer.
       weight_{"weight", n_in, n_out, false, true, 8 * panels_size<T>(n_out, n_in) <= 7 * panels_size<T>(n_in, n_out)},
-      activation_(activation),
-      slope_(static_cast<T>(slope)) {}
+      activation_(std::move(activation)) {}
 
 template <class T>
 std::vector<ParameterShape> Dense<T>::parameters() const {
@@ -64,18 +65,14 @@ void Dense<T>::forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index
   p.c = y;
   p.start = weights.parameters + weight_.template size<T>(), p.start_panel = kPanel<T>;  // b
   multiply(p);                                                                           // z = b + x W
-  if (output == Output::kActivated && activation_ != Activation::kIdentity) {
-    kernels<T>().activate[static_cast<int>(activation_)](rows, n_out_, y, slope_);
-  }
+  if (output == Output::kActivated) activate(activation_, rows, n_out_, y);
 }
 
 template <class T>
 void Dense<T>::backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
                         Output output) const {
   // forward:  z = x W + b, y = g(z)
-  if (output == Output::kActivated && activation_ != Activation::kIdentity) {  // dz = dy * g'(z)
-    kernels<T>().activation_gradient[static_cast<int>(activation_)](rows, n_out_, y, d, slope_);
-  }
+  if (output == Output::kActivated) activation_gradient<T>(activation_, rows, n_out_, y, d);  // dz = dy * g'(z)
   if (dx.data == nullptr) return;
   Product<T> p;
   p.m = rows, p.k = n_out_, p.panels = n_panels<T>(n_in_);

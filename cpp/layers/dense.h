@@ -1,15 +1,15 @@
 // y = g(x W + b): the fully connected layer.
 #pragma once
 
-#include "kernels/lists.h"
 #include "layers/layer.h"
+#include "ops/activations.h"
 
 namespace chainrule {
 
 template <class T>
 class Dense final : public Layer<T> {
  public:
-  Dense(index_t n_in, index_t n_out, Activation activation, double slope);
+  Dense(index_t n_in, index_t n_out, ActivationSpec activation);
 
   index_t n_in() const override { return n_in_; }
   index_t n_out() const override { return n_out_; }
@@ -28,8 +28,7 @@ class Dense final : public Layer<T> {
  private:
   index_t n_in_, n_out_;
   ParameterShape weight_;
-  Activation activation_;
-  T slope_;
+  ActivationSpec activation_;
 };
 
 }  // namespace chainrule

@@ -31,9 +31,8 @@ struct PackedDense {
   std::vector<ParameterShape> shapes;  // weight, bias
   Buffer<T> parameters, mirror;
 
-  PackedDense(index_t n_in, index_t n_out, const T* W, const T* b, Activation activation = Activation::kIdentity,
-              double slope = 0)
-      : layer(n_in, n_out, activation, slope),
+  PackedDense(index_t n_in, index_t n_out, const T* W, const T* b, const ActivationSpec& activation = {})
+      : layer(n_in, n_out, activation),
         shapes(layer.parameters()),
         parameters(shapes[0].template size<T>() + shapes[1].template size<T>()) {
     if (W) shapes[0].store(W, parameters.data());
@@ -68,9 +67,9 @@ double flops_of(const Dense<T>& layer, index_t rows) {
 }  // namespace
 
 template <class T>
-void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* b, Activation activation,
-                   double slope, T* out) {
-  PackedDense<T> dense(n_in, n_out, W, b, activation, slope);
+void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* b,
+                   const ActivationSpec& activation, T* out) {
+  PackedDense<T> dense(n_in, n_out, W, b, activation);
   dense.make_mirror(false);
   const Packed<T> in(rows, n_in, x), y(rows, n_out);
   share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
@@ -109,55 +108,49 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
 }
 
 template <class T>
-void activation(index_t rows, index_t n, const T* z, Activation activation, double slope, T* out) {
+void activation(index_t rows, index_t n, const T* z, const ActivationSpec& activation, T* out) {
   const Packed<T> y(rows, n, z);
-  kernels<T>().activate[static_cast<int>(activation)](rows, n, y.panels, static_cast<T>(slope));
+  activate(activation, rows, n, y.panels);
   y.save(out);
 }
 
 template <class T>
-void activation_backward(index_t rows, index_t n, const T* z, const T* da, Activation activation, double slope,
-                         T* out) {
+void activation_backward(index_t rows, index_t n, const T* z, const T* da, const ActivationSpec& activation, T* out) {
   const Packed<T> y(rows, n, z);
   Packed<T> d(rows, n, da);
   if (da == nullptr) std::fill_n(d.memory.data(), d.memory.size(), T(1));
-  const Kernels<T>& k = kernels<T>();
-  const auto index = static_cast<std::size_t>(activation);
-  k.activate[index](rows, n, y.panels, static_cast<T>(slope));
-  k.activation_gradient[index](rows, n, y.panels, d.panels, static_cast<T>(slope));
+  activate(activation, rows, n, y.panels);
+  activation_gradient<T>(activation, rows, n, y.panels, d.panels);
   d.save(out);
 }
 
 template <class T>
 double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, const std::int64_t* classes,
-                         const double* weights, const LossSpec& loss, Activation activation, double slope, T* dz) {
-  const bool canonical = activation == canonical_activation(loss.kind);
+                         const double* weights, const LossSpec& loss, const ActivationSpec& activation, T* dz) {
+  const bool canonical = is_canonical(loss.kind, activation);
   const Packed<T> y(rows, n, z), t(targets ? rows : 0, n, targets), d(rows, n);
-  const auto index = static_cast<std::size_t>(activation);
-  if (!canonical) kernels<T>().activate[index](rows, n, y.panels, static_cast<T>(slope));
+  if (!canonical) activate(activation, rows, n, y.panels);
   double total = 0, sum = 0;
   for (index_t i = 0; i < rows; ++i) total += weights ? weights[i] : 1.0;
   Buffer<T> scale(rows);
   Buffer<double> losses(rows);
   for (index_t i = 0; i < rows; ++i) scale[i] = static_cast<T>((weights ? weights[i] : 1.0) / total);
-  loss_rows(loss.kind, canonical,
+  loss_rows(loss.kind, activation,
             LossRows<T>{rows, n, y.panels.panel, y.panels.data, targets ? t.panels.data : nullptr, classes,
                         scale.data(), d.panels.data, losses.data(), static_cast<T>(loss.parameter)});
   for (index_t i = 0; i < rows; ++i) sum += (weights ? weights[i] : 1.0) * losses[i];
-  if (!canonical) {
-    kernels<T>().activation_gradient[index](rows, n, y.panels, d.panels, static_cast<T>(slope));
-  }
+  if (!canonical) activation_gradient<T>(activation, rows, n, y.panels, d.panels);
   d.save(dz);
   return sum / total;
 }
 
-#define CHAINRULE_INSTANTIATE(T)                                                                                \
-  template void dense_forward(index_t, index_t, index_t, const T*, const T*, const T*, Activation, double, T*); \
-  template void dense_backward(index_t, index_t, index_t, const T*, const T*, const T*, T*, T*, T*);            \
-  template void activation(index_t, index_t, const T*, Activation, double, T*);                                 \
-  template void activation_backward(index_t, index_t, const T*, const T*, Activation, double, T*);              \
-  template double loss_and_gradient(index_t, index_t, const T*, const T*, const std::int64_t*, const double*,   \
-                                    const LossSpec&, Activation, double, T*);
+#define CHAINRULE_INSTANTIATE(T)                                                                                   \
+  template void dense_forward(index_t, index_t, index_t, const T*, const T*, const T*, const ActivationSpec&, T*); \
+  template void dense_backward(index_t, index_t, index_t, const T*, const T*, const T*, T*, T*, T*);               \
+  template void activation(index_t, index_t, const T*, const ActivationSpec&, T*);                                 \
+  template void activation_backward(index_t, index_t, const T*, const T*, const ActivationSpec&, T*);              \
+  template double loss_and_gradient(index_t, index_t, const T*, const T*, const std::int64_t*, const double*,      \
+                                    const LossSpec&, const ActivationSpec&, T*);
 CHAINRULE_INSTANTIATE(float)
 CHAINRULE_INSTANTIATE(double)
 #undef CHAINRULE_INSTANTIATE

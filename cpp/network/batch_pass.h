@@ -29,7 +29,7 @@ class Pass {
         plan_(network.plan()),
         samples_(samples),
         objective_(objective),
-        canonical_(plan_.output_activation == canonical_activation(objective.loss.kind)),
+        canonical_(is_canonical(objective.loss.kind, plan_.output_activation)),
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
@@ -102,8 +102,12 @@ class Pass {
       samples_.y.gather(order, rows, plan_.n_outputs, work_.targets.from(begin));
       p.targets = work_.targets.from(begin).data;
     } else {
-      for (index_t i = 0; i < rows; ++i) work_.classes[begin + i] = samples_.classes[order[i]];
-      p.classes = work_.classes.data() + begin;
+      const index_t groups = plan_.output_activation.n_groups();
+      std::int64_t* to = work_.classes.data() + begin * groups;
+      p.classes = to;
+      for (index_t i = 0; i < rows; ++i) {
+        for (index_t g = 0; g < groups; ++g) *to++ = samples_.classes[order[i] * groups + g];
+      }
     }
     for (index_t i = 0; i < rows; ++i) {
       const double share = total_weight > 0 ? weight(order[i]) / total_weight : 0.0;
@@ -113,7 +117,7 @@ class Pass {
     p.d = goal_ != Goal::kCost ? work_.d.back().from(begin).data : nullptr;
     p.loss = work_.loss.data() + begin;
     p.parameter = static_cast<T>(objective_.loss.parameter);
-    loss_rows(objective_.loss.kind, canonical_, p);
+    loss_rows(objective_.loss.kind, plan_.output_activation, p);
   }
 
   // Adds row by row, so that the cut into chunks does not show.

@@ -10,7 +10,7 @@ namespace {
 
 template <class T>
 std::unique_ptr<Layer<T>> build(const DenseSpec& spec, index_t n_in) {
-  return std::make_unique<Dense<T>>(n_in, spec.units, spec.activation, spec.slope);
+  return std::make_unique<Dense<T>>(n_in, spec.units, spec.activation);
 }
 
 // Of x, targets, and every layer's y and d.
@@ -60,7 +60,7 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
     : rows(rows_at_once),
       scale(rows),
       loss(rows),
-      classes(rows),
+      classes(rows * plan.output_activation.n_groups()),
       penalty(static_cast<index_t>(plan.units.size())),
       squares(penalty.size()),
       scratch(n_threads * kScratch) {
@@ -82,7 +82,8 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
 
 template <class T>
 index_t Workspace<T>::bytes(const Plan<T>& plan, index_t rows) {
-  const auto per_row = static_cast<index_t>(sizeof(T) + sizeof(double) + sizeof(std::int64_t));  // scale, loss, classes
+  const index_t per_row = static_cast<index_t>(sizeof(T) + sizeof(double)) +  // scale, loss, classes
+                          plan.output_activation.n_groups() * static_cast<index_t>(sizeof(std::int64_t));
   return panels_of_workspace(plan) * panel_stride<T>(rows) * static_cast<index_t>(sizeof(T)) + rows * per_row;
 }
 

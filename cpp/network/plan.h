@@ -32,9 +32,10 @@ struct PlannedUnit {
 template <class T>
 struct Plan {
   explicit Plan(const NetworkSpec& spec);
+  Groups groups() const { return output_activation.groups_of(n_outputs); }
 
   index_t n_inputs, n_outputs;
-  Activation output_activation;
+  ActivationSpec output_activation;
   std::vector<std::unique_ptr<Layer<T>>> layers;
   std::vector<Parameter> parameters;
   std::vector<index_t> parameter_offset, mirror_offset;  // per layer
@@ -64,7 +65,7 @@ struct Workspace {
   std::vector<Panels<T>> y, d;   // per layer
   Buffer<T> scale;               // (rows) weight of each sample / sum of weights
   Buffer<double> loss;           // (rows)
-  Buffer<std::int64_t> classes;  // (rows)
+  Buffer<std::int64_t> classes;  // (rows, groups of the output)
   Buffer<double> penalty;        // (units) each unit's part of the regularization
   Buffer<double> squares;        // (units) of each unit's gradient, for its norm
   Buffer<T> memory;              // x, targets, y, d

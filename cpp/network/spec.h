@@ -4,15 +4,13 @@
 #include <variant>
 #include <vector>
 
-#include "base/views.h"
-#include "kernels/lists.h"
+#include "ops/activations.h"
 
 namespace chainrule {
 
 struct DenseSpec {
   index_t units;
-  Activation activation;
-  double slope;  // of leaky_relu
+  ActivationSpec activation;
 };
 
 using LayerSpec = std::variant<DenseSpec>;  // one alternative per kind of layer

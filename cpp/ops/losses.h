@@ -1,7 +1,7 @@
 // Losses as they are asked for, and which kernel fits a pair of loss and output activation.
 #pragma once
 
-#include "kernels/kernels.h"
+#include "ops/activations.h"
 
 namespace chainrule {
 
@@ -32,11 +32,17 @@ constexpr TargetRange target_range(Loss loss) {
   return {0, 0};
 }
 
-// With a canonical pair `p.y` holds z and `p.d` becomes the gradient in z; otherwise both are those of a = g(z).
+inline bool is_canonical(Loss loss, const ActivationSpec& g) { return g.kind == canonical_activation(loss); }
+
+// With a canonical pair `p.y` holds z and `p.d` becomes the gradient in z; otherwise both are those of a = g(z). Of a
+// canonical pair with groups the losses add up, and `p.classes` is (rows, groups).
 template <class T>
-void loss_rows(Loss loss, bool canonical, const LossRows<T>& p) {
+void loss_rows(Loss loss, const ActivationSpec& g, const LossRows<T>& p) {
   const Kernels<T>& k = kernels<T>();
-  (canonical ? k.loss : k.loss_of_activation)[static_cast<int>(loss)](p);
+  const auto index = static_cast<std::size_t>(loss);
+  if (!is_canonical(loss, g)) return k.loss_of_activation[index](p);
+  if (g.is_grouped()) return loss_of_groups<T>(k.loss[index], g.groups, p);
+  k.loss[index](p);
 }
 
 }  // namespace chainrule

@@ -94,7 +94,7 @@ struct Samples {
   index_t rows = 0;
   RowSource x;
   RowSource y;                            // dense targets, or
-  const std::int64_t* classes = nullptr;  // class indices
+  const std::int64_t* classes = nullptr;  // class indices (rows, groups of the output)
   const double* weights = nullptr;        // or all 1
 
   Order all() const { return Order::all(rows); }

@@ -34,7 +34,7 @@ class Data:
     ) -> None:
         is_double = net.dtype == np.float64
         self.samples = _core.Samples(
-            where, X, Y, sample_weight, net.n_inputs, net.n_outputs, loss.name, is_double
+            where, X, Y, sample_weight, net.n_inputs, net._core.groups, loss.name, is_double
         )
         self.X, self.Y = self.samples.X, Y
         self.weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)

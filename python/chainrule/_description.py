@@ -76,6 +76,8 @@ def _plain(where: str, argument: str, value: Any) -> Any:
         return value.to_dict()
     if dataclasses.is_dataclass(value):
         return _fields_to_dict(value)
+    if isinstance(value, tuple):
+        return [_plain(where, argument, item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(where, argument, item) for key, item in value.items()}
     if value is None or isinstance(value, (bool, int, float, str)):

@@ -14,6 +14,7 @@ from chainrule.activations import Activation
 from chainrule.callbacks import Callback
 from chainrule.layers import Dense
 from chainrule.losses import Loss
+from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 
@@ -92,6 +93,15 @@ def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]
 
 def check_limit(where: str, argument: str, value: Any) -> float | None:
     return None if value is None else check_number(where, argument, value, above=0)
+
+
+def check_metrics(where: str, metrics: Any, net: Network) -> tuple[Metric, ...]:
+    resolved = resolve_metrics(metrics, where)
+    of_one_task = (METRICS["accuracy"], METRICS["log_loss"])
+    if len(net._core.groups) > 1 and any(metric in of_one_task for metric in resolved):
+        expected = "metrics of one's own for a softmax with groups"
+        raise ValueError(message(where, "metrics", expected, [m.name for m in resolved]))
+    return resolved
 
 
 def numbers_of(argument: str, description: Optimizer | Loss) -> dict[str, Any]:

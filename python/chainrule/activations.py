@@ -9,24 +9,32 @@
 | leaky_relu | max(s z, z), slope s                | 1 if z > 0 else s | Maas, Hannun & Ng 2013    |
 | softmax    | e^(z_j - max z) / sum_k e^(z_k - max z) | (Jacobian)    | output; rows sum to 1     |
 | exp        | e^z                                 | a                 | output; rates             |
+
+With `groups` a softmax is one of each group of neighbouring units: several classifications at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chainrule._description import named, store
-from chainrule._errors import check_number, message
+from chainrule._errors import check_integer, check_number, message
 
 
 @dataclass(frozen=True)
 class Activation:
     """An activation by name; leaky_relu alone has a `slope`, 0 <= slope < 1, by default 0.01.
 
+    Softmax alone has `groups`, the units of each: `Activation("softmax", groups=(3, 4, 2))` makes
+    three softmaxes of nine units. None is one group of all units.
+
     Whether the name is known is checked where a network is built, against the core's one list.
-    Raises TypeError or ValueError for a name that is no string and for a slope out of place.
+    Raises TypeError or ValueError for a name that is no string and for a slope or groups out of
+    place.
     """
 
     name: str
     slope: float | None = None
+    groups: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -36,8 +44,24 @@ class Activation:
             store(self, slope=check_number("Activation", "slope", slope, minimum=0, below=1))
         elif self.slope is not None:
             raise ValueError(message("Activation", "slope", f"None for {self.name!r}", self.slope))
+        if self.groups is not None:
+            store(self, groups=_check_groups(self.name, self.groups))
+
+    @property
+    def parts(self) -> tuple[str, float, tuple[int, ...]]:
+        """As the core takes an activation."""
+        return self.name, self.slope or 0.0, tuple(self.groups or ())
+
+
+def _check_groups(name: str, groups: object) -> tuple[int, ...]:
+    if name != "softmax":
+        raise ValueError(message("Activation", "groups", f"None for {name!r}", groups))
+    if not isinstance(groups, tuple | list) or not groups:
+        expected = "a tuple of at least one integer or None"
+        raise TypeError(message("Activation", "groups", expected, groups))
+    return tuple(check_integer("Activation", "groups", units, 1, 2**31) for units in groups)
 
 
 def as_activation(value: object, where: str = "Activation") -> Activation:
-    """The activation meant by a name, an `Activation`, or `{"name": .., "slope": ..}`."""
+    """The activation meant by a name, an `Activation`, or a dict of its fields."""
     return named(value, Activation, where, "activation")

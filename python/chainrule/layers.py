@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from chainrule._description import Count, Description, by_name, resolve, store
+from chainrule._errors import message
 from chainrule.activations import Activation, as_activation
 from chainrule.initializers import Initializer, as_initializer
 
@@ -21,7 +22,8 @@ class Dense(Layer):
     `activation` is g; `initializer` is that of W, where "auto" suits the activation; b starts at
     zero. Both are given by name or as objects and stored as `Activation` and `Initializer`.
 
-    Raises TypeError or ValueError if `units` is not an integer >= 1 or the others make no sense.
+    Raises TypeError or ValueError if `units` is not an integer >= 1, the groups of a softmax do not
+    add up to `units`, or the others make no sense.
     """
 
     name: ClassVar[str] = "Dense"
@@ -36,6 +38,10 @@ class Dense(Layer):
             activation=as_activation(self.activation, "Dense"),
             initializer=as_initializer(self.initializer, "Dense"),
         )
+        groups = cast(Activation, self.activation).groups
+        if groups is not None and sum(groups) != self.units:
+            expected = f"groups that add up to {self.units} units"
+            raise ValueError(message("Dense", "activation", expected, groups))
 
 
 LAYERS: dict[str, type[Layer]] = by_name(Dense)

@@ -53,6 +53,9 @@ class CrossEntropy(Loss):
     `dZ[L] = A[L] - Y`. Y is class indices (m,), or one-hot or soft labels (m, n_y), rows summing
     to 1. With `label_smoothing` s, 0 <= s < 1, each y_j counts as `(1 - s) y_j + s / n_y` (Szegedy
     et al. 2016), in every cost, that of validation data too.
+
+    After a softmax with groups L is the sum of the groups' losses, n_y the units of a group, and Y
+    class indices (m, n_groups) or labels (m, units) whose rows sum to 1 in each group.
     """
 
     name: ClassVar[str] = "cross_entropy"

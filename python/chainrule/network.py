@@ -259,8 +259,7 @@ def _check_dtype(where: str, dtype: Any) -> "np.dtype[Any]":
 def _core_layer(layer: Layer) -> dict[str, Any]:
     assert isinstance(layer, Dense)
     activation = cast(Activation, layer.activation)
-    slope = activation.slope or 0.0
-    return {"kind": layer.name, "units": layer.units, "activation": activation.name, "slope": slope}
+    return {"kind": layer.name, "units": layer.units, "activation": activation.parts}
 
 
 def _penalties(where: str, l2: float, l1: float) -> tuple[float, float]:

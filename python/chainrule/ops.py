@@ -27,11 +27,11 @@ def _call(name: str, array: ArrayLike, *arguments: Any) -> Any:
     return getattr(_core.functions, f"{name}{bits}")(*arguments)
 
 
-def _activation(activation: str | Activation, where: str) -> tuple[str, float]:
+def _activation(activation: str | Activation, where: str) -> tuple[str, float, tuple[int, ...]]:
     checked = as_activation(activation, where)
     if checked.name not in _core.activations():
         raise unknown(where, "activation", checked.name, _core.activations())
-    return checked.name, checked.slope or 0.0
+    return checked.parts
 
 
 def dense_forward(
@@ -43,13 +43,13 @@ def dense_forward(
 ) -> Array:
     """`A = g(X W + b)`.   X (m, n_in), W (n_in, n_out), b (n_out,) or None, A (m, n_out)."""
     g = _activation(activation, "ops.dense_forward")
-    A: Array = _call("dense_forward", X, X, W, b, *g, out)
+    A: Array = _call("dense_forward", X, X, W, b, g, out)
     return A
 
 
 def activation(Z: ArrayLike, activation: str | Activation, out: Array | None = None) -> Array:
     """`A = g(Z)`.   Z, A (m, n); out may be Z itself."""
-    A: Array = _call("activation", Z, Z, *_activation(activation, "ops.activation"), out)
+    A: Array = _call("activation", Z, Z, _activation(activation, "ops.activation"), out)
     return A
 
 
@@ -61,11 +61,11 @@ def activation_derivative(
     Softmax has none: its Jacobian mixes the elements of a row; use `activation_backward`.
     """
     where = "ops.activation_derivative"
-    name, slope = _activation(activation, where)
-    if name == "softmax":
+    g = _activation(activation, where)
+    if g[0] == "softmax":
         hint = "an elementwise activation (activation_backward applies softmax's Jacobian)"
-        raise ValueError(message(where, "activation", hint, name))
-    derivative: Array = _call("activation_backward", Z, where, None, Z, name, slope, out)
+        raise ValueError(message(where, "activation", hint, g[0]))
+    derivative: Array = _call("activation_backward", Z, where, None, Z, g, out)
     return derivative
 
 
@@ -77,7 +77,7 @@ def activation_backward(
     if dA is None:
         raise TypeError(message(where, "dA", "an array of the shape of Z", dA))
     g = _activation(activation, where)
-    dZ: Array = _call("activation_backward", Z, where, dA, Z, *g, out)
+    dZ: Array = _call("activation_backward", Z, where, dA, Z, g, out)
     return dZ
 
 
@@ -122,7 +122,7 @@ def loss_and_gradient(
     where = "ops.loss_and_gradient"
     chosen = resolve_loss(loss, where)
     g = _activation(_core.losses()[chosen.name] if activation is None else activation, where)
-    arguments = (Z, Y, chosen.name_and_number, *g, sample_weight, out)
+    arguments = (Z, Y, chosen.name_and_number, g, sample_weight, out)
     result: tuple[float, Array] = _call("loss_and_gradient", Z, *arguments)
     return result
 

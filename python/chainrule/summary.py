@@ -48,6 +48,8 @@ class Summary:
             name = activation.name
             if activation.slope is not None:
                 name += f" ({activation.slope:g})"
+            if activation.groups is not None:
+                name += f" ({', '.join(map(str, activation.groups))})"
             self._rows.append((f"{number} {layer.name}", name, f"(m, {layer.units})", f"{count:,}"))
 
     def __repr__(self) -> str:

@@ -22,6 +22,7 @@ from chainrule._trainer_checks import (
     check_batch_size,
     check_callbacks,
     check_limit,
+    check_metrics,
     check_precision,
     check_rows,
     check_shuffle,
@@ -31,7 +32,7 @@ from chainrule._trainer_checks import (
 from chainrule.callbacks import Callback
 from chainrule.history import OWN_KEYS, History, monitored_key
 from chainrule.losses import Loss, resolve_loss
-from chainrule.metrics import Metric, resolve_metrics
+from chainrule.metrics import Metric
 from chainrule.network import Network
 from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
@@ -80,7 +81,7 @@ class Trainer:
         self.optimizer = resolve_optimizer(optimizer, "Trainer")
         self.schedule = as_schedule(schedule, "Trainer")
         self.seed = check_integer("Trainer", "seed", seed, 0, 2**63 - 1)
-        self.metrics: Sequence[Metric] = resolve_metrics(metrics, "Trainer")
+        self.metrics: Sequence[Metric] = check_metrics("Trainer", metrics, net)
         self.l2 = check_number("Trainer", "l2", l2, minimum=0)
         self.l1 = check_number("Trainer", "l1", l1, minimum=0)
         self.penalize = check_choice("Trainer", "penalize", penalize, ("mean", "sum"))

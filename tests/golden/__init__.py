@@ -41,7 +41,7 @@ class Configuration:
     name: str
     dtype: str
     n_inputs: int
-    layers: str  # units:activation[:slope],..
+    layers: str  # units:activation[:slope or groups],..
     loss: str  # name[:number], 0 if left out
     optimizer: str  # kind:rate:momentum:beta2:epsilon:decay without trailing zeros
     l2: float
@@ -111,12 +111,23 @@ def loss(c: Configuration) -> cr.losses.Loss:
     return LOSSES[name](float(number)) if fields(LOSSES[name]) else LOSSES[name]()
 
 
+def groups(c: Configuration) -> list[int]:
+    """The outputs of each softmax, or of the whole layer."""
+    units, _, *option = c.layers.split(",")[-1].split(":")
+    return [int(n) for n in (option[0] if "+" in "".join(option) else units).split("+")]
+
+
 def network(c: Configuration) -> cr.Network:
     """Weights in +-2^-k, 4^k about n_in; biases in +-1."""
     layers = []
     for text in c.layers.split(","):
-        units, name, *slope = text.split(":")
-        layers.append(cr.Dense(int(units), cr.Activation(name, *map(float, slope)), "zeros"))
+        units, name, *option = text.split(":")
+        g = (
+            cr.Activation(name, None, groups(c))
+            if name == "softmax"
+            else cr.Activation(name, *map(float, option))
+        )
+        layers.append(cr.Dense(int(units), g, "zeros"))
     net = cr.Network(layers, c.n_inputs, c.dtype)
     for i, (name, value) in enumerate(net.parameters.items()):
         k = value.shape[0].bit_length() // 2 if value.ndim == 2 else 0
@@ -126,7 +137,8 @@ def network(c: Configuration) -> cr.Network:
 
 def samples(c: Configuration) -> tuple[Floats, NDArray[Any], Floats | None]:
     """(X, Y, sample_weight) in float64, which the core converts; golden.cpp hands over `dtype`."""
-    n_outputs = int(c.layers.split(",")[-1].split(":")[0])
+    of_groups = groups(c)
+    n_outputs = sum(of_groups)
     X = numbers(X_STREAM, c.rows, c.n_inputs)
     weights = (random_bits(WEIGHT_STREAM, c.rows) % np.uint64(4)).astype(np.float64) / 2
     sample_weight = weights if c.weights == "unequal" else None
@@ -138,12 +150,15 @@ def samples(c: Configuration) -> tuple[Floats, NDArray[Any], Floats | None]:
         if name == "poisson":
             Y = np.where(Y < 0, 0.0, 4 * Y)
         return X, Y, sample_weight
-    classes = (random_bits(Y_STREAM, c.rows) % np.uint64(n_outputs)).astype(np.int64)
+    bits = random_bits(Y_STREAM, c.rows * len(of_groups)).reshape(c.rows, -1)
+    classes = (bits % np.array(of_groups, np.uint64)).astype(np.int64)
     if c.targets == "classes":
-        return X, classes, sample_weight
-    labels = np.zeros((c.rows, n_outputs))  # three quarters one class, one quarter the next
-    labels[np.arange(c.rows), classes] = 0.75
-    labels[np.arange(c.rows), (classes + 1) % n_outputs] = 0.25
+        return X, classes if len(of_groups) > 1 else classes.ravel(), sample_weight
+    labels, first = np.zeros((c.rows, n_outputs)), 0  # three quarters one class, one the next
+    for n, of_group in zip(of_groups, classes.T, strict=True):
+        labels[np.arange(c.rows), first + of_group] = 0.75
+        labels[np.arange(c.rows), first + (of_group + 1) % n] = 0.25
+        first += n
     return X, labels, sample_weight
 
 

@@ -113,7 +113,7 @@ void check_products(index_t rows, index_t n_in, index_t n_out) {
   const std::vector<T> x = numbers<T>(1, rows * n_in), W = numbers<T>(2, n_in * n_out), b = numbers<T>(3, n_out),
                        dz = numbers<T>(4, rows * n_out), dW_before = numbers<T>(5, n_in * n_out);
   std::vector<T> y(dz.size()), dW = dW_before, dx(x.size());
-  dense_forward(rows, n_in, n_out, x.data(), W.data(), b.data(), Activation::kIdentity, 0, y.data());
+  dense_forward(rows, n_in, n_out, x.data(), W.data(), b.data(), {}, y.data());
   dense_backward<T>(rows, n_in, n_out, x.data(), W.data(), dz.data(), dW.data(), nullptr, dx.data());
   bool same[] = {true, true, true};
   for (index_t j = 0; j < n_out; ++j) {

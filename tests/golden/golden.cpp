@@ -58,8 +58,13 @@ NetworkSpec network_spec(const Configuration& c) {
   NetworkSpec spec{c.n_inputs, {}};
   for (const std::string& layer : split(c.layers, ',')) {
     const std::vector<std::string> parts = split(layer, ':');
-    spec.layers.push_back(DenseSpec{std::stol(parts[0]), find<Activation>(activations, parts[1]),
-                                    parts.size() > 2 ? std::stod(parts[2]) : 0.0});
+    ActivationSpec g{find<Activation>(activations, parts[1])};
+    if (parts.size() > 2 && g.kind == Activation::kSoftmax) {
+      for (const std::string& units : split(parts[2], '+')) g.groups.push_back(std::stol(units));
+    } else if (parts.size() > 2) {
+      g.slope = std::stod(parts[2]);
+    }
+    spec.layers.push_back(DenseSpec{std::stol(parts[0]), g});
   }
   return spec;
 }
@@ -103,21 +108,25 @@ struct Data {
   std::vector<double> weights;
   Samples samples;
 
-  Data(const Configuration& c, index_t n_outputs) : x(numbers<T>(kX, c.rows * c.n_inputs)) {
+  Data(const Configuration& c, const Groups& groups) : x(numbers<T>(kX, c.rows * c.n_inputs)) {
     const Loss loss = loss_spec(c).kind;
     for (index_t i = 0; i < c.rows; ++i) {
-      classes.push_back(static_cast<std::int64_t>(random_bits(kY, i) % static_cast<std::uint64_t>(n_outputs)));
       weights.push_back(static_cast<double>(random_bits(kWeight, i) % 4) / 2);
-      for (index_t j = 0; j < n_outputs; ++j) {
-        double value = number(kY, i * n_outputs + j);
-        if (loss == Loss::kBinaryCrossEntropy) value = (value + 1) / 2;
-        if (loss == Loss::kPoisson) value = value < 0 ? 0.0 : 4 * value;
-        if (loss == Loss::kCrossEntropy) {  // three quarters one class, one quarter the next
-          value = j == classes.back() ? 0.75 : j == (classes.back() + 1) % n_outputs ? 0.25 : 0.0;
+      for (const index_t n : groups) {
+        const auto place = static_cast<index_t>(classes.size());
+        classes.push_back(static_cast<std::int64_t>(random_bits(kY, place) % static_cast<std::uint64_t>(n)));
+        for (index_t j = 0; j < n; ++j) {
+          double value = number(kY, static_cast<index_t>(y.size()));
+          if (loss == Loss::kBinaryCrossEntropy) value = (value + 1) / 2;
+          if (loss == Loss::kPoisson) value = value < 0 ? 0.0 : 4 * value;
+          if (loss == Loss::kCrossEntropy) {  // three quarters one class, one quarter the next
+            value = j == classes.back() ? 0.75 : j == (classes.back() + 1) % n ? 0.25 : 0.0;
+          }
+          y.push_back(static_cast<T>(value));
         }
-        y.push_back(static_cast<T>(value));
       }
     }
+    const auto n_outputs = static_cast<index_t>(y.size()) / c.rows;
     samples.rows = c.rows;
     samples.x = rows_of(x, c.n_inputs);
     if (c.targets == "classes") {
@@ -144,7 +153,7 @@ std::string hash_of(const Configuration& c) {
   Network<T> net(network_spec(c));
   set_parameters(net);
   const Plan<T>& plan = net.plan();
-  const Data<T> data(c, plan.n_outputs);
+  const Data<T> data(c, plan.groups());
   const Objective objective{loss_spec(c), c.l2, c.l1};
   double rate = 0;
   const OptimizerSpec spec = optimizer_spec(c, rate);

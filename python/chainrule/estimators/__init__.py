@@ -1,8 +1,8 @@
 """scikit-learn's estimators on chainrule's networks; loaded when first named.
 
-Start at `_base.py`: fit and partial_fit, whatever the target. `classifier.py` and `regressor.py`
-know their targets, `_stochastic.py` and `_lbfgs.py` are the two ways to train, `_engine.py` holds
-the network.
+Start at `_base.py`: fit and partial_fit, whatever the target. `classifier.py`, with `_targets.py`,
+and `regressor.py` know their targets, `_stochastic.py` and `_lbfgs.py` are the two ways to train,
+`_engine.py` holds the network.
 """
 
 try:

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from chainrule._errors import message
 from chainrule._trainer_checks import check_precision, numbers_of
+from chainrule.activations import Activation
 from chainrule.estimators import _lbfgs, _options, _stochastic
 from chainrule.estimators._engine import Engine
 from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
@@ -57,7 +58,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """Targets as the loss takes them; learns the classes."""
         raise NotImplementedError
 
-    def _output(self) -> tuple[int, str, Loss]:
+    def _output(self) -> tuple[int, str | Activation, Loss]:
         """Units of the output layer, its activation, and the loss; after `_encode`."""
         raise NotImplementedError
 

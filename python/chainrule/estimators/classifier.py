@@ -1,24 +1,27 @@
-"""The classifier: two classes, several, several labels at once."""
+"""The classifier: two classes, several, several labels or several classifications at once."""
 
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.validation import check_is_fitted
 
 from chainrule._errors import message
+from chainrule.activations import Activation
 from chainrule.estimators._base import BaseMLP
-from chainrule.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from chainrule.estimators._targets import (
+    OneTarget,
+    SeveralTargets,
+    Targets,
+    are_of_outputs,
+    targets_of,
+)
+from chainrule.losses import Loss
 
 Array = NDArray[Any]
 
@@ -35,18 +38,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         `activation`; they draw their first weights by their own initializers.
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
     class_weight : dict {class: weight >= 0}, 1 for those not in it, or "balanced", in `partial_fit`
-        over the rows of each call; multiplies `sample_weight`.
+        over the rows of each call; multiplies `sample_weight`. Of several outputs a list of dicts,
+        whose weights multiply.
     label_smoothing : s, 0 <= s < 1: a label y counts as (1 - s) y + s / n, of n classes.
     scoring : name or scorer of scikit-learn for validation data, instead of accuracy.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
 
+    y may also be (n_samples, n_outputs), a classification per column, as scikit-learn's forests
+    take it: one network with a softmax for each. `classes_` and `predict_proba` are lists then, and
+    a row is right if all its columns are. (Columns of nothing but 0 and 1 are labels.)
+
     Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
     """
+
+    _target: Targets  # what y is
 
     def __init__(
         self,
@@ -90,94 +100,108 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X: ArrayLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
-        classes: ArrayLike | None = None,
+        classes: Any = None,
     ) -> Self:
-        """One epoch over the given data; the first call needs all `classes`, (n_classes,).
+        """One epoch over the given data; the first call needs all `classes`, (n_classes,), of
+        several outputs a list of them.
 
         The data need not have every class, but at least one row with a weight above 0.
         """
-        if _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = LabelBinarizer()
-            is_multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer.fit(y if is_multilabel else classes)
-        return self._fit(X, y, sample_weight, None, incremental=True)
+        is_first = not hasattr(self, "classes_")
+        self._learn_classes(y, classes)
+        try:
+            return self._fit(X, y, sample_weight, None, incremental=True)
+        except Exception:
+            if is_first and not self._has_weights():  # refused: they may be other ones next time
+                del self.classes_, self._target
+            raise
 
     def predict(self, X: ArrayLike) -> Array:
-        """The class of each row, (n_samples,), or its labels, (n_samples, n_labels)."""
+        """The class of each row, (n_samples,), or its labels or its class in each output,
+        (n_samples, n_outputs)."""
         outputs = self._outputs(X)
-        if self.n_outputs_ == 1:
-            outputs = outputs.ravel()
-        return self._label_binarizer.inverse_transform(outputs)
+        return self._target.predicted(outputs)
 
-    def predict_proba(self, X: ArrayLike) -> Array:
-        """The probability of each class, (n_samples, n_classes), or of each label."""
+    def predict_proba(self, X: ArrayLike) -> Array | list[Array]:
+        """The probability of each class, (n_samples, n_classes), or of each label.
+
+        Of several outputs a list of such arrays.
+        """
         outputs = self._outputs(X)
-        if self.n_outputs_ > 1:
-            return outputs
-        return np.concatenate([1 - outputs, outputs], axis=1)
+        return self._target.probabilities(outputs)
 
-    def predict_log_proba(self, X: ArrayLike) -> Array:
+    def predict_log_proba(self, X: ArrayLike) -> Array | list[Array]:
         """Logarithms of `predict_proba`."""
         probabilities = self.predict_proba(X)
+        if isinstance(probabilities, list):
+            return [np.log(p, out=p) for p in probabilities]
         return np.log(probabilities, out=probabilities)
 
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """The share of rows that are right: in all labels, in all outputs."""
+        check_is_fitted(self)
+        if isinstance(self._target, OneTarget):
+            return super().score(X, y, sample_weight)
+        y = np.asarray(y)
+        if not self._target.fits(y):
+            raise ValueError(
+                message("MLPClassifier.score", "y", f"shape {self._target.shape}", y.shape)
+            )
+        right = (self.predict(X) == y).all(axis=1)
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        return float(np.average(right, weights=weights))
+
     # ---- For the base class ----------------------------------------------------------------------
+
+    def _learn_classes(self, y: Any, classes: Any) -> None:
+        """Those given to partial_fit, at the first call or again."""
+        of_outputs = isinstance(getattr(self, "_target", None), SeveralTargets)
+        if not of_outputs and not are_of_outputs(classes):
+            if _check_partial_fit_first_call(self, classes):
+                is_multilabel = type_of_target(y).startswith("multilabel")
+                self._target = OneTarget(y if is_multilabel else classes)
+        elif not hasattr(self, "classes_"):
+            self._target = SeveralTargets.of_classes(classes)
+            self.classes_ = self._target.classes
+        elif classes is not None:
+            given = SeveralTargets.of_classes(classes).classes if are_of_outputs(classes) else None
+            if given is None or list(map(list, given)) != list(map(list, self.classes_)):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                    f"{self.classes_!r}"
+                )
 
     def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
+            self._target = targets_of(y)
+            self.classes_ = self._target.classes
         else:
-            self._check_classes(y)
-        return self._encoded(y)
+            self._check_shape("y", y)
+            self._target.check_known(y, all_of_them=self.warm_start)
+        return self._target.encode(y)
 
-    def _encoded(self, y: Array) -> Array:
-        if self._label_binarizer.y_type_ == "multiclass":
-            return np.searchsorted(self.classes_, y)
-        return self._label_binarizer.transform(y).astype(bool)
-
-    def _check_classes(self, y: Array) -> None:
-        classes = unique_labels(y)
-        if self.warm_start and set(classes) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {classes}"
-            )
-        self._check_known(classes)
-
-    def _check_known(self, classes: Array) -> None:
-        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
-                f"'y' has {classes}."
-            )
+    def _check_shape(self, argument: str, y: Array) -> None:
+        if not self._target.fits(y):
+            shape = f"shape {self._target.shape}"
+            raise ValueError(message(self._where, argument, shape, y.shape))
 
     def _encode_for_validation(self, y: Array) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        is_multilabel = self._label_binarizer.y_type_.startswith("multilabel")
-        if (y.ndim == 2) != is_multilabel or (is_multilabel and y.shape[1] != len(self.classes_)):
-            shape = f"(n, {len(self.classes_)})" if is_multilabel else "(n,)"
-            raise ValueError(message("MLPClassifier.fit", "y_val", f"shape {shape}", y.shape))
-        if not is_multilabel:
-            self._check_known(unique_labels(y))
-        return self._encoded(y)
+        self._check_shape("y_val", y)
+        if not (isinstance(self._target, OneTarget) and self._target.is_multilabel):
+            self._target.check_known(y, all_of_them=False)
+        return self._target.encode(y)
 
-    def _output(self) -> tuple[int, str, Loss]:
-        n_classes = len(self.classes_)
-        kind = self._label_binarizer.y_type_
-        self.out_activation_ = "softmax" if kind == "multiclass" else "logistic"
-        if kind == "multiclass":
-            return n_classes, "softmax", CrossEntropy(self.label_smoothing)
-        units = n_classes if kind.startswith("multilabel") else 1
-        return units, "sigmoid", BinaryCrossEntropy()
+    def _output(self) -> tuple[int, str | Activation, Loss]:
+        units, activation, loss = self._target.output(self.label_smoothing)
+        self.out_activation_ = "logistic" if activation == "sigmoid" else "softmax"
+        return units, activation, loss
 
     def _targets(self, y: Array) -> Array:
-        if y.ndim == 1 or self.label_smoothing == 0:  # the loss knows, or nothing to do
-            return y
-        return (1 - self.label_smoothing) * y + self.label_smoothing / 2
+        return self._target.smoothed(y, self.label_smoothing)
 
     def _stratify(self, y: Array) -> Array | None:
         return y if y.ndim == 2 and y.shape[1] == 1 else None
@@ -194,15 +218,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return of_class if weights is None else of_class * weights
 
     def _decode(self, y: Array) -> Array:
-        if y.ndim == 1:
-            return self.classes_[y]
-        return self._label_binarizer.inverse_transform(y.astype(int))
+        return self._target.decode(y)
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
-        predicted = outputs.argmax(axis=1) if y.ndim == 1 else outputs > 0.5
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        return self._target.accuracy(outputs, y, sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
         return tags

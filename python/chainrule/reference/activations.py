@@ -8,15 +8,16 @@ needs of Z and A. The one list of activations is the table ACTIVATIONS, below th
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .checks import Array, check_name, refuse
 
-# "relu", or ("leaky_relu", 0.2) to choose the slope.
-Activation: TypeAlias = str | tuple[str, float | None]
+# "relu", or ("leaky_relu", 0.2) to choose the slope, or ("softmax", (3, 4, 2)) for a softmax of
+# each group of units: the first 3, the next 4, the last 2.
+Activation: TypeAlias = str | tuple[str, float | Sequence[int] | None]
 
 
 def identity(Z: Array) -> Array:
@@ -71,18 +72,29 @@ def leaky_relu_backward(dA: Array, Z: Array, A: Array, slope: float = 0.01) -> A
     return np.where(Z > 0, dA, slope * dA)
 
 
-def softmax(Z: Array) -> Array:
-    # A_j = e^Z_j / sum_k e^Z_k, in each column
+def softmax(Z: Array, groups: Sequence[int] | None = None) -> Array:
+    # A_j = e^Z_j / sum_k e^Z_k, in each column; with groups k runs over the group of j
+    if groups is not None:
+        return np.concatenate([softmax(Z[units]) for units in units_of_groups(groups)])
     # Taking off the largest Z of the column changes nothing in exact arithmetic; e^.. stays <= 1.
     E = np.exp(Z - Z.max(axis=0, keepdims=True))
     return E / E.sum(axis=0, keepdims=True)
 
 
-def softmax_backward(dA: Array, Z: Array, A: Array) -> Array:
+def softmax_backward(dA: Array, Z: Array, A: Array, groups: Sequence[int] | None = None) -> Array:
     # forward: A_j = e^Z_j / sum_k e^Z_k
+    if groups is not None:
+        each = units_of_groups(groups)
+        return np.concatenate([softmax_backward(dA[u], Z[u], A[u]) for u in each])
     # Every A_k depends on every Z_j:   dA_k / dZ_j = A_k ((1 if j = k else 0) - A_j),   so
     #   dZ_j = sum_k dA_k A_k ((j = k) - A_j) = A_j (dA_j - sum_k dA_k A_k)
     return A * (dA - np.sum(dA * A, axis=0, keepdims=True))
+
+
+def units_of_groups(groups: Sequence[int]) -> list[slice]:
+    # (3, 4, 2): units 0 to 2, 3 to 6, 7 to 8
+    ends = np.cumsum(groups).tolist()
+    return [slice(end - n, end) for n, end in zip(groups, ends, strict=True)]
 
 
 def exp(Z: Array) -> Array:
@@ -112,16 +124,26 @@ ACTIVATIONS = {
 
 
 def activation_name(activation: Activation) -> str:
-    """The name without the slope."""
+    """The name without the slope or the groups."""
     return _name_and_options("activation_name", activation)[0]
 
 
-def activation_forward(Z: Array, activation: Activation) -> Array:
-    """A = g(Z) (n, m), the activation given as "tanh" or, with a slope, as ("leaky_relu", 0.2).
+def activation_groups(activation: Activation) -> list[slice]:
+    """The units of each group; of an activation without groups there is one, of all units."""
+    groups = _name_and_options("activation_groups", activation)[1].get("groups")
+    return [slice(None)] if groups is None else units_of_groups(groups)
 
-    ValueError: unknown name, a slope where there is none.
+
+def activation_forward(Z: Array, activation: Activation) -> Array:
+    """A = g(Z) (n, m), the activation given as "tanh" or, with its option, as ("leaky_relu", 0.2)
+    or ("softmax", (3, 4, 2)).
+
+    ValueError: unknown name, an option where there is none, groups that do not add up to n.
     """
     name, options = _name_and_options("activation_forward", activation)
+    if "groups" in options and sum(options["groups"]) != len(Z):
+        expected = f"groups that add up to {len(Z)} units"
+        raise refuse("activation_forward", "activation", expected, repr(activation))
     return ACTIVATIONS[name].forward(Z, **options)
 
 
@@ -132,14 +154,19 @@ def activation_backward(dA: Array, Z: Array, A: Array, activation: Activation) -
     return ACTIVATIONS[name].backward(dA, Z, A, **options)
 
 
-def _name_and_options(where: str, activation: Activation) -> tuple[str, dict[str, float]]:
+def _name_and_options(where: str, activation: Activation) -> tuple[str, dict[str, Any]]:
     pair = activation if isinstance(activation, tuple) else (activation, None)
     if len(pair) != 2:
         raise refuse(where, "activation", "a name or a pair (name, slope)", repr(activation))
-    name, slope = pair
+    name, option = pair
     check_name(where, "activation", name, ACTIVATIONS)
-    if slope is None:
+    if option is None:
         return name, {}
-    if name != "leaky_relu" or not np.isfinite(slope):
+    if isinstance(option, Sequence):
+        if name != "softmax" or not option or any(n != int(n) or n < 1 for n in option):
+            expected = "groups of at least one unit, for softmax only"
+            raise refuse(where, "activation", expected, repr(activation))
+        return name, {"groups": tuple(map(int, option))}
+    if name != "leaky_relu" or not np.isfinite(option):
         raise refuse(where, "activation", "a finite slope, for leaky_relu only", repr(activation))
-    return name, {"slope": float(slope)}
+    return name, {"slope": float(option)}

@@ -14,6 +14,9 @@ way: L from AL, dAL = dL/dAL, dZL = dAL * g'(ZL). There both cross-entropies cli
 [eps, 1 - eps], and poisson the rate to [eps, infinity), eps being the spacing of floating-point
 numbers at 1 in AL's dtype. Where AL lies outside, L does not change with AL: the derivative is 0.
 
+Of a softmax with groups each group is a classification of its own: cross_entropy is the sum of
+theirs.
+
 Some losses have a number: delta of huber, quantile of quantile, label_smoothing of cross_entropy.
 """
 
@@ -21,13 +24,12 @@ Some losses have a number: delta of huber, quantile of quantile, label_smoothing
 # mypy: disable-error-code=no-any-return
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .activations import Activation, activation_backward, activation_name
-from .checks import Array, check_name, refuse, samples_as_columns
+from .activations import Activation, activation_backward, activation_groups, activation_name
+from .checks import Array, check_name, refuse
 
 # "huber", or ("huber", 2.0) to choose its number.
 Loss: TypeAlias = str | tuple[str, float | None]
@@ -218,7 +220,9 @@ def loss_forward(AL: Array, ZL: Array, Y: Array, loss: Loss, activation: Activat
     """
     name, options = loss_name_and_options("loss_forward", loss)
     if activation_name(activation) == LOSSES[name].canonical:
-        return LOSSES[name].value_from_Z(ZL, Y, **options)
+        each = activation_groups(activation)
+        parts = [LOSSES[name].value_from_Z(ZL[units], Y[units], **options) for units in each]
+        return np.sum(parts, axis=0)
     return LOSSES[name].value(AL, Y, **options)
 
 
@@ -229,7 +233,11 @@ def loss_backward(AL: Array, ZL: Array, Y: Array, loss: Loss, activation: Activa
     """
     name, options = loss_name_and_options("loss_backward", loss)
     if activation_name(activation) == LOSSES[name].canonical:
-        return LOSSES[name].backward_to_Z(AL, Y, **options)
+        # forward: L = the sum over the groups
+        each = activation_groups(activation)
+        return np.concatenate(
+            [LOSSES[name].backward_to_Z(AL[units], Y[units], **options) for units in each]
+        )
     dAL = LOSSES[name].backward(AL, Y, **options)
     return activation_backward(dAL, ZL, AL, activation)
 
@@ -251,35 +259,3 @@ def loss_name_and_options(where: str, loss: Loss) -> tuple[str, dict[str, float]
         ends = {"delta": "> 0", "quantile": "> 0 and < 1", "label_smoothing": ">= 0 and < 1"}
         raise refuse(where, "loss", f"a finite {number} {ends[number]}", repr(loss))
     return name, {number: float(value)}
-
-
-def targets_as_columns(
-    where: str, Y: ArrayLike, n_y: int, m: int, loss: Loss, samples: str, dtype: Any
-) -> Array:
-    """Y as an array (n_y, m); class indices (m,) become one-hot columns, one output (m,) a row.
-
-    ValueError: wrong shape, class out of range, labels that are no probabilities, negative counts.
-    """
-    name, _ = loss_name_and_options(where, loss)
-    Y = np.asarray(Y)
-    if Y.ndim == 1 and name == "cross_entropy":
-        if np.any((Y < 0) | (n_y <= Y) | (np.floor(Y) != Y)):
-            got = f"values from {Y.min()} to {Y.max()}"
-            raise refuse(where, "Y", f"class indices, integers from 0 to {n_y - 1}", got)
-        columns = (np.arange(n_y)[:, np.newaxis] == Y).astype(dtype)
-    elif Y.ndim == 1 and n_y == 1:
-        columns = Y.reshape(1, -1).astype(dtype)
-    else:
-        columns = samples_as_columns(where, "Y", Y, n_y, samples, dtype)
-    if columns.shape[1] != m:
-        raise refuse(where, "Y", f"{m} samples, as in X", columns.shape[1])
-    lowest, highest = LOSSES[name].lowest, LOSSES[name].highest
-    if lowest == 0 and not np.all((columns >= lowest) & (columns <= highest)):
-        got = f"values from {columns.min()} to {columns.max()}"
-        expected = "labels from 0 to 1" if highest == 1 else "numbers >= 0"
-        raise refuse(where, "Y", expected, got)
-    sums = columns.sum(axis=0)
-    if name == "cross_entropy" and not np.allclose(sums, 1, rtol=0, atol=1e-5):
-        got = f"sums from {sums.min()} to {sums.max()}"
-        raise refuse(where, "Y", "labels that sum to 1 in each sample", got)
-    return columns

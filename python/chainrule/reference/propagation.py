@@ -37,7 +37,8 @@ from .checks import (
     sample_shares,
     samples_as_columns,
 )
-from .losses import Loss, loss_backward, loss_forward, targets_as_columns
+from .losses import Loss, loss_backward, loss_forward
+from .targets import targets_as_columns
 
 
 class Cache(NamedTuple):
@@ -113,7 +114,8 @@ def compute_cost(
     """J = sum_i c_i L_i + l2/2 sum w^2 + l1 sum |w|, where c_i = 1/m or w_i / sum(w).
 
     AL and caches come from forward_propagation. Y has the shape of AL, or (m,): class indices for
-    cross_entropy, else the targets of a single output. The loss is given as "huber" or, with its
+    cross_entropy, else the targets of a single output; of groups of a softmax, class indices
+    (n_groups, m), with samples="rows" (m, n_groups). The loss is given as "huber" or, with its
     number, as ("huber", 2.0). sample_weight (m,). ValueError: wrong shapes, labels out of range, an
     unknown loss, sample weights that are negative or all zero.
     """
@@ -181,5 +183,5 @@ def _check_output(
         raise refuse(
             where, "AL", f"the output of these caches, {m} samples", f"another, {AL.shape[1]}"
         )
-    Y = targets_as_columns(where, Y, n_y, m, loss, samples, AL.dtype)
+    Y = targets_as_columns(where, Y, n_y, m, loss, samples, AL.dtype, caches[-1].activation)
     return AL, Y, sample_shares(where, sample_weight, m, AL.dtype)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .activations import Activation
+from .activations import Activation, activation_groups
 from .checks import (
     Array,
     Parameters,
@@ -22,9 +22,10 @@ from .checks import (
     samples_as_columns,
 )
 from .initialization import initialize_parameters
-from .losses import Loss, targets_as_columns
+from .losses import Loss
 from .optimizers import clip_gradients, initialize_optimizer, update_parameters
 from .propagation import backward_propagation, compute_cost, forward_propagation
+from .targets import targets_as_columns
 
 
 def random_mini_batches(
@@ -80,7 +81,7 @@ def optimize(
     dtype = parameters["W1"].dtype
     X = samples_as_columns(where, "X", X, n_x, samples, dtype)
     m = X.shape[1]
-    Y = targets_as_columns(where, Y, n_y, m, loss, samples, dtype)
+    Y = targets_as_columns(where, Y, n_y, m, loss, samples, dtype, activations[-1])
     weights = np.asarray(np.ones(m) if sample_weight is None else sample_weight, dtype=np.float64)
     share = sample_shares(where, weights, m, np.float64)[0]
     if epochs != int(epochs) or epochs < 0:
@@ -152,8 +153,13 @@ def predict_classes(
     activations: Sequence[Activation],
     samples: str = "columns",
 ) -> Array:
-    """Class indices (m,): of the largest output, or for a single output 1 where it exceeds 1/2."""
+    """Class indices (m,): of the largest output, or for a single output 1 where it exceeds 1/2.
+
+    Of groups of a softmax (n_groups, m), or (m, n_groups) with samples="rows".
+    """
     AL = columns_as_samples(predict(X, parameters, activations, samples), samples)
     if AL.shape[0] == 1:
         return np.asarray(AL[0] > 0.5, dtype=np.int64)
-    return np.asarray(np.argmax(AL, axis=0))
+    each = activation_groups(activations[-1])
+    classes = np.array([np.argmax(AL[units], axis=0) for units in each])
+    return classes[0] if len(classes) == 1 else columns_as_samples(classes, samples)

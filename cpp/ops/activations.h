@@ -1,0 +1,39 @@
+// Activations as they are asked for, and their kernels.
+#pragma once
+
+#include <vector>
+
+#include "ops/groups.h"
+
+namespace chainrule {
+
+// An activation, the slope of leaky_relu, and the groups of softmax: none, or the units of each of several.
+struct ActivationSpec {
+  Activation kind = Activation::kIdentity;
+  double slope = 0;
+  Groups groups = {};
+
+  bool is_grouped() const { return !groups.empty(); }
+  index_t n_groups() const { return is_grouped() ? static_cast<index_t>(groups.size()) : 1; }
+  Groups groups_of(index_t n) const { return is_grouped() ? groups : Groups{n}; }  // n units
+};
+
+// z becomes a = g(z).   (rows, n)
+template <class T>
+void activate(const ActivationSpec& g, index_t rows, index_t n, Panels<T> z) {
+  if (g.kind == Activation::kIdentity) return;
+  const auto kernel = kernels<T>().activate[static_cast<int>(g.kind)];
+  if (g.is_grouped()) return activate_groups<T>(kernel, g.groups, rows, z);
+  kernel(rows, n, z, static_cast<T>(g.slope));
+}
+
+// d, the gradient in a = g(z), becomes the gradient in z.   (rows, n)
+template <class T>
+void activation_gradient(const ActivationSpec& g, index_t rows, index_t n, Panels<const T> a, Panels<T> d) {
+  if (g.kind == Activation::kIdentity) return;
+  const auto kernel = kernels<T>().activation_gradient[static_cast<int>(g.kind)];
+  if (g.is_grouped()) return activation_gradient_of_groups<T>(kernel, g.groups, rows, a, d);
+  kernel(rows, n, a, d, static_cast<T>(g.slope));
+}
+
+}  // namespace chainrule

@@ -1,0 +1,200 @@
+"""The targets of a classifier: what y may be, what is trained on, and what a prediction means.
+
+| y                                           | encoded             | outputs               |
+| ------------------------------------------- | ------------------- | --------------------- |
+| two classes, (n,)                           | 0/1, (n, 1)         | a sigmoid             |
+| several classes, (n,)                       | indices, (n,)       | a softmax             |
+| labels 0/1, (n, n_labels)                   | 0/1, (n, n_labels)  | a sigmoid per label   |
+| several classifications, (n, n_outputs)     | indices, (n, n_outputs) | a softmax for each |
+
+`OneTarget` is the first three, which scikit-learn's LabelBinarizer knows, `SeveralTargets` the
+last. `targets_of(y)` finds out.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import check_classification_targets, is_multilabel, unique_labels
+
+from chainrule._errors import message
+from chainrule.activations import Activation
+from chainrule.losses import BinaryCrossEntropy, CrossEntropy, Loss
+
+Array = NDArray[Any]
+
+
+class OneTarget:
+    """Two classes, several, or labels of which any may be true. `y` may be the classes alone."""
+
+    def __init__(self, y: Any) -> None:
+        self.binarizer = LabelBinarizer().fit(y)
+        self.classes = self.binarizer.classes_
+        self.is_multiclass = self.binarizer.y_type_ == "multiclass"
+        self.is_multilabel = self.binarizer.y_type_.startswith("multilabel")
+
+    @property
+    def shape(self) -> str:
+        """Of y."""
+        return f"(n, {len(self.classes)})" if self.is_multilabel else "(n,)"
+
+    def fits(self, y: Any) -> bool:
+        """Whether y has this shape."""
+        if self.is_multilabel:
+            return y.ndim == 2 and y.shape[1] == len(self.classes)
+        return y.ndim == 1
+
+    def check_known(self, y: Array, all_of_them: bool) -> None:
+        """ValueError for classes that are new, or with `all_of_them` missing."""
+        _check_known(unique_labels(y), self.classes, all_of_them)
+
+    def encode(self, y: Array) -> Array:
+        if self.is_multiclass:
+            return np.searchsorted(self.classes, y)
+        return self.binarizer.transform(y).astype(bool)
+
+    def decode(self, y: Array) -> Array:
+        """The inverse."""
+        return (
+            self.classes[y]
+            if self.is_multiclass
+            else self.binarizer.inverse_transform(y.astype(int))
+        )
+
+    def output(self, label_smoothing: float) -> tuple[int, str, Loss]:
+        """Units and activation of the last layer, and the loss."""
+        if self.is_multiclass:
+            return len(self.classes), "softmax", CrossEntropy(label_smoothing)
+        return len(self.classes) if self.is_multilabel else 1, "sigmoid", BinaryCrossEntropy()
+
+    def smoothed(self, y: Array, label_smoothing: float) -> Array:
+        """Encoded y as the loss takes it; cross-entropy smooths by itself."""
+        if self.is_multiclass or label_smoothing == 0:
+            return y
+        return (1 - label_smoothing) * y + label_smoothing / 2
+
+    def predicted(self, outputs: Array) -> Array:
+        """What y would be."""
+        whole = self.is_multiclass or self.is_multilabel
+        return self.binarizer.inverse_transform(outputs if whole else outputs.ravel())
+
+    def probabilities(self, outputs: Array) -> Array:
+        """(n, n_classes), or (n, n_labels)."""
+        if outputs.shape[1] > 1:
+            return outputs
+        return np.concatenate([1 - outputs, outputs], axis=1)
+
+    def accuracy(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
+        """The share of rows that are right; y is encoded."""
+        predicted = outputs.argmax(axis=1) if self.is_multiclass else outputs > 0.5
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+
+class SeveralTargets:
+    """A classification per column of y, with `classes` in a list of sorted arrays."""
+
+    def __init__(self, classes: Sequence[Array]) -> None:
+        self.classes = list(classes)
+        ends = np.cumsum([len(c) for c in self.classes])
+        self._units = [slice(end - len(c), end) for c, end in zip(self.classes, ends, strict=True)]
+
+    @classmethod
+    def of(cls, y: Array) -> "SeveralTargets":
+        """Of all classes in y (n, n_outputs)."""
+        for column in y.T:
+            check_classification_targets(column.tolist() if y.dtype == object else column)
+        return cls([_sorted_classes(f"column {k} of y", column) for k, column in enumerate(y.T)])
+
+    @classmethod
+    def of_classes(cls, classes: Any) -> "SeveralTargets":
+        """Of a list with the classes of each output."""
+        return cls([_sorted_classes(f"classes[{k}]", c) for k, c in enumerate(classes)])
+
+    @property
+    def shape(self) -> str:
+        return f"(n, {len(self.classes)})"
+
+    def fits(self, y: Any) -> bool:
+        return y.ndim == 2 and y.shape[1] == len(self.classes)
+
+    def check_known(self, y: Array, all_of_them: bool) -> None:
+        for k, known in enumerate(self.classes):
+            found = _sorted_classes(f"column {k} of y", y[:, k])
+            _check_known(found, known, all_of_them, f"[{k}]")
+
+    def encode(self, y: Array) -> Array:
+        pairs = zip(self.classes, y.T, strict=True)
+        return np.stack([np.searchsorted(c, column) for c, column in pairs], axis=1)
+
+    def decode(self, y: Array) -> Array:
+        """Of one type only if the classes are alike, so that a 1 beside strings stays a 1."""
+        columns = [c[indices] for c, indices in zip(self.classes, y.T, strict=True)]
+        kinds = {"U" if column.dtype.kind == "U" else "number" for column in columns}
+        return np.stack(columns, axis=1, dtype=object if len(kinds) > 1 else None)
+
+    def output(self, label_smoothing: float) -> tuple[int, Activation, Loss]:
+        sizes = tuple(len(c) for c in self.classes)
+        return sum(sizes), Activation("softmax", groups=sizes), CrossEntropy(label_smoothing)
+
+    def smoothed(self, y: Array, label_smoothing: float) -> Array:
+        return y
+
+    def predicted(self, outputs: Array) -> Array:
+        return self.decode(self._largest(outputs))
+
+    def probabilities(self, outputs: Array) -> list[Array]:
+        """(n, n_classes) of each output."""
+        return [outputs[:, units].copy() for units in self._units]
+
+    def accuracy(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
+        """The share of rows that are right in every column; y is encoded."""
+        right = (self._largest(outputs) == y).all(axis=1)
+        return float(np.average(right, weights=sample_weight))
+
+    def _largest(self, outputs: Array) -> Array:
+        return np.stack([outputs[:, units].argmax(axis=1) for units in self._units], axis=1)
+
+
+Targets = OneTarget | SeveralTargets
+
+
+def targets_of(y: Any) -> Targets:
+    """What y is: (n,), or (n, n_columns) with at least two columns.
+
+    Columns of 0 and 1 are labels; others are classifications of their own.
+    """
+    if y.ndim == 1 or issparse(y):
+        return OneTarget(y)
+    are_labels = y.dtype != object and is_multilabel(y) and np.isin(y, (0, 1)).all()
+    return OneTarget(y) if are_labels else SeveralTargets.of(y)
+
+
+def are_of_outputs(classes: Any) -> bool:
+    """Whether these are the classes of each of several outputs."""
+    is_list = isinstance(classes, list | tuple) or np.ndim(classes) == 2
+    return is_list and len(classes) > 0 and all(np.ndim(c) == 1 for c in classes)
+
+
+def _sorted_classes(what: str, values: Any) -> Array:
+    try:
+        return np.unique(np.asarray(values))
+    except TypeError:
+        expected = "labels of one type that can be sorted"
+        raise TypeError(message("MLPClassifier", what, expected, list(values))) from None
+
+
+def _check_known(found: Array, known: Array, all_of_them: bool, of_output: str = "") -> None:
+    if all_of_them and set(found) != set(known):
+        raise ValueError(
+            "warm_start can only be used where `y` has the same classes as in the previous "
+            f"call to fit. Previously got {known}, `y` has {found}"
+        )
+    if not set(found) <= set(known):
+        raise ValueError(
+            f"`y` has classes not in `self.classes_{of_output}`. `self.classes_{of_output}` has "
+            f"{known}. 'y' has {found}."
+        )

@@ -1,0 +1,64 @@
+"""Targets: Y as columns, whichever way it came."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .activations import Activation, activation_groups
+from .checks import Array, refuse, samples_as_columns
+from .losses import LOSSES, Loss, loss_name_and_options
+
+
+def targets_as_columns(
+    where: str,
+    Y: ArrayLike,
+    n_y: int,
+    m: int,
+    loss: Loss,
+    samples: str,
+    dtype: Any,
+    activation: Activation,
+) -> Array:
+    """Y as an array (n_y, m); class indices (m,) become one-hot columns, one output (m,) a row.
+
+    After a softmax with groups class indices are (n_groups, m), or (m, n_groups) with
+    samples="rows". ValueError: wrong shape, class out of range, labels that are no probabilities,
+    negative counts.
+    """
+    name, _ = loss_name_and_options(where, loss)
+    Y = np.asarray(Y)
+    each = activation_groups(activation)
+    of_groups = Y.ndim == 2 and 1 < len(each) == Y.shape[samples == "rows"]
+    if name == "cross_entropy" and len(each) == 1 and Y.ndim == 1:
+        columns = one_hot(where, Y, n_y, dtype)
+    elif name == "cross_entropy" and of_groups:
+        classes = samples_as_columns(where, "Y", Y, len(each), samples, np.float64)
+        sizes = [units.stop - units.start for units in each]
+        pairs = zip(classes, sizes, strict=True)
+        columns = np.concatenate([one_hot(where, y, n, dtype) for y, n in pairs])
+    elif Y.ndim == 1 and n_y == 1:
+        columns = Y.reshape(1, -1).astype(dtype)
+    else:
+        columns = samples_as_columns(where, "Y", Y, n_y, samples, dtype)
+    if columns.shape[1] != m:
+        raise refuse(where, "Y", f"{m} samples, as in X", columns.shape[1])
+    lowest, highest = LOSSES[name].lowest, LOSSES[name].highest
+    if lowest == 0 and not np.all((columns >= lowest) & (columns <= highest)):
+        got = f"values from {columns.min()} to {columns.max()}"
+        expected = "labels from 0 to 1" if highest == 1 else "numbers >= 0"
+        raise refuse(where, "Y", expected, got)
+    sums = np.array([columns[units].sum(axis=0) for units in each])
+    if name == "cross_entropy" and not np.allclose(sums, 1, rtol=0, atol=1e-5):
+        got = f"sums from {sums.min()} to {sums.max()}"
+        of_each = "sample" if len(each) == 1 else "group of each sample"
+        raise refuse(where, "Y", f"labels that sum to 1 in each {of_each}", got)
+    return columns
+
+
+def one_hot(where: str, classes: Array, n: int, dtype: Any) -> Array:
+    """Columns (n, m) of zeros and a one, from class indices (m,)."""
+    if np.any((classes < 0) | (n <= classes) | (np.floor(classes) != classes)):
+        got = f"values from {classes.min()} to {classes.max()}"
+        raise refuse(where, "Y", f"class indices, integers from 0 to {n - 1}", got)
+    return np.asarray(np.arange(n)[:, np.newaxis] == classes, dtype=dtype)
