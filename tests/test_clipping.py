@@ -113,3 +113,36 @@ def test_a_step_whose_cost_is_not_finite_is_not_taken(limits, rng):
     assert trainer.step_costs[2:].tolist() == [np.inf, np.inf]
     for name, value in expected.net.parameters.items():
         assert value.tobytes() == trainer.net.parameters[name].tobytes()
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+def test_estimators_clip_as_a_trainer_does(limits, rng):
+    pytest.importorskip("sklearn")
+    X, y = rng.normal(size=(40, 5)), rng.normal(size=40)
+    options = {"hidden_layer_sizes": 7, "solver": "sgd", "batch_size": 10, "shuffle": False}
+    est = cr.MLPRegressor(random_state=0, **options, **limits)
+    net = cr.Network([cr.Dense(7, "relu"), cr.Dense(1)], 5, "float64")
+    sgd = cr.SGD(0.001, momentum=0.9, nesterov=True)
+    trainer = cr.Trainer(net, "squared_error", sgd, l2=1e-4, penalize="sum", **limits)
+    est.partial_fit(X, y)
+    unclipped = cr.MLPRegressor(random_state=0, **options).partial_fit(X, y)
+    # The first weights: such a limit moves nothing.
+    start = cr.MLPRegressor(random_state=0, **options, clip_value=1e-300).partial_fit(X, y)
+    for number in (1, 2):
+        net.parameters[f"{number}.weight"] = start.coefs_[number - 1]
+        net.parameters[f"{number}.bias"] = start.intercepts_[number - 1]
+    trainer.fit(X, y[:, None], 1, 10, shuffle=False)
+    for got, expected, other in zip(
+        est.coefs_,
+        [net.parameters["1.weight"], net.parameters["2.weight"]],
+        unclipped.coefs_,
+        strict=True,
+    ):
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+        assert not np.allclose(got, other, rtol=1e-6)
+
+
+def test_lbfgs_does_not_clip():
+    pytest.importorskip("sklearn")
+    with pytest.raises(ValueError, match=r"\[MLPRegressor.fit\] clip_norm: expected None with"):
+        cr.MLPRegressor(solver="lbfgs", clip_norm=1.0).fit([[0.0], [1.0]], [0, 1])

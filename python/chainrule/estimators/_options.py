@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
-from chainrule._trainer_checks import check_callbacks, check_precision, numbers_of
+from chainrule._trainer_checks import check_callbacks, check_limit, check_precision, numbers_of
 from chainrule.activations import Activation, as_activation
 from chainrule.layers import Dense, Layer
 from chainrule.losses import resolve_loss
@@ -72,15 +72,17 @@ def check(est: Any, where: str) -> None:
         resolve_optimizer(est.optimizer, where)
     if est.schedule is not None:
         as_schedule(est.schedule, where)
+    for name in ("clip_value", "clip_norm"):
+        check_limit(where, name, getattr(est, name))
     check_callbacks(where, est.callbacks or ())
     if isinstance(est.scoring, str):
         check_choice(where, "scoring", est.scoring, get_scorer_names())
     elif est.scoring is not None and not callable(est.scoring):
         raise TypeError(message(where, "scoring", "a name, a scorer or None", est.scoring))
     if is_lbfgs(est):
-        for name in ("schedule", "scoring", "callbacks"):
+        for name in ("schedule", "scoring", "callbacks", "clip_value", "clip_norm"):
             if getattr(est, name) is not None:
-                expected = "None with solver='lbfgs', which has no epochs"
+                expected = "None with solver='lbfgs', which has no such steps"
                 raise ValueError(message(where, name, expected, getattr(est, name)))
 
 

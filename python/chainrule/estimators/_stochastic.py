@@ -245,6 +245,7 @@ def _trainer(est: Any, where: str, net: Network, loss: Loss, incremental: bool) 
     trainer: Trainer = engine.trainer
     trainer._fit_name = where
     trainer.l2, trainer.loss = est.alpha, loss  # may change between calls
+    trainer.clip_value, trainer.clip_norm = est.clip_value, est.clip_norm
     return trainer
 
 

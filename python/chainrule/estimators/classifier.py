@@ -37,6 +37,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     layers : hidden layers as `chainrule.Network` takes them, instead of `hidden_layer_sizes` and
         `activation`; they draw their first weights by their own initializers.
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
+    clip_value, clip_norm : limits of each gradient and of the norm of all, as `chainrule.Trainer`
+        has them.
     class_weight : dict {class: weight >= 0}, 1 for those not in it, or "balanced", in `partial_fit`
         over the rows of each call; multiplies `sample_weight`. Of several outputs a list of dicts,
         whose weights multiply.
@@ -89,6 +91,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         layers: Any = None,
         optimizer: Any = None,
         schedule: Any = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
         scoring: Any = None,
         callbacks: Any = None,
     ) -> None:

@@ -27,6 +27,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     layers : hidden layers as `chainrule.Network` takes them, instead of `hidden_layer_sizes` and
         `activation`; they draw their first weights by their own initializers.
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
+    clip_value, clip_norm : limits of each gradient and of the norm of all, as `chainrule.Trainer`
+        has them.
     scoring : name or scorer of scikit-learn for validation data, instead of R^2.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
@@ -70,6 +72,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         layers: Any = None,
         optimizer: Any = None,
         schedule: Any = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
         scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
