@@ -50,7 +50,7 @@ def test_json_is_strict(text):
 def test_types_that_numpy_lacks_are_refused():
     parts = attacks.Parts(attacks.whole())
     parts.header["1.bias"] |= {"dtype": "BF16", "shape": [8]}
-    with pytest.raises(cr.FileFormatError, match="expected tensors of F32, .*, got BF16"):
+    with pytest.raises(cr.FileFormatError, match=r"expected tensors of F32, .*, got BF16"):
         unpack(parts.seal())
 
 
