@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,6 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 
 import chainrule as cr
-from chainrule.checkpoint import read_safetensors
 from chainrule.cli import main
 from chainrule.cli.fitting import split
 from chainrule.cli.model_file import load_model
@@ -179,13 +179,7 @@ def test_training_twice_gives_the_same_model_on_any_number_of_threads(command, t
             command("train", "iris.csv", "-t", "target", *options)
         finally:
             cr.set_num_threads(None)
-    (tensors, metadata), (others, same) = (
-        read_safetensors(tmp_path / f"{name}.safetensors") for name in "ab"
-    )
-    assert metadata == same
-    assert set(tensors) == set(others)
-    for name, tensor in tensors.items():
-        assert tensor.tobytes() == others[name].tobytes(), name
+    assert Path("a.safetensors").read_bytes() == Path("b.safetensors").read_bytes()
 
 
 def test_rows_without_a_target_are_left_out_and_said(command, capsys):

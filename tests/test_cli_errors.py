@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 import chainrule as cr
-from chainrule.checkpoint import read_safetensors, write_safetensors
+from chainrule._container import pack, unpack
 from chainrule.cli import main
+
+from . import attacks
 
 ROWS = "size,colour,kind,gone\n" + "1.5,red,a,\n2.5,blue,b,\n3.0,red,a,\n4.5,,b,\n" * 10
 
@@ -52,20 +54,28 @@ def model(trained, tmp_path):
     whole = trained.read_bytes()
     (tmp_path / "short.safetensors").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "zero.safetensors").write_bytes(b"")
-    tensors, metadata = read_safetensors(trained)
-    zeros = np.zeros_like(tensors["preprocessing"])
-    nan = np.full_like(tensors["1.weight"], np.nan)
-    for name, new_tensors, new_metadata in (
-        ("later", {}, {"version": "999"}),
-        ("no_json", {}, {"table": "{"}),
-        ("no_target", {}, {"table": '{"features": []}'}),
-        ("zeros", {"preprocessing": zeros}, {}),
-        ("nan", {"1.weight": nan}, {}),
-        ("wide", {"1.weight": tensors["1.weight"][:-1]}, {}),
+    for name, metadata in (
+        ("later", {"version": "999"}),
+        ("no_json", {"table": "{"}),
+        ("no_target", {"table": '{"features": []}'}),
     ):
-        path = tmp_path / f"{name}.safetensors"
-        write_safetensors(path, tensors | new_tensors, metadata | new_metadata)
-    write_safetensors(tmp_path / "foreign.safetensors", {"a": np.zeros(3)}, {})
+        parts = attacks.Parts(whole)
+        parts.metadata |= metadata
+        (tmp_path / f"{name}.safetensors").write_bytes(parts.seal())
+    contents = unpack(whole)
+    tensors = contents.tensors
+    for name, new in (
+        ("zeros", {"preprocessing": np.zeros_like(tensors["preprocessing"])}),
+        ("nan", {"1.weight": np.full_like(tensors["1.weight"], np.nan)}),
+        ("wide", {"1.weight": tensors["1.weight"][:-1]}),
+    ):
+        content = b"".join(pack(contents.kind, tensors | new, contents.documents))
+        (tmp_path / f"{name}.safetensors").write_bytes(content)
+    foreign = b"".join(pack("foreign", {"a": np.zeros(3)}, {}))
+    (tmp_path / "foreign.safetensors").write_bytes(foreign)
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 1
+    (tmp_path / "damaged.safetensors").write_bytes(damaged)
     cr.Network([cr.Dense(1)], n_inputs=2).save(tmp_path / "net.safetensors")
 
 
@@ -144,13 +154,23 @@ def test_train_refuses(words, expected, capsys, tmp_path):
     [
         ("missing.safetensors good.csv", "missing.safetensors: no such file"),
         ("folder good.csv", "folder: is a directory"),
-        ("good.csv good.csv", "good.csv: not a model file, or cut short"),
-        ("zero.safetensors good.csv", "zero.safetensors: not a model file, or cut short"),
-        ("short.safetensors good.csv", "short.safetensors: not a model file, or cut short"),
+        ("good.csv good.csv", "good.csv: not a model file: not a safetensors file, or cut short"),
+        (
+            "zero.safetensors good.csv",
+            "zero.safetensors: not a model file: not a safetensors",
+        ),
+        ("damaged.safetensors good.csv", "its checksum is wrong: it is damaged"),
+        (
+            "short.safetensors good.csv",
+            "short.safetensors: not a model file: its checksum",
+        ),
         ("foreign.safetensors good.csv", "foreign.safetensors: holds no model"),
         ("net.safetensors good.csv", "net.safetensors: holds a network without preprocessing"),
-        ("later.safetensors good.csv", "format version 999, this chainrule reads version 1"),
-        ("no_json.safetensors good.csv", "no_json.safetensors: the model file is damaged"),
+        ("later.safetensors good.csv", "format version 999, this chainrule reads up to 2"),
+        (
+            "no_json.safetensors good.csv",
+            "not a model file: its description is no JSON",
+        ),
         ("no_target.safetensors good.csv", "no_target.safetensors: the model file is damaged"),
         ("nan.safetensors good.csv", "nan.safetensors: the model file is damaged"),
         ("wide.safetensors good.csv", "wide.safetensors: the model file is damaged"),
@@ -183,7 +203,7 @@ def test_predict_refuses(words, expected, capsys):
     ("words", "expected"),
     [
         ("info missing.safetensors", "missing.safetensors: no such file"),
-        ("info short.safetensors", "not a model file, or cut short"),
+        ("info short.safetensors", "not a model file: its checksum is wrong"),
         ("info foreign.safetensors", "holds no model"),
         ("demo --picture demo.doc", "--picture demo.doc: expected a name ending in one of .png"),
         ("demo --picture no/demo.png", "there is no directory no"),

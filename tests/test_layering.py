@@ -107,7 +107,7 @@ def test_comments_are_no_breaches(tmp_path):
 
 PYTHON_FLOORS = [  # a module imports from lower floors only, a package also from itself
     {"_core", "_errors", "reference", "trace"},
-    {"_description", "history", "runtime"},
+    {"_container", "_description", "_files", "history", "runtime"},
     {"activations", "losses", "metrics", "optimizers"},
     {"initializers", "schedules", "callbacks", "plots", "_data", "_optimizer", "parameters"},
     {"layers", "ops"},
@@ -128,7 +128,7 @@ LATE = {("network", "checkpoint")}
 EXTRAS = {"cli", "estimators"}
 # Third-party packages at import time; all others are imported when they are needed.
 PACKAGES = {"numpy"}
-PACKAGES_OF = {"checkpoint": {"safetensors"}}
+PACKAGES_OF = {"_container": {"safetensors"}}
 
 
 def imports(

@@ -1,12 +1,9 @@
-"""Networks as objects: parameters by name and by the course's symbols, summary, files, copies."""
-
-import json
+"""Networks as objects: parameters by name and by the course's symbols, summary."""
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import checkpoint
 
 from .helpers import build
 
@@ -143,65 +140,6 @@ def test_predict_writes_into_out(net, rng):
     out = np.empty((10, 3), np.float32)
     assert net.predict(X, out=out) is out
     assert out.tobytes() == net.predict(X).tobytes()
-
-
-def test_save_and_load_give_the_same_network(net, tmp_path, rng):
-    path = tmp_path / "net.safetensors"
-    net.save(path)
-    loaded = cr.Network.load(path)
-    assert repr(loaded) == repr(net)
-    X = rng.normal(size=(10, 5))
-    assert loaded.predict(X).tobytes() == net.predict(X).tobytes()
-    assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
-
-
-def test_files_of_another_kind_are_refused(net, tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"not a model" * 100)
-    with pytest.raises(ValueError, match="expected a safetensors file"):
-        cr.Network.load(path)
-    checkpoint.write_safetensors(path, {"a": np.zeros(3)}, {"format": "other"})
-    with pytest.raises(ValueError, match=r"format chainrule.network, version 1, got 'format other"):
-        cr.Network.load(path)
-    tensors = checkpoint.network_tensors(net)
-    del tensors["2.bias"]
-    metadata = {"format": checkpoint.FORMAT, "version": "1"}
-    description = json.dumps(checkpoint.network_description(net))
-    checkpoint.write_safetensors(path, tensors, metadata | {"network": description})
-    with pytest.raises(ValueError, match="tensors: expected all of"):
-        cr.Network.load(path)
-    tensors = checkpoint.network_tensors(net)
-    whole = metadata | {"network": description}
-    checkpoint.write_safetensors(path, tensors | {"x": tensors["1.bias"]}, whole)
-    with pytest.raises(ValueError, match="tensors: expected"):
-        cr.Network.load(path)
-    checkpoint.write_safetensors(path, tensors, metadata)
-    with pytest.raises(ValueError, match=r"\[Network.load\] path: "):
-        cr.Network.load(path)
-    for text in ("{}", "[]", "3", "{", '{"layers": 3}', '{"layers": [{"kind": []}]}'):
-        checkpoint.write_safetensors(path, tensors, metadata | {"network": text})
-        with pytest.raises(ValueError, match=r"^\[Network.load\] path: expected a description"):
-            cr.Network.load(path)
-    with pytest.raises(FileNotFoundError):
-        cr.Network.load(tmp_path / "missing")
-    with pytest.raises(IsADirectoryError):
-        cr.Network.load(tmp_path)
-
-
-def test_a_failed_save_leaves_the_old_file(net, tmp_path, monkeypatch):
-    path = tmp_path / "net.safetensors"
-    net.save(path)
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
-    net.W[1] = 2 * net.W[1]
-    with pytest.raises(OSError, match="No space left"):
-        net.save(path)
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
 
 
 def test_repr_names_everything(net):

@@ -11,6 +11,7 @@ probabilities = net.predict(X_new)
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from chainrule._errors import FileFormatError
 from chainrule.activations import Activation
 from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, ProgressBar
 from chainrule.gradient_check import GradientCheck, check_gradients
@@ -62,6 +63,7 @@ __all__ = [
     "CrossEntropy",
     "Dense",
     "EarlyStopping",
+    "FileFormatError",
     "GradientCheck",
     "History",
     "Huber",

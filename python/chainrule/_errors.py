@@ -15,6 +15,10 @@ T = TypeVar("T")
 OURS = ("chainrule.", "sklearn.callback.")  # frames that `warn` passes over
 
 
+class FileFormatError(ValueError):
+    """A file that is not what it should be: of another kind, damaged, or made to do harm."""
+
+
 def message(where: str, argument: str, expected: str, got: object) -> str:
     """`[where] argument: expected ..., got ...`, the value on one line of at most 80 characters."""
     shown = " ".join(repr(got).split())

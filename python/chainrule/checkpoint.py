@@ -1,26 +1,22 @@
-"""Model files: safetensors, the description as JSON in the metadata. Nothing in them runs code."""
+"""Networks as files and as bytes: the parameters as tensors, the description as a JSON document."""
 
-import contextlib
-import json
 import os
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
-import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
-from chainrule._errors import message
+from chainrule._container import Contents, pack, unpack
+from chainrule._errors import FileFormatError, check_choice, message
+from chainrule._files import read_whole, write_atomically
 from chainrule.layers import layer_from_dict
-from chainrule.network import Network
+from chainrule.network import CORES, Network, count_parameters
 
 Array = NDArray[Any]
+N = TypeVar("N", bound=Network)
 
 FORMAT = "chainrule.network"
-VERSION = 1
 
 
 def network_description(net: Network) -> dict[str, Any]:
@@ -33,100 +29,87 @@ def network_description(net: Network) -> dict[str, Any]:
     }
 
 
-def network_tensors(net: Network) -> dict[str, Array]:
-    """The parameters by name, in public shapes."""
+def network_tensors(net: Network, where: str = "Network.save") -> dict[str, Array]:
+    """The parameters by name, in public shapes. Raises ValueError if one is not finite."""
+    if not net.is_finite():
+        raise ValueError(f"[{where}] parameters: expected finite numbers, got NaN or infinity")
     return dict(net.parameters)
 
 
-def build_network(description: Mapping[str, Any], tensors: Mapping[str, Array]) -> Network:
+def build_network(kind: type[N], description: Any, tensors: Mapping[str, Array]) -> N:
     """The network of `network_description` with these parameters.
 
-    Raises ValueError or TypeError if they do not belong together.
+    Raises ValueError, TypeError or KeyError if they do not belong together, before it takes memory
+    for more parameters than there are.
     """
+    fields = {"layers", "n_inputs", "dtype", "seed"}
+    if not isinstance(description, dict) or set(description) != fields:
+        raise ValueError("its network is not described by layers, n_inputs, dtype and seed")
+    if not isinstance(description["layers"], list):
+        raise TypeError(message("Network", "layers", "a list", description["layers"]))
+    dtype = check_choice("Network", "dtype", description["dtype"], CORES)
     layers = [layer_from_dict(layer) for layer in description["layers"]]
-    net = Network._without_values(
-        layers, description["n_inputs"], description["dtype"], description["seed"]
-    )
-    if set(net.parameters) != set(tensors):
-        raise ValueError(
-            message("Network.load", "tensors", f"all of {sorted(net.parameters)}", sorted(tensors))
-        )
-    for name in net.parameters:
-        net.parameters[name] = tensors[name]
+    expected = count_parameters(layers, description["n_inputs"])
+    given = sum(array.size for array in tensors.values())
+    if expected != given:
+        raise ValueError(f"its layers have {expected} parameters, its tensors {given}")
+    net = kind._without_values(layers, description["n_inputs"], dtype, description["seed"])
+    for name, array in tensors.items():  # each fits, and so none is missing
+        if array.dtype != dtype:
+            raise ValueError(message("Network", name, dtype, array.dtype.name))
+        net.parameters[name] = array
     return net
 
 
-def write_safetensors(
-    path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: Mapping[str, str]
-) -> None:
-    """Writes the file whole or not at all: a temporary file beside it, flushed, then renamed.
+def read_file(path: str | os.PathLike[str], where: str) -> Contents:
+    """What a model file of any kind holds. Raises OSError or FileFormatError."""
+    with file_errors(where, path):
+        return unpack(read_whole(path))
 
-    Raises OSError; a file that was there is then intact.
-    """
-    target = Path(path)
-    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    content = safetensors.numpy.save(contiguous, dict(metadata))
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+
+@contextmanager
+def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
+    """Turns whatever contents that make no sense give rise to into one FileFormatError."""
     try:
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
-    """(tensors, metadata). Raises OSError, or ValueError for a file that is not safetensors."""
-    name = os.fspath(path)
-    if os.path.isdir(name):
-        raise IsADirectoryError(
-            f"[read_safetensors] path: expected a file, got the directory {name!r}"
-        )
-    try:
-        with safetensors.safe_open(name, framework="numpy") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            return tensors, dict(file.metadata() or {})
-    except safetensors.SafetensorError as error:
-        raise ValueError(
-            message("read_safetensors", "path", "a safetensors file", name) + f": {error}"
-        ) from None
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        name = os.fspath(path) if isinstance(path, os.PathLike) else path
+        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        short = reason if len(reason) <= 300 else f"{reason[:297]}..."
+        text = message(where, "path", "a model file", name) + f": {short}"
+        raise FileFormatError(text) from None
 
 
 def save_network(net: Network, path: str | os.PathLike[str]) -> None:
     """The file behind `Network.save`."""
-    metadata = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "network": json.dumps(network_description(net)),
-    }
-    write_safetensors(path, network_tensors(net), metadata)
+    write_atomically(path, _packed(net, "Network.save"))
 
 
-def load_network(path: str | os.PathLike[str]) -> Network:
+def load_network(kind: type[N], path: str | os.PathLike[str]) -> N:
     """The network in a file of `save_network`."""
-    tensors, metadata = read_safetensors(path)
-    kind, version = metadata.get("format"), metadata.get("version")
-    if kind != FORMAT or version != str(VERSION):
-        got = f"format {kind}, version {version}"
-        raise ValueError(
-            message("Network.load", "path", f"format {FORMAT}, version {VERSION}", got)
-        )
-    try:
-        return build_network(json.loads(metadata["network"]), tensors)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        got = f"{type(error).__name__}: {error}"
-        raise ValueError(
-            message("Network.load", "path", "a description of a network", got)
-        ) from error
+    contents = read_file(path, "Network.load")
+    with file_errors("Network.load", path):
+        return _built(kind, contents)
+
+
+def network_to_bytes(net: Network) -> bytes:
+    """What `save_network` would write."""
+    return b"".join(_packed(net, "Network"))
+
+
+def network_from_bytes(kind: type[N], content: bytes) -> N:
+    """The network of `network_to_bytes`. Raises FileFormatError."""
+    with file_errors("Network"):
+        return _built(kind, unpack(content))
+
+
+def _packed(net: Network, where: str) -> list[Any]:
+    return pack(FORMAT, network_tensors(net, where), {"network": network_description(net)})
+
+
+def _built(kind: type[N], contents: Contents) -> N:
+    if contents.kind != FORMAT:
+        raise ValueError(f"expected format {FORMAT}, got {contents.kind!r}")
+    if set(contents.documents) != {"network"}:
+        raise ValueError(f"expected one document, the network, got {sorted(contents.documents)}")
+    return build_network(kind, contents.documents["network"], contents.tensors)

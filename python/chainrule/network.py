@@ -48,7 +48,7 @@ class Network:
     @classmethod
     def _without_values(
         cls, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int, where: str = "Network"
-    ) -> "Network":
+    ) -> Self:
         """A network whose parameters are zero, to be set; `where` stands in refusals."""
         net = cls.__new__(cls)
         net._build(where, layers, n_inputs, dtype, seed)
@@ -88,7 +88,11 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """Weights and biases altogether."""
-        return sum(int(np.prod(shape)) for _, shape, _ in self._core.parameter_table())
+        return count_parameters(self.layers, self.n_inputs)
+
+    def is_finite(self) -> bool:
+        """Whether no parameter is infinite or NaN, as after training that diverged."""
+        return self._core.parameters_are_finite()
 
     def predict(self, X: Features, out: Array | None = None) -> Array:
         """The last layer's activation, (m, n_outputs).
@@ -187,17 +191,29 @@ class Network:
         )
 
     def save(self, path: "str | os.PathLike[str]") -> None:
-        """Writes description and parameters to one safetensors file, atomically."""
+        """Writes description and parameters to one safetensors file, whole or not at all.
+
+        Nothing in it is code. Raises OSError, ValueError if a parameter is not finite.
+        """
         from chainrule.checkpoint import save_network
 
         save_network(self, path)
 
     @classmethod
     def load(cls, path: "str | os.PathLike[str]") -> Self:
-        """The network that `save` wrote. Raises ValueError for a file of another kind."""
+        """The network that `save` wrote, in this version or an earlier one.
+
+        Raises OSError, FileFormatError for a file of another kind and for a damaged or hostile one.
+        """
         from chainrule.checkpoint import load_network
 
-        return cast(Self, load_network(path))
+        return load_network(cls, path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies hold what a file holds."""
+        from chainrule.checkpoint import network_from_bytes, network_to_bytes
+
+        return network_from_bytes, (type(self), network_to_bytes(self))
 
     @contextlib.contextmanager
     def _held_by_trainer(self, where: str) -> Iterator[None]:
@@ -232,15 +248,21 @@ def _check_layers(where: str, layers: Sequence[Layer]) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-def _check_size(
-    where: str, layers: tuple[Layer, ...], n_inputs: int, dtype: "np.dtype[Any]"
-) -> None:
-    """Parameters that cannot fit are refused before the core lists them, which takes memory too."""
+def count_parameters(layers: Sequence[Layer], n_inputs: int) -> int:
+    """Weights and biases of such a network, without building it."""
     n_in, elements = n_inputs, 0
     for layer in layers:
         assert isinstance(layer, Dense)
         elements += (n_in + 1) * layer.units
         n_in = layer.units
+    return elements
+
+
+def _check_size(
+    where: str, layers: tuple[Layer, ...], n_inputs: int, dtype: "np.dtype[Any]"
+) -> None:
+    """Parameters that cannot fit are refused before the core lists them, which takes memory too."""
+    elements = count_parameters(layers, n_inputs)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if elements * dtype.itemsize > memory:
         expected = f"parameters that fit in this machine's {memory / 2**30:.0f} GiB"

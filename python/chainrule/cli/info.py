@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli import report
 from chainrule.cli.console import InputError, count, make_table, show
 from chainrule.cli.features import KINDS, plural
@@ -13,22 +14,22 @@ from chainrule.network import Network
 
 def info(path: Path, as_json: bool = False) -> None:
     """Prints what a file of `chainrule train` or of `Network.save` holds, as tables or as JSON."""
-    _, metadata = read_model_file(path)
-    if metadata.get("format") == "chainrule.network":
+    contents = read_model_file(path)
+    if contents.kind == NETWORK:
         if as_json:
-            show_json(json.loads(metadata["network"]))
+            show_json(contents.documents.get("network"))
             return
         try:
             show(
                 f"{path}: a network without preprocessing, of Network.save",
                 Network.load(path).summary(),
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except ValueError as error:
             raise InputError(f"{path}: the model file is damaged: {error}") from None
         return
     model = load_model(path)
     if as_json:
-        show_json({key: json.loads(metadata[key]) for key in ("network", "table")})
+        show_json(contents.documents)
         return
     describe(path, model)
 

@@ -1,27 +1,21 @@
 """The file of `chainrule train`, safetensors: network, preprocessing, what is known about both.
 
-tensors    the network's parameters; "preprocessing", the bytes of skops as uint8
-metadata   "format", "version"; "network" and "table", JSON
+tensors     the network's parameters; "preprocessing", the bytes of skops as uint8
+documents   "network" and "table"
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
-from chainrule.checkpoint import (
-    build_network,
-    network_description,
-    network_tensors,
-    read_safetensors,
-    write_safetensors,
-)
+from chainrule._container import Contents, pack
+from chainrule._files import write_atomically
+from chainrule.checkpoint import build_network, network_description, network_tensors, read_file
 from chainrule.cli.console import InputError, one_line
 from chainrule.cli.features import KINDS, Feature
 from chainrule.cli.preprocessing import (
@@ -35,7 +29,6 @@ from chainrule.cli.target import Target
 from chainrule.network import Network
 
 FORMAT = "chainrule.table_model"
-VERSION = 1
 PREPROCESSING = "preprocessing"  # the name of its tensor
 
 
@@ -76,37 +69,30 @@ def save_model(model: TableModel, path: Path) -> None:
         "target": asdict(model.target),
         "about": model.about,
     }
-    metadata = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "network": json.dumps(network_description(model.network)),
-        "table": json.dumps(table, allow_nan=False),
-    }
+    documents = {"network": network_description(model.network), "table": table}
     tensors = network_tensors(model.network)
     tensors[PREPROCESSING] = dump_preprocessing(model.preprocessing)
-    write_safetensors(path, tensors, metadata)
+    write_atomically(path, pack(FORMAT, tensors, documents))
 
 
 def load_model(path: Path) -> TableModel:
     """The model in a file. Raises InputError if there is none, or if it is damaged."""
-    tensors, metadata = read_model_file(path)
-    if metadata.get("format") != FORMAT:
-        what = "a network without preprocessing" if "network" in metadata else "no model"
+    contents = read_model_file(path)
+    if contents.kind != FORMAT:
+        what = "a network without preprocessing" if "network" in contents.documents else "no model"
         raise InputError(f"{path}: holds {what}; expected a file of `chainrule train`")
-    if metadata.get("version") != str(VERSION):
-        got = metadata.get("version")
-        raise InputError(f"{path}: format version {got}, this chainrule reads version {VERSION}")
+    tensors = dict(contents.tensors)
     try:
-        table = json.loads(metadata["table"])
+        table = contents.documents["table"]
         features = [Feature(**values) for values in table["features"]]
         target = Target(**table["target"])
         about = dict(table["about"])
         made_with = str(about["versions"]["scikit-learn"])
         data = tensors.pop(PREPROCESSING)
-        network = build_network(json.loads(metadata["network"]), tensors)
+        network = build_network(Network, contents.documents["network"], tensors)
         if network.n_outputs != target.n_outputs or any(f.kind not in KINDS for f in features):
             raise ValueError("network, target and features do not fit")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: the model file is damaged: {one_line(error)}") from None
     try:
         preprocessing = load_preprocessing(data, made_with)
@@ -115,20 +101,16 @@ def load_model(path: Path) -> TableModel:
     return TableModel(network, preprocessing, features, target, about)
 
 
-def read_model_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Tensors and metadata of any safetensors file, or an InputError."""
+def read_model_file(path: Path) -> Contents:
+    """What a model file of any kind holds, or an InputError."""
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a directory, not a model file")
     try:
-        tensors, metadata = read_safetensors(path)
+        return read_file(path, "chainrule")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise InputError(f"{path}: not a model file, or cut short ({_reason(error)})") from None
-    return {name: np.asarray(tensor) for name, tensor in tensors.items()}, metadata
-
-
-def _reason(error: ValueError) -> str:
-    return one_line(error).rsplit(": ", 1)[-1]
+        reason = one_line(error).split(": ", 2)[-1]
+        raise InputError(f"{path}: not a model file: {reason}") from None

@@ -1,0 +1,164 @@
+"""What is in a model file: named arrays and JSON documents, in a safetensors container.
+
+    tensors     F32, F64, I64, U8, BOOL
+    metadata    "format", "version", "checksum"; every other entry is a JSON document
+    checksum    CRC-32 of the whole file with zeros for its own eight digits; version 1 has none
+
+Any reader of safetensors reads it, nothing in it is code. Start at `unpack`: the safetensors
+library checks the container, this module what is in it. Writing is done here because the library
+writes metadata in random order, and the same contents should be the same bytes.
+"""
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import safetensors
+from numpy.typing import NDArray
+
+from chainrule._errors import FileFormatError
+
+Array = NDArray[Any]
+
+VERSION = 2
+MOST_HEADER = 2**22  # bytes: about 5000 layers in training. JSON takes up to 25 times its size
+DTYPES: dict[str, "np.dtype[Any]"] = {
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+    "I64": np.dtype("<i8"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+CHECKSUM = b'"checksum":"'  # cannot stand in a JSON string, where quotes are escaped
+NO_SUM = b"00000000"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds; `kind` is its "format"."""
+
+    kind: str
+    tensors: dict[str, Array]
+    documents: dict[str, Any]
+
+
+def pack(kind: str, tensors: Mapping[str, Array], documents: Mapping[str, Any]) -> list[Any]:
+    """The bytes of a file, as buffers to be written one after the other.
+
+    Raises ValueError where `unpack` would refuse the file.
+    """
+    texts = {name: to_json(document) for name, document in documents.items()}
+    metadata = {"format": kind, "version": str(VERSION), "checksum": NO_SUM.decode(), **texts}
+    header: dict[str, Any] = {"__metadata__": metadata}
+    # Large elements first, so that all are aligned; apart from that the order stays.
+    names = sorted(tensors, key=lambda name: -tensors[name].itemsize)
+    arrays = [np.ascontiguousarray(tensors[name]) for name in names]
+    at = 0
+    for name, array in zip(names, arrays, strict=True):
+        end = at + array.nbytes
+        dtype = NAMES[array.dtype]
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (at, end)}
+        at = end
+    text = to_json(header).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > MOST_HEADER:
+        raise ValueError(f"the description takes {len(text)} bytes, more than {MOST_HEADER}")
+    start = bytearray(struct.pack("<Q", len(text)) + text)
+    buffers = [start, *(array.reshape(-1).view(np.uint8) for array in arrays)]
+    digits = start.index(CHECKSUM) + len(CHECKSUM)
+    start[digits : digits + len(NO_SUM)] = _checksum(buffers)
+    return buffers
+
+
+def unpack(content: bytes) -> Contents:
+    """What `pack` packed, or an older version. Raises FileFormatError for all else.
+
+    That takes time and memory in proportion to the size of `content`, whatever it holds.
+    """
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 10 or length > len(content) - 8:
+        raise FileFormatError("not a safetensors file, or cut short")
+    if length > MOST_HEADER:
+        raise FileFormatError(f"its description takes {length} bytes, more than {MOST_HEADER}")
+    text = content[8 : 8 + length]
+    if not text.startswith(b"{"):
+        raise FileFormatError("not a safetensors file: its description does not start with {")
+    has_sum = CHECKSUM in text
+    if has_sum:
+        _check_sum(content, text)
+    try:
+        parts = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+    except safetensors.SafetensorError as error:
+        raise FileFormatError(f"not a safetensors file: {error}") from None
+    header = from_json(text.decode())
+    metadata = header.get("__metadata__") or {}
+    version, kind = metadata.pop("version", None), metadata.pop("format", None)
+    if kind is None or version is None:
+        raise FileFormatError("it holds no model: no format and version")
+    if version not in ("1", str(VERSION)):
+        raise FileFormatError(f"format version {version}, this chainrule reads up to {VERSION}")
+    if has_sum != (version != "1") or (metadata.pop("checksum", None) is None) == has_sum:
+        raise FileFormatError("its checksum is missing, or not where it should be")
+    documents = {name: from_json(document) for name, document in metadata.items()}
+    return Contents(kind, {name: _array(part) for name, part in parts}, documents)
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON. Raises ValueError for NaN and infinities, which JSON lacks."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def from_json(text: str) -> Any:
+    """Strict JSON: no key twice, no NaN, no number out of range. Raises FileFormatError."""
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_finite, parse_float=_finite
+        )
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"its description is no JSON: {error}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return values
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return number
+
+
+def _array(part: Mapping[str, Any]) -> Array:
+    dtype = DTYPES.get(part["dtype"])
+    if dtype is None:
+        raise FileFormatError(f"expected tensors of {', '.join(DTYPES)}, got {part['dtype']}")
+    raw = np.frombuffer(part["data"], np.uint8)
+    if dtype == np.bool_ and (raw > 1).any():
+        raise FileFormatError("a boolean is neither 0 nor 1")
+    array: Array = raw.view(dtype).reshape(part["shape"])
+    return array
+
+
+def _checksum(buffers: list[Any]) -> bytes:
+    value = 0
+    for buffer in buffers:
+        value = zlib.crc32(buffer, value)
+    return b"%08x" % value
+
+
+def _check_sum(content: bytes, text: bytes) -> None:
+    digits = 8 + text.index(CHECKSUM) + len(CHECKSUM)
+    end = digits + len(NO_SUM)
+    rest = memoryview(content)
+    if _checksum([rest[:digits], NO_SUM, rest[end:]]) != content[digits:end]:
+        raise FileFormatError("its checksum is wrong: it is damaged, or was changed")

@@ -1,0 +1,105 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from chainrule._errors import FileFormatError
+
+PathLike = str | os.PathLike[str]
+
+
+def write_atomically(path: PathLike, buffers: Iterable[Any]) -> None:
+    """Writes buffers of bytes to a temporary beside the file, which then takes its name.
+
+    Whatever happens, power failure included, the file is the old one or the new one, whole. Raises
+    OSError; the temporary is then gone, and the old file there unless only the last step failed,
+    the flush of the folder.
+    """
+    target = Path(path)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        handle, temporary = _create(target)
+        try:
+            with open(handle, "wb", buffering=0) as file:
+                for buffer in buffers:
+                    _write_all(file.fileno(), buffer)
+                os.fchmod(file.fileno(), 0o666 & ~_umask())
+                os.fsync(file.fileno())
+                os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        _flush_folder(folder)
+    finally:
+        os.close(folder)
+
+
+def read_whole(path: PathLike) -> bytes:
+    """The bytes of a regular file. Raises OSError, FileFormatError for a device or a pipe."""
+    name = os.fspath(path)
+    mode = os.stat(name).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "expected a file, got a directory", name)
+    if not stat.S_ISREG(mode):
+        raise FileFormatError("it is a device or a pipe")
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def remove_leftovers(path: PathLike) -> None:
+    """Removes temporaries of this file whose writers were killed; a living one holds a lock."""
+    target = Path(path)
+    for temporary in target.parent.glob(f"{_prefix(target)}*"):
+        with contextlib.suppress(OSError), temporary.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.unlink()
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:100]}.part-"
+
+
+def _create(target: Path) -> tuple[int, str]:
+    """A temporary with a lock on it, so that `remove_leftovers` elsewhere lets it be."""
+    while True:
+        handle, temporary = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
+        try:
+            with contextlib.suppress(OSError):  # file systems without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.fstat(handle).st_nlink:  # else it was removed before the lock
+                return handle, temporary
+        except BaseException:
+            os.close(handle)
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        os.close(handle)
+
+
+def _write_all(handle: int, buffer: Any) -> None:
+    rest = memoryview(buffer)
+    while len(rest):
+        rest = rest[os.write(handle, rest) :]
+
+
+def _flush_folder(handle: int) -> None:
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # folders that cannot be flushed
+            raise
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

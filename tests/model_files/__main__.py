@@ -1,0 +1,23 @@
+"""Writes the files of the present version where they are missing: `python -m tests.model_files`."""
+
+import tempfile
+from pathlib import Path
+
+from chainrule._container import VERSION
+from chainrule.cli import main
+
+from . import FOLDER, TABLE, network
+
+folder = FOLDER / f"version_{VERSION}"
+folder.mkdir(exist_ok=True)
+for dtype in ("float32", "float64"):
+    path = folder / f"network_{dtype}.safetensors"
+    if not path.exists():
+        network(dtype).save(path)
+path = folder / "table.safetensors"
+if not path.exists():
+    with tempfile.TemporaryDirectory() as place:
+        table = Path(place) / "rows.csv"
+        table.write_text(TABLE)
+        options = ["--epochs", "2", "--hidden", "3", "-q", "-o", str(path)]
+        main(["train", str(table), "-t", "kind", *options])

@@ -1,0 +1,116 @@
+"""Damaged and hostile files: refused with one exception, soon, and in little memory."""
+
+import gc
+import subprocess
+import sys
+import time
+
+import pytest
+
+import chainrule as cr
+from chainrule import checkpoint
+from chainrule._container import from_json, unpack
+from tests import attacks
+from tests.model_files import FOLDER
+
+NETWORKS = attacks.networks()
+
+
+def load(content):
+    return checkpoint.network_from_bytes(cr.Network, content)
+
+
+def test_the_whole_file_loads():
+    assert load(attacks.whole()).n_parameters == 4 * 4 + 5 * 2
+    assert attacks.Parts(attacks.whole()).seal() == attacks.whole()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_attack_is_refused_soon(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where code would leave a file
+    path = tmp_path / "attack.safetensors"
+    path.write_bytes(NETWORKS[name])
+    gc.freeze()  # collections are to see what loading makes, not what the tests have made
+    start = time.process_time()
+    with pytest.raises(cr.FileFormatError, match=r"^\[Network.load\] path: ") as caught:
+        cr.Network.load(path)
+    seconds = time.process_time() - start
+    gc.unfreeze()
+    assert seconds < 0.25
+    assert len(str(caught.value)) < 1000
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", "-1e999", '{"a":1,"a":1}', "[1"])
+def test_json_is_strict(text):
+    with pytest.raises(cr.FileFormatError, match="its description is no JSON"):
+        from_json(text)
+
+
+def test_types_that_numpy_lacks_are_refused():
+    parts = attacks.Parts(attacks.whole())
+    parts.header["1.bias"] |= {"dtype": "BF16", "shape": [8]}
+    with pytest.raises(cr.FileFormatError, match=r"expected tensors of F32, .*, got BF16"):
+        unpack(parts.seal())
+
+
+def test_a_file_cut_short_anywhere_is_refused():
+    content = attacks.whole()
+    for length in range(len(content)):
+        with pytest.raises(cr.FileFormatError):
+            load(content[:length])
+
+
+def test_a_flip_of_any_bit_is_refused():
+    content = bytearray(attacks.whole())
+    for at in range(len(content)):
+        for bit in range(8):
+            content[at] ^= 1 << bit
+            with pytest.raises(cr.FileFormatError):
+                load(bytes(content))
+            content[at] ^= 1 << bit
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_flip_in_a_file_without_checksum_is_refused_or_gives_a_network(dtype):
+    content = bytearray((FOLDER / "version_1" / f"network_{dtype}.safetensors").read_bytes())
+    refused = 0
+    for at in range(8 * len(content)):
+        content[at // 8] ^= 1 << at % 8
+        try:
+            assert isinstance(load(bytes(content)), cr.Network)
+        except cr.FileFormatError:
+            refused += 1
+        content[at // 8] ^= 1 << at % 8
+    assert refused > 2 * len(content)  # most flips in the description
+
+
+MEMORY = """
+import resource, sys
+import chainrule as cr
+from chainrule import checkpoint
+from tests import attacks
+contents = list(attacks.networks().values())
+load = lambda content: checkpoint.network_from_bytes(cr.Network, content)
+load(attacks.whole())
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for content in contents:
+    try:
+        load(content)
+    except cr.FileFormatError:
+        pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, max(map(len, contents)))
+"""
+
+
+def test_attacks_take_little_memory():
+    command = [sys.executable, "-c", MEMORY]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    kilobytes, largest = map(int, run.stdout.split())
+    assert kilobytes * 1024 < 16 * largest
+
+
+def test_pickles_of_networks_are_refused_where_bytes_were_changed():
+    kind, (cls, content) = cr.Network([cr.Dense(1)], 1).__reduce__()
+    with pytest.raises(cr.FileFormatError):
+        kind(cls, content[:-1])

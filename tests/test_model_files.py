@@ -1,0 +1,289 @@
+"""Networks as files, pickles and copies; files of every version; saves that fail."""
+
+import contextlib
+import copy
+import errno
+import os
+import pickle
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import chainrule as cr
+from chainrule import _files
+from chainrule._files import remove_leftovers, write_atomically
+from chainrule.cli.model_file import load_model
+from chainrule.cli.tables import read_table
+
+from .helpers import build
+from .model_files import FOLDER, X, network
+
+VERSIONS = sorted(path.name for path in FOLDER.glob("version_*"))
+
+
+@pytest.fixture
+def net():
+    return build(5, [(17, "leaky_relu", 0.2), (3, "softmax", 0)], "float32")
+
+
+def same(net, other):
+    assert repr(other) == repr(net)
+    for name, value in net.parameters.items():
+        assert other.parameters[name].tobytes() == value.tobytes()
+    return True
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---- what is written can be read ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_save_and_load_give_the_same_network(dtype, tmp_path):
+    layers = [cr.Dense(17, "exp", "orthogonal"), cr.Dense(1, cr.Activation("leaky_relu", 0.1))]
+    net = cr.Network(layers, 3, dtype, seed=2**62)
+    net.save(tmp_path / "net.safetensors")
+    assert same(net, cr.Network.load(tmp_path / "net.safetensors"))
+    assert names(tmp_path) == ["net.safetensors"]
+
+
+def test_the_same_network_is_the_same_file(net, tmp_path):
+    net.save(tmp_path / "a")
+    cr.Network.load(tmp_path / "a").save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_any_reader_of_safetensors_reads_the_file(net, tmp_path):
+    net.save(tmp_path / "net")
+    tensors = safetensors.numpy.load_file(tmp_path / "net")
+    assert set(tensors) == set(net.parameters)
+    for name, value in net.parameters.items():
+        np.testing.assert_array_equal(tensors[name], value)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_files_of_every_version_load(version, dtype):
+    loaded = cr.Network.load(FOLDER / version / f"network_{dtype}.safetensors")
+    assert same(network(dtype), loaded)
+    assert loaded.predict(X()).tobytes() == network(dtype).predict(X()).tobytes()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+def test_table_models_of_every_version_load(version):
+    model = load_model(FOLDER / version / "table.safetensors")
+    probabilities = model.predict(read_table(FOLDER / "rows.csv"))["probability_b"]
+    np.testing.assert_allclose(probabilities, [0.388672, 0.592440], atol=1e-6)
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_and_copies_are_the_same_network(net, protocol, tmp_path):
+    assert same(net, pickle.loads(pickle.dumps(net, protocol)))
+    assert same(net, copy.deepcopy(net))
+    joblib.dump(net, tmp_path / "net")
+    assert same(net, joblib.load(tmp_path / "net"))
+
+
+def test_a_pickle_keeps_the_class_and_what_is_shared(net):
+    class Mine(cr.Network):
+        pass
+
+    mine = Mine([cr.Dense(2)], 2)
+    first, second = copy.deepcopy([mine, mine])
+    assert type(first) is Mine
+    assert first is second
+    first.W[1] = np.zeros((2, 2))
+    assert mine.W[1].any()
+
+
+DESCRIPTIONS = [
+    cr.Dense(3, "tanh", cr.Initializer("normal", {"std": 0.1})),
+    cr.Huber(2.0),
+    cr.Adam(0.1),
+    cr.warmup(cr.reduce_on_plateau(), 3),
+    cr.History([{"epoch": 0, "loss": float("inf")}, {"epoch": 1, "val_loss": 0.5}]),
+    cr.Metric("accuracy", cr.metrics.accuracy, True),
+]
+
+
+@pytest.mark.parametrize("described", DESCRIPTIONS, ids=lambda thing: type(thing).__name__)
+def test_descriptions_are_pickled_and_copied(described):
+    for other in (pickle.loads(pickle.dumps(described)), copy.deepcopy(described)):
+        assert other == described
+        assert repr(other) == repr(described)
+
+
+@pytest.mark.parametrize("kind", [cr.EarlyStopping, cr.ProgressBar, lambda: cr.CSVLogger("x.csv")])
+def test_callbacks_are_pickled_and_copied(kind):
+    callback = kind()
+    for other in (pickle.loads(pickle.dumps(callback)), copy.deepcopy(callback)):
+        assert vars(other) == vars(callback)
+
+
+# ---- what cannot be saved or read ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_that_diverged_is_not_saved(value, tmp_path):
+    net = cr.Network([cr.Dense(1)], 1)
+    trainer = cr.Trainer(net, "squared_error", cr.SGD(1e30))
+    while net.is_finite():
+        trainer.step([[1e18]], [1e18])
+    message = r"^\[Network.save\] parameters: expected finite numbers, got NaN or infinity$"
+    with pytest.raises(ValueError, match=message):
+        net.save(tmp_path / "net")
+    assert names(tmp_path) == []
+
+
+def test_places_that_hold_no_file_are_refused(net, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        cr.Network.load(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError):
+        net.save(tmp_path / "missing" / "net")
+    with pytest.raises(IsADirectoryError):
+        cr.Network.load(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        net.save(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(cr.FileFormatError, match="a device or a pipe"):
+            cr.Network.load(path)
+
+
+def test_what_is_saved_has_the_rights_of_any_new_file(net, tmp_path):
+    before = os.umask(0o027)
+    try:
+        net.save(tmp_path / "net")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "net").stat().st_mode) == 0o640
+
+
+# ---- saves that fail ----------------------------------------------------------------------------
+
+CALLS = ("open", "write", "fchmod", "fsync", "replace")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
+    call, error, net, tmp_path, monkeypatch
+):
+    path, n = tmp_path / "net", 0
+    net.save(path)
+    while True:  # fail at the first such call, then at the second, until there are no more
+        before = path.read_bytes()
+        net.W[1] = 2 * net.W[1]
+        with monkeypatch.context() as patch, failing(patch, call, n, error) as failed:
+            net.save(path)
+        if not failed:
+            break
+        last_step = call == "fsync" and n == 1
+        assert (path.read_bytes() == before) != last_step
+        assert names(tmp_path) == ["net"]
+        n += 1
+    assert n == {"fsync": 2, "open": 2}.get(call, n)
+    assert n > 0
+    assert same(net, cr.Network.load(path))
+
+
+@contextlib.contextmanager
+def failing(patch, call, n, error):
+    """Lets the n-th call of a function of `os` fail; yields a list that tells of it."""
+    real, calls, failed = getattr(os, call), [], []
+
+    def fails(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == n + 1:
+            failed.append(error)
+            raise error
+        return real(*arguments, **options)
+
+    patch.setattr(_files.os, call, fails)
+    try:
+        yield failed
+    except type(error) as caught:
+        if caught is not error:
+            raise
+    else:
+        assert not failed
+
+
+def test_folders_that_cannot_be_flushed_are_no_failure(net, tmp_path, monkeypatch):
+    real = os.fsync
+
+    def no_folders(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        real(handle)
+
+    monkeypatch.setattr(_files.os, "fsync", no_folders)
+    net.save(tmp_path / "net")
+    assert same(net, cr.Network.load(tmp_path / "net"))
+
+
+def test_what_is_written_in_pieces_is_whole(tmp_path, monkeypatch):
+    real = os.write
+    monkeypatch.setattr(_files.os, "write", lambda handle, data: real(handle, data[:7]))
+    write_atomically(tmp_path / "file", [b"0123456789" * 3, np.arange(30, dtype=np.uint8), b""])
+    assert (tmp_path / "file").read_bytes() == b"0123456789" * 3 + bytes(range(30))
+
+
+FULL = """
+import resource, signal, sys
+import chainrule as cr
+net = cr.Network([cr.Dense(100)], 100)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    net.save(sys.argv[1])
+except OSError as error:
+    print(error.strerror)
+print(net.predict([[1.0] * 100]).shape)
+"""
+
+
+def test_a_full_disk_is_an_error_that_leaves_the_old_file(net, tmp_path):
+    net.save(tmp_path / "net")
+    command = [sys.executable, "-c", FULL, str(tmp_path / "net")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout == "File too large\n(1, 100)\n"
+    assert same(net, cr.Network.load(tmp_path / "net"))
+    assert names(tmp_path) == ["net"]
+
+
+def test_a_folder_without_permission_is_an_error(net):
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as at_the_end:
+        folder = Path(name)
+        net.save(folder / "net")
+        folder.chmod(0o555)
+        at_the_end.callback(folder.chmod, 0o700)
+        (folder / "net").chmod(0)
+        if os.geteuid() == 0:  # to whom everything is permitted
+            at_the_end.callback(os.seteuid, 0)
+            os.seteuid(65534)
+        with pytest.raises(PermissionError):
+            net.save(folder / "net")
+        with pytest.raises(PermissionError):
+            cr.Network.load(folder / "net")
+        at_the_end.close()
+        assert same(net, cr.Network.load(folder / "net"))
+
+
+def test_leftovers_of_killed_writers_go_and_those_at_work_stay(tmp_path):
+    handle, at_work = _files._create(tmp_path / "net")
+    (tmp_path / ".net.part-killed").write_bytes(b"half")
+    (tmp_path / ".other.part-killed").write_bytes(b"half")
+    remove_leftovers(tmp_path / "net")
+    assert names(tmp_path) == sorted([".other.part-killed", os.path.basename(at_work)])
+    os.close(handle)
