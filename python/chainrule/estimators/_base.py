@@ -124,7 +124,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         validation: tuple[Any, Any, Any] | None,
         incremental: bool,
     ) -> Self:
-        where = f"{type(self).__name__}.{'partial_fit' if incremental else 'fit'}"
+        where = self._call(incremental)
         _options.check(self, where)
         before = dict(vars(self))
         try:
@@ -138,6 +138,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         finally:
             self._engine.forget_lists()
         return self
+
+    def _call(self, incremental: bool = False) -> str:
+        """What stands in square brackets in refusals."""
+        return f"{type(self).__name__}.{'partial_fit' if incremental else 'fit'}"
 
     def _prepare(
         self,
@@ -226,7 +230,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _validation_arguments(
         self, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> tuple[Any, Any, Any] | None:
-        where = f"{type(self).__name__}.fit"
+        where = self._call()
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
             raise ValueError(f"[{where}] {missing}: X_val and y_val go together")

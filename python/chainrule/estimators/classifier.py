@@ -182,19 +182,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._target = targets_of(y)
             self.classes_ = self._target.classes
         else:
-            self._check_shape("y", y)
+            self._check_shape(self._call(incremental), "y", y)
             self._target.check_known(y, all_of_them=self.warm_start)
         return self._target.encode(y)
 
-    def _check_shape(self, argument: str, y: Array) -> None:
+    def _check_shape(self, where: str, argument: str, y: Array) -> None:
         if not self._target.fits(y):
             shape = f"shape {self._target.shape}"
-            raise ValueError(message(self._where, argument, shape, y.shape))
+            raise ValueError(message(where, argument, shape, y.shape))
 
     def _encode_for_validation(self, y: Array) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        self._check_shape("y_val", y)
+        self._check_shape(self._call(), "y_val", y)
         if not (isinstance(self._target, OneTarget) and self._target.is_multilabel):
             self._target.check_known(y, all_of_them=False)
         return self._target.encode(y)

@@ -103,7 +103,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         encoded = y.reshape(len(y), -1)
         if encoded.shape[1] != self._n_targets:
             expected = f"{self._n_targets} target(s) per row"
-            raise ValueError(message("MLPRegressor.fit", "y_val", expected, y.shape))
+            raise ValueError(message(self._call(), "y_val", expected, y.shape))
         return encoded
 
     def _output(self) -> tuple[int, str, Loss]:
