@@ -97,6 +97,6 @@ def test_what_was_learned_with_another_limit_is_forgotten(run):
     assert run.train(16, two=0.7 * ONE) == [1] * 16
 
 
-@pytest.mark.parametrize(("flops", "threads_of_it"), [(1.9e6, 1), (8.1e6, 2)])
+@pytest.mark.parametrize(("flops", "threads_of_it"), [(1.7e6, 1), (8.1e6, 2)])
 def test_where_the_answer_is_known_nothing_is_tried(run, flops, threads_of_it):
     assert set(run.train(3_000, two=5 * ONE, flops=flops)) == {threads_of_it}

@@ -9,8 +9,9 @@ namespace chainrule {
 
 namespace {
 
-// From here on two threads pay if both cores are idle: 20-64-64-2 with batch 32, 1.0 MFLOP, gains nothing.
-constexpr double kFlopsPerTriedThread = 1e6;
+// From here on two threads pay if both cores are idle: 20-64-64-2 with batch 32, 1.0 MFLOP, gains 3 %, in float64,
+// which counts double, 24 % (Zen 5).
+constexpr double kFlopsPerTriedThread = 9e5;
 // In steps. While the small team takes its trial between turns of the large one, 1.6 % of the steps are slow ones.
 constexpr int kTrial = 16, kTurn = 1024;
 // A loss takes about 10 ms on Linux, two time slices; after four of them in a row that is 1 % of the wait or less.

@@ -51,7 +51,7 @@ index_t Network<T>::workspace_bytes(index_t batch) const {
 template <class T>
 void Network<T>::predict(const RowSource& x, index_t rows, T* out) const {
   const index_t tile = std::min(rows, kTileRows), scratch_size = 2 * plan_.widest * panel_stride<T>(tile);
-  const int n_threads = threads_for(static_cast<double>(plan_.flops_per_sample) * static_cast<double>(rows));
+  const int n_threads = threads_for(work<T>(plan_.flops_per_sample, rows));
   thread_local Buffer<T> scratch;  // one per calling thread, so that calls do not meet
   if (scratch.size() < scratch_size * n_threads) scratch = Buffer<T>(scratch_size * n_threads);
   T* const memory = scratch.data();

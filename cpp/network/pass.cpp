@@ -15,7 +15,7 @@ constexpr index_t kFewRows = 64, kNearestCaches = 1 << 20;  // the latter in byt
 
 template <class T>
 double batch_flops(const Network<T>& network, index_t rows) {
-  return static_cast<double>(network.plan().training_flops) * static_cast<double>(rows);
+  return work<T>(network.plan().training_flops, rows);
 }
 
 }  // namespace

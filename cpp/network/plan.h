@@ -48,6 +48,13 @@ struct Plan {
   index_t training_flops = 0;    // forward, gradient in the parameters, gradient in every layer's input but the first
 };
 
+// What threads_for shares among cores: floating-point operations, those in float64 counted twice, because a vector
+// holds half as many.
+template <class T>
+double work(index_t flops_per_sample, index_t rows) {
+  return static_cast<double>(flops_per_sample) * static_cast<double>(rows) * (sizeof(T) / sizeof(float));
+}
+
 // Memory of a training pass over at most `rows` samples at a time: features, and per layer its output and gradient, all
 // with panels of one stride. Larger batches go through it in chunks; gradients add up across chunks in the order of the
 // rows.
