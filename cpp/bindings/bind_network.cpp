@@ -10,6 +10,7 @@
 
 #include "base/threads.h"
 #include "bindings/checked_samples.h"
+#include "bindings/layers.h"
 #include "bindings/names.h"
 #include "bindings/sparse.h"
 #include "network/pass.h"
@@ -20,8 +21,11 @@ namespace {
 
 using Lock = std::unique_lock<std::shared_mutex>;
 using SharedLock = std::shared_lock<std::shared_mutex>;
-using NameAndNumber = std::pair<std::string, double>;  // of a loss
-using ClipArg = std::pair<double, double>;             // to a value, to a norm; infinity for neither
+using NameAndNumber = std::pair<std::string, double>;            // of a loss
+using ModeArg = std::tuple<bool, std::uint64_t, std::uint32_t>;  // training, seed, step
+using ClipArg = std::pair<double, double>;                       // to a value, to a norm; infinity for neither
+
+Mode mode_arg(const ModeArg& mode) { return {std::get<0>(mode), std::get<1>(mode), std::get<2>(mode)}; }
 
 template <class T>
 struct BoundNetwork {
@@ -41,19 +45,6 @@ struct BoundNetwork {
   // Training waits for predictions that are under way. Call it without the GIL, which they may need.
   Lock wait_and_lock() const { return Lock(mutex); }
 };
-
-NetworkSpec spec_arg(index_t n_inputs, const py::list& layers) {
-  NetworkSpec spec{n_inputs, {}};
-  for (const py::handle& layer : layers) {
-    const auto kind = layer["kind"].cast<std::string>();
-    if (kind != "Dense")
-      throw py::value_error(complaint("Network", "layers", "a known kind of layer", "'" + kind + "'"));
-    const auto units = layer["units"].cast<index_t>();
-    spec.layers.push_back(
-        DenseSpec{units, activation_arg("Network", layer["activation"].cast<ActivationParts>(), units)});
-  }
-  return spec;
-}
 
 template <class T>
 py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
@@ -94,11 +85,11 @@ void bind_parameters(py::class_<BoundNetwork<T>>& type) {
         for (const Parameter& p : self.net.plan().parameters) {
           const py::tuple shape = p.shape.is_vector ? py::tuple(py::make_tuple(p.shape.columns))
                                                     : py::tuple(py::make_tuple(p.shape.rows, p.shape.columns));
-          table.append(py::make_tuple(p.name, shape, p.shape.decays));
+          table.append(py::make_tuple(p.name, shape, p.shape.decays, p.shape.trained));
         }
         return table;
       },
-      "(name, shape, decays) of each parameter, in the order of the flat buffers.");
+      "(name, shape, decays, trained) of each parameter, in the order of the flat buffers.");
   type.def(
       "parameter",
       [](const Net& self, std::size_t index) {
@@ -146,41 +137,43 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "X"_a, "out"_a, "where"_a);
   type.def(
       "cost",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
+      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1, const ModeArg& mode,
          const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
         const py::gil_scoped_release without_gil;
-        return cost(self.net, samples.samples(), objective);
+        return cost(self.net, samples.samples(), objective, mode_arg(mode));
       },
-      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "where"_a);
+      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "mode"_a, "where"_a);
   type.def(
       "backward",
       [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1, bool accumulate,
-         const std::string& where) {
+         const ModeArg& mode, const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
         const py::gil_scoped_release without_gil;
-        return backward(self.net, samples.samples(), objective, accumulate);
+        return backward(self.net, samples.samples(), objective, mode_arg(mode), accumulate);
       },
-      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "where"_a);
+      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "mode"_a, "where"_a);
   type.def(
       "trace",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, const std::string& where) {
+      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, const ModeArg& mode,
+         const std::string& where) {
         const Objective objective{loss_arg(where, loss)};
         const auto lock = self.template lock<Lock>(where);
-        const Trace<T> trace = chainrule::trace(self.net, samples.samples(), objective);
+        const Trace<T> trace = chainrule::trace(self.net, samples.samples(), objective, mode_arg(mode));
         py::list Z, A, dZ;
-        const auto& layers = self.net.plan().layers;
-        for (std::size_t l = 0; l < layers.size(); ++l) {
-          const index_t rows = samples.samples().rows, columns = layers[l]->n_out();
-          Z.append(rows_array(trace.raw.y[l], rows, columns));
-          A.append(rows_array(trace.activated.y[l], rows, columns));
-          dZ.append(rows_array(trace.activated.d[l], rows, columns));
+        const Plan<T>& plan = self.net.plan();
+        for (const Outlet& outlet : plan.outlets) {
+          const index_t rows = samples.samples().rows, columns = plan.nodes[outlet.node].layer->n_out();
+          const Slice<T>&raw = trace.raw.slices[outlet.node], &activated = trace.activated.slices[outlet.node];
+          Z.append(rows_array(raw.y, rows, columns));
+          A.append(rows_array(outlet.activated ? activated.y : raw.y, rows, columns));
+          dZ.append(rows_array(activated.d, rows, columns));
         }
         return py::make_tuple(Z, A, dZ);
       },
-      "samples"_a, "loss"_a, "where"_a, "(Z, A, dZ), a list of arrays (rows, units) each.");
+      "samples"_a, "loss"_a, "mode"_a, "where"_a, "(Z, A, dZ), for each layer an array (rows, units) each.");
 }
 
 void check_state(const OptimizerSpec& spec, std::size_t which) {
@@ -221,12 +214,14 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       [](Net& self, State& optimizer, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
          bool penalize_sum, const ClipArg& clip,
          const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
-         const py::array_t<double, py::array::c_style>& learning_rates, double seconds, const std::string& where) {
+         const py::array_t<double, py::array::c_style>& learning_rates, std::uint64_t seed, double seconds,
+         const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1, penalize_sum};
         const index_t n_rows = order ? order->size() : samples.samples().rows;
         py::array_t<double> costs(learning_rates.size()), penalties(learning_rates.size());
-        const Steps steps{order ? order->data() : nullptr, n_rows,  batch_size,           learning_rates.data(),
-                          {clip.first, clip.second},       seconds, costs.mutable_data(), penalties.mutable_data()};
+        const Steps steps{order ? order->data() : nullptr, n_rows, batch_size, learning_rates.data(),
+                          {clip.first, clip.second},       seed,   seconds,    costs.mutable_data(),
+                          penalties.mutable_data()};
         index_t done = 0;
         {
           const py::gil_scoped_release without_gil;
@@ -237,7 +232,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
         return py::make_tuple(costs[steps_done], penalties[steps_done]);
       },
       "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "clip"_a, "order"_a, "batch_size"_a,
-      "learning_rates"_a, "seconds"_a, "where"_a,
+      "learning_rates"_a, "seed"_a, "seconds"_a, "where"_a,
       "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it.");
   type.def(
       "apply_gradients",
@@ -254,7 +249,7 @@ void bind_type(py::module_& m, const char* name, const char* optimizer_name) {
   using namespace py::literals;
   py::class_<BoundNetwork<T>> type(m, name);
   type.def(py::init([](index_t n_inputs, const py::list& layers) {
-             return std::make_unique<BoundNetwork<T>>(spec_arg(n_inputs, layers));
+             return std::make_unique<BoundNetwork<T>>(NetworkSpec{n_inputs, layers_arg(layers)});
            }),
            "n_inputs"_a, "layers"_a);
   type.def("parameters_are_finite", [](const BoundNetwork<T>& self) {

@@ -51,7 +51,7 @@ Buffer<T> filled(index_t size) {
 // The products of a dense layer as training calls them: x (rows, n_in), W (n_in, n_out).
 template <class T>
 double time_product(const std::string& role, index_t rows, index_t n_in, index_t n_out, double seconds) {
-  const Dense<T> layer(n_in, n_out, {});
+  const Dense<T> layer(n_in, n_out);
   const index_t stride = panel_stride<T>(rows), x_size = n_panels<T>(n_in) * stride,
                 y_size = n_panels<T>(n_out) * stride;
   index_t size = 0;
@@ -59,12 +59,14 @@ double time_product(const std::string& role, index_t rows, index_t n_in, index_t
   Buffer<T> parameters = filled<T>(size), mirror = filled<T>(layer.mirror_size(true)), gradients(size);
   const Weights<T> weights{parameters.data(), mirror.data()};
   Buffer<T> x = filled<T>(x_size), d = filled<T>(y_size), y(y_size), dx(x_size);
-  const Panels<T> in{x.data(), stride}, out{y.data(), stride}, d_out{d.data(), stride}, d_in{dx.data(), stride};
+  Slice<T> s{};
+  s.rows = rows, s.x = {x.data(), stride}, s.y = {y.data(), stride};
+  s.d = {d.data(), stride}, s.dx = {dx.data(), stride};
   if (role == "forward") {
-    return seconds_per_call(seconds, [&] { layer.forward(weights, in, out, rows, Output::kRaw); });
+    return seconds_per_call(seconds, [&] { layer.forward(weights, s); });
   }
   if (role == "input gradient") {
-    return seconds_per_call(seconds, [&] { layer.backward(weights, out, d_out, d_in, rows, Output::kRaw); });
+    return seconds_per_call(seconds, [&] { layer.backward(weights, s); });
   }
   if (role != "weight gradient") refuse("timing.product", role);
   std::vector<Unit> units;
@@ -73,7 +75,7 @@ double time_product(const std::string& role, index_t rows, index_t n_in, index_t
   }
   return seconds_per_call(seconds, [&] {
     for (const Unit& unit : units) {
-      layer.gradient(unit, in, d_out, rows, {gradients.data() + unit.offset, unit.stride}, false, nullptr);
+      layer.gradient(unit, s, {gradients.data() + unit.offset, unit.stride}, false, nullptr);
     }
   });
 }

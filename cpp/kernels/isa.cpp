@@ -33,6 +33,8 @@ namespace CHAINRULE_ISA {
 #include "kernels/losses.inl.h"
 #include "kernels/cross_entropy.inl.h"
 #include "kernels/updates.inl.h"
+#include "kernels/normalize.inl.h"
+#include "kernels/dropout.inl.h"
 #include "kernels/multiply.inl.h"
 // clang-format on
 
@@ -59,6 +61,17 @@ constexpr Kernels<T> table() {
           sum_of_squares<T>,
           add_column_sums<T>,
           transpose_panel<T>,
+          moments<T>,
+          join_moments<T>,
+          inverse_deviation<T>,
+          normalize_columns<T>,
+          gradient_moments<T>,
+          normalize_columns_gradient<T>,
+          normalize_rows<T>,
+          normalize_rows_gradient<T>,
+          add_normal_sums<T>,
+          dropout<T>,
+          add_rows<T>,
           gather<T, float>,
           gather<T, double>,
           map<T, exp<T>>,

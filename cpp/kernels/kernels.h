@@ -78,6 +78,13 @@ struct Adjustment {
   T l2 = 0, l1 = 0, limit = T(__builtin_inf()), scale = 1;
 };
 
+// The random numbers of one layer of dropout in one step; see base/rng.h.
+struct DropoutStream {
+  std::uint32_t key[2], step, purpose;
+  std::uint32_t threshold;  // an element whose 16 bits are below it is dropped
+  index_t first_row;        // in the batch
+};
+
 template <class T>
 struct Kernels {
   void (*multiply)(const Product<T>&);
@@ -108,6 +115,31 @@ struct Kernels {
   // i, for the input rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` is zero
   // before and after.
   void (*transpose_panel)(index_t n_in, index_t n_out, index_t panel, index_t begin, index_t end, const T* w, T* out);
+
+  // Batch normalization (see normalize.inl.h for the formulas); vectors are padded to whole panels.
+  void (*moments)(index_t rows, index_t n, Panels<const T> x, const T* share, T weight, T* mean, T* squares);
+  void (*join_moments)(index_t n, T weight, T* mean, T* squares, T other_weight, const T* other_mean,
+                       const T* other_squares);
+  void (*inverse_deviation)(index_t n, const T* variance, T epsilon, T* out);
+  void (*normalize_columns)(index_t rows, index_t n, Panels<const T> x, const T* mean, const T* inverse, const T* gamma,
+                            const T* beta, Panels<T> y);
+  void (*gradient_moments)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* mean,
+                           const T* inverse, T* sums, T* products);
+  void (*normalize_columns_gradient)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* share,
+                                     const T* mean, const T* inverse, const T* gamma, const T* sums, const T* products,
+                                     bool add, Panels<T> dx);
+
+  // Layer normalization. The mean of row i goes to notes[i * kPanel], 1 / deviation to the element after it.
+  void (*normalize_rows)(index_t rows, index_t n, Panels<const T> x, T epsilon, const T* gamma, const T* beta,
+                         Panels<T> y, T* notes);
+  void (*normalize_rows_gradient)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* notes,
+                                  const T* gamma, bool add, Panels<T> dx);
+  void (*add_normal_sums)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* notes, T* sums);
+
+  // y = x * scale, or zero where the stream drops the element; with `add`, added to y.
+  void (*dropout)(index_t rows, index_t n, const DropoutStream&, T scale, Panels<const T> x, bool add, Panels<T> y);
+  // y = a + b; y += a if b.data is null.
+  void (*add_rows)(index_t rows, index_t n, Panels<const T> a, Panels<const T> b, Panels<T> y);
 
   // out[i, j] = x[order[i], j], or x[i, j] without an order: rows of a user's array, whose element (i, j) lies at
   // x + i * row_bytes + j * column_bytes. The order has `known` >= rows indices; rows that come next are fetched ahead.

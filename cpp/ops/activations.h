@@ -18,6 +18,9 @@ struct ActivationSpec {
   Groups groups_of(index_t n) const { return is_grouped() ? groups : Groups{n}; }  // n units
 };
 
+// Whether the derivative is told from z, which then has to be kept, and not from a = g(z).
+inline bool needs_z(const ActivationSpec&) { return false; }
+
 // z becomes a = g(z).   (rows, n)
 template <class T>
 void activate(const ActivationSpec& g, index_t rows, index_t n, Panels<T> z) {

@@ -17,7 +17,7 @@ from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, ProgressBar
 from chainrule.gradient_check import GradientCheck, check_gradients
 from chainrule.history import History
 from chainrule.initializers import Initializer
-from chainrule.layers import Dense
+from chainrule.layers import BatchNorm, Dense, Dropout, LayerNorm, Residual
 from chainrule.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -57,17 +57,20 @@ __all__ = [
     "Activation",
     "Adam",
     "AdamW",
+    "BatchNorm",
     "BinaryCrossEntropy",
     "CSVLogger",
     "Callback",
     "CrossEntropy",
     "Dense",
+    "Dropout",
     "EarlyStopping",
     "FileFormatError",
     "GradientCheck",
     "History",
     "Huber",
     "Initializer",
+    "LayerNorm",
     "MLPClassifier",
     "MLPRegressor",
     "Metric",
@@ -76,6 +79,7 @@ __all__ = [
     "ProgressBar",
     "Quantile",
     "RMSProp",
+    "Residual",
     "SquaredError",
     "Trace",
     "Trainer",

@@ -3,16 +3,14 @@
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule import _core
 from chainrule._errors import check_instance, check_integer, check_number, message
-from chainrule.activations import Activation
 from chainrule.callbacks import Callback
-from chainrule.layers import Dense
 from chainrule.losses import Loss
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
@@ -124,7 +122,7 @@ def check_precision(where: str, values: Mapping[str, Any], dtype: "np.dtype[Any]
 
 def warn_of_range(net: Network, loss: Loss) -> None:
     """A loss with logarithms clips outputs that are out of its range, and stops learning there."""
-    output = cast(Activation, cast(Dense, net.layers[-1]).activation).name
+    output = net.output_activation.name
     fitting = _core.losses()[loss.name]
     low, high, _ = _core.activations()[output]
     lowest, highest, _ = _core.activations()[fitting]

@@ -33,7 +33,7 @@ from chainrule.callbacks import Callback
 from chainrule.history import OWN_KEYS, History, monitored_key
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric
-from chainrule.network import Network
+from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
 
@@ -136,6 +136,7 @@ class Trainer:
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
         batch = check_batch_size(where, batch_size, n)
+        check_mixed_rows(where, self.net, n, batch, "batch_size")
         order = check_shuffle(where, shuffle, chosen, n, self.seed)
         callbacks = check_callbacks(where, callbacks)
 
@@ -156,9 +157,11 @@ class Trainer:
         Arguments as in `fit`. Schedules count such a step as an epoch of its own.
         """
         data = self._data("Trainer.step", X, Y, sample_weight)
+        rows = data.samples.rows
+        check_mixed_rows("Trainer.step", self.net, rows, rows, "X")
         with self.net._held_by_trainer("Trainer.step"):
             rates = np.array([self._rate(self.epoch + self._single_steps)])
-            costs, _ = self._train(data, None, data.samples.rows, rates, "Trainer.step")
+            costs, _ = self._train(data, None, rows, rates, "Trainer.step")
             self._single_steps += 1
         return float(costs[0])
 
@@ -262,6 +265,7 @@ class Trainer:
             order,
             batch,
             rates,
+            self.seed,
             SECONDS_PER_CALL,
             where,
         )
@@ -276,7 +280,7 @@ class Trainer:
             share = 1 / data.total_weight if self.penalize == "sum" else 1.0
             l2, l1 = self.l2 * share, self.l1 * share
             loss, where = self.loss.name_and_number, "Trainer.evaluate"
-            values["loss"] = self.net._core.cost(data.samples, loss, l2, l1, where)
+            values["loss"] = self.net._core.cost(data.samples, loss, l2, l1, (False, 0, 0), where)
         if self.metrics:
             prediction = self.net.predict(data.X)
             for metric in self.metrics:

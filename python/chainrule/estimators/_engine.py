@@ -116,7 +116,7 @@ class Engine:
 
     def _names(self, kind: str) -> list[str]:
         assert self.net is not None
-        return [f"{number}.{kind}" for number in range(1, len(self.net.layers) + 1)]
+        return [name for name in self.net.parameters if name.endswith(f".{kind}")]
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = {"shown": dict(self._shown)}

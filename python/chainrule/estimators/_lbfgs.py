@@ -18,7 +18,7 @@ CONVERGED, STOPPED = 0, 99  # statuses of SciPy; the latter after a StopIteratio
 
 
 class Objective:
-    """Cost and gradient of a flat vector of float64: all weights, then all biases."""
+    """Cost and gradient of a flat vector of float64: what decays (weights), then the others."""
 
     def __init__(
         self, net: Network, data: Data, loss: Loss, alpha: float, outputs_in_loss: int = 1
@@ -26,8 +26,12 @@ class Objective:
         self.net, self.data, self.loss = net, data, loss
         self.l2 = alpha / data.total_weight
         self.outputs_in_loss = outputs_in_loss
-        numbers = range(1, len(net.layers) + 1)
-        self.names = [f"{l}.{kind}" for kind in ("weight", "bias") for l in numbers]
+        table = [
+            (name, decays) for name, _, decays, trained in net._core.parameter_table() if trained
+        ]
+        decaying = [name for name, decays in table if decays]
+        self.names = decaying + [name for name, decays in table if not decays]
+        self.n_decaying = len(decaying)
 
     def flat(self) -> Array:
         """The network's parameters as such a vector."""
@@ -48,10 +52,10 @@ class Objective:
             return np.nan, np.zeros_like(flat)
         self.set(flat)
         core, loss = self.net._core, self.loss.name_and_number
-        cost = core.backward(self.data.samples, loss, self.l2, 0.0, False, "fit")
+        cost = core.backward(self.data.samples, loss, self.l2, 0.0, False, (True, 0, 0), "fit")
         gradients = [self.net.gradients[name].ravel() for name in self.names]
         if self.outputs_in_loss > 1:  # see Rules._losses
-            weights = flat[: sum(g.size for g in gradients[: len(gradients) // 2])]
+            weights = flat[: sum(g.size for g in gradients[: self.n_decaying])]
             penalty = 0.5 * self.l2 * float(weights @ weights)
             cost = (cost - penalty) / self.outputs_in_loss + penalty
         return cost, np.concatenate(gradients, dtype=np.float64)

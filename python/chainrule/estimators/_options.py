@@ -14,7 +14,7 @@ from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
 from chainrule._trainer_checks import check_callbacks, check_limit, check_precision, numbers_of
 from chainrule.activations import Activation, as_activation
-from chainrule.layers import Dense, Layer
+from chainrule.layers import Dense, Layer, as_layer
 from chainrule.losses import resolve_loss
 from chainrule.optimizers import SGD, Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import as_schedule
@@ -119,9 +119,9 @@ def hidden_layers(est: Any, where: str) -> list[Layer]:
     """`layers`, or dense layers of `hidden_layer_sizes` units with their `activation`."""
     if est.layers is not None:
         given = est.layers
-        if not isinstance(given, list | tuple) or not all(isinstance(l, Layer) for l in given):
+        if not isinstance(given, list | tuple):
             raise TypeError(message(where, "layers", "a list of layers or None", given))
-        return list(given)
+        return [as_layer(layer, f"{where}, layer {i}") for i, layer in enumerate(given, start=1)]
     sizes = est.hidden_layer_sizes
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     sizes = [check_integer(where, "hidden_layer_sizes", size, 1) for size in sizes]

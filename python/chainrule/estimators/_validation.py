@@ -35,7 +35,8 @@ class Validation(Samples):
         """As the loss curve has it, without the penalty."""
         name, core = trainer.loss.name_and_number, trainer.net._core
         where = trainer._fit_name
-        return core.cost(self.data.samples, name, 0.0, 0.0, where) / est._outputs_in_loss()
+        cost = core.cost(self.data.samples, name, 0.0, 0.0, (False, 0, 0), where)
+        return cost / est._outputs_in_loss()
 
     def score(self, est: Any, net: Network) -> float:
         """By the estimator's `scoring`; NaN where a prediction is not finite."""
