@@ -26,12 +26,9 @@ class Objective:
         self.net, self.data, self.loss = net, data, loss
         self.l2 = alpha / data.total_weight
         self.outputs_in_loss = outputs_in_loss
-        table = [
-            (name, decays) for name, _, decays, trained in net._core.parameter_table() if trained
-        ]
-        decaying = [name for name, decays in table if decays]
-        self.names = decaying + [name for name, decays in table if not decays]
-        self.n_decaying = len(decaying)
+        decays = {name: d for name, _, d, trained in net._core.parameter_table() if trained}
+        self.names = sorted(decays, key=lambda name: not decays[name])
+        self.n_decaying = sum(decays.values())
 
     def flat(self) -> Array:
         """The network's parameters as such a vector."""
