@@ -12,7 +12,16 @@ import pytest
 from chainrule._errors import check_integer
 from chainrule.activations import Activation, as_activation
 from chainrule.initializers import Initializer
-from chainrule.layers import LAYERS, Dense, layer_from_dict
+from chainrule.layers import (
+    LAYERS,
+    Activate,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    Residual,
+    layer_from_dict,
+)
 from chainrule.losses import LOSSES, CrossEntropy, Huber, Quantile, SquaredError, resolve_loss
 from chainrule.optimizers import OPTIMIZERS, SGD, Adam, AdamW, RMSProp, resolve_optimizer
 
@@ -21,6 +30,11 @@ EXAMPLES = {
         Dense(3),
         Dense(64, "relu"),
         Dense(64, Activation("leaky_relu", 0.2), Initializer("orthogonal", {"gain": 1.5})),
+        BatchNorm(0.99, 1e-3),
+        LayerNorm(),
+        Dropout(0.2),
+        Activate("tanh"),
+        Residual([Dense(3, "relu"), Residual([BatchNorm()], projection=False)]),
     ],
     resolve_loss: [
         *(kind() for kind in LOSSES.values()),
@@ -98,7 +112,7 @@ def test_a_loss_has_one_number_at_most():
 @pytest.mark.parametrize(
     ("saved", "message"),
     [
-        ({"units": 3}, "[load] kind: expected one of 'Dense', got None"),
+        ({"units": 3}, "[load] kind: expected one of 'Dense', 'BatchNorm',"),
         ({"kind": "dense", "units": 3}, "got 'dense' (did you mean 'Dense'?)"),
         ({"kind": "Dense"}, "[load] units: missing"),
         ({"kind": "Dense", "unit": 3}, "got 'unit' (did you mean 'units'?)"),

@@ -89,7 +89,8 @@ BAD_CONSTRUCTION = [
     (
         lambda: layer_from_dict({"kind": "Conv", "units": 3}),
         ValueError,
-        "[layer_from_dict] kind: expected one of 'Dense', got 'Conv'",
+        "[layer_from_dict] kind: expected one of 'Dense', 'BatchNorm', 'LayerNorm', 'Dropout', "
+        "'Activation', 'Residual', got 'Conv'",
     ),
     (
         lambda: cr.Trainer(None, "cross_entropy"),

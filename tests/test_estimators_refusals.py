@@ -68,8 +68,8 @@ def test_bad_parameters_are_named_with_the_method(kind, name, value, binary):
     for method, options in (("fit", {}), ("partial_fit", classes)):
         if not hasattr(est, method):
             continue  # of a solver that is none
-        where = rf"^\[{kind.__name__}\.{method}(, layer 1 \(Dense\))?\] "
-        expected = rf"{where}({name}|activation)(\.\w+)?: expected "
+        where = rf"^\[{kind.__name__}\.{method}(, layer 1( \(Dense\))?)?\] "
+        expected = rf"{where}({name}|layer|activation)(\.\w+)?: expected "
         with pytest.raises((ValueError, TypeError), match=expected):
             getattr(est, method)(X.astype(np.float32), y, **options)
         assert not hasattr(est, "coefs_")

@@ -12,10 +12,10 @@ constexpr double kDraws = 65536;  // of 16 bits
 
 // The scale is that of the rate to its 16 bits, so that the mean is kept.
 template <class T>
-Dropout<T>::Dropout(index_t n, double rate, std::uint32_t stream)
+Dropout<T>::Dropout(index_t n, double rate, std::uint32_t number)
     : n_(n),
       threshold_(static_cast<std::uint32_t>(std::lround(std::fmin(rate * kDraws, kDraws - 1)))),
-      stream_(stream),
+      number_(number),
       scale_(static_cast<T>(kDraws / (kDraws - threshold_))) {}
 
 template <class T>
@@ -36,7 +36,7 @@ void Dropout<T>::drop(const Slice<T>& s, Panels<const T> from, bool add, Panels<
   }
   const DropoutStream stream{{static_cast<std::uint32_t>(s.mode.seed), static_cast<std::uint32_t>(s.mode.seed >> 32)},
                              s.mode.step,
-                             static_cast<std::uint32_t>(Purpose::kDropout) | stream_ << 8,
+                             static_cast<std::uint32_t>(Purpose::kDropout) | number_ << 8,
                              threshold_,
                              s.first};
   kernels<T>().dropout(s.rows, n_, stream, scale_, from, add, to);

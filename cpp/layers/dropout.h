@@ -1,6 +1,6 @@
 // Dropout (Srivastava et al. 2014), scaled in training: y = x / keep where an element is kept, else 0. Which ones is a
-// function of (seed, step, layer, row in the batch, column), drawn anew in backward instead of stored. With rate 0 it
-// passes its input on.
+// function of (seed, step, number of the layer of dropout, row in the batch, column), drawn anew in backward instead of
+// stored. With rate 0 it passes its input on.
 #pragma once
 
 #include "layers/layer.h"
@@ -10,8 +10,7 @@ namespace chainrule {
 template <class T>
 class Dropout final : public Layer<T> {
  public:
-  // `stream` tells the layers of a network apart.
-  Dropout(index_t n, double rate, std::uint32_t stream);
+  Dropout(index_t n, double rate, std::uint32_t number);
 
   index_t n_in() const override { return n_; }
   index_t n_out() const override { return n_; }
@@ -30,7 +29,7 @@ class Dropout final : public Layer<T> {
   void drop(const Slice<T>& s, Panels<const T> from, bool add, Panels<T> to) const;
 
   index_t n_;
-  std::uint32_t threshold_, stream_;  // threshold of 16 random bits
+  std::uint32_t threshold_, number_;  // threshold of 16 random bits
   T scale_;
 };
 

@@ -41,7 +41,7 @@ class Pass {
     double loss = 0;
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
-      rows_.chunk(team, {order.from(first), chunk, total_weight, step});
+      rows_.chunk(team, {order.from(first), first, chunk, total_weight, step});
       team.barrier();
       add_losses(order.from(first), chunk, loss);
       const bool complete = first + chunk == rows;

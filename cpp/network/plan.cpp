@@ -32,7 +32,6 @@ Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs), widest(n_panel
 template <class T>
 std::size_t Plan<T>::add_layer(const LayerSpec& spec, const std::string& path, std::size_t value) {
   const index_t n = width(value);
-  const auto stream = static_cast<std::uint32_t>(nodes.size());
   if (const auto* dense = std::get_if<DenseSpec>(&spec.of)) {
     const std::size_t z = add(std::make_unique<Dense<T>>(n, dense->units), path, value);
     nodes.back().activation = dense->activation;
@@ -43,7 +42,7 @@ std::size_t Plan<T>::add_layer(const LayerSpec& spec, const std::string& path, s
   if (const auto* norm = std::get_if<LayerNormSpec>(&spec.of))
     return add(std::make_unique<LayerNorm<T>>(n, norm->epsilon), path, value);
   if (const auto* dropout = std::get_if<DropoutSpec>(&spec.of))
-    return add(std::make_unique<Dropout<T>>(n, dropout->rate, stream), path, value);
+    return add(std::make_unique<Dropout<T>>(n, dropout->rate, dropouts_++), path, value);
   if (const auto* activate = std::get_if<ActivateSpec>(&spec.of))
     return add_activation(activate->activation, path, value);
   return add_residual(std::get<ResidualSpec>(spec.of), path, value);

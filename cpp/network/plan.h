@@ -85,7 +85,8 @@ struct Plan {
   void find_adders();
   void find_slots();
 
-  std::size_t held_ = 0;  // the last value that another node reads as well, so that no activation may change it
+  std::uint32_t dropouts_ = 0;  // layers of dropout so far
+  std::size_t held_ = 0;        // the last value that another node reads as well, so that no activation may change it
 };
 
 // What threads_for shares among cores: floating-point operations, those in float64 counted twice, because a vector

@@ -13,7 +13,7 @@ enum class Goal { kCost, kTrace, kGradients };
 // One chunk of the batch: the next `rows` samples of an order, of a batch of `total_weight`, in step number `step`.
 struct Chunk {
   Order order;
-  index_t rows;
+  index_t first, rows;  // first: row of the batch
   double total_weight;
   std::uint32_t step;
 };
@@ -73,6 +73,7 @@ class RowPass {
   // A node's buffers for these rows of the chunk.
   Slice<T> slice(std::size_t node, const Chunk& c, index_t first, index_t rows) const {
     Slice<T> s = work_.slices[node].at(first, rows);
+    s.first += c.first;
     s.mode = mode_;
     s.mode.step += c.step;
     return s;

@@ -70,8 +70,9 @@ class Network:
         self._training_lock = threading.RLock()
         self.parameters = Parameters(self._core)
         self.gradients = Gradients(self._core)
-        self.W = CourseView(self.parameters, "weight", self.layers)
-        self.b = CourseView(self.parameters, "bias", self.layers)
+        kinds = [layer.name for layer in self.layers]
+        self.W = CourseView(self.parameters, "weight", kinds)
+        self.b = CourseView(self.parameters, "bias", kinds)
 
     def _initialize(self) -> None:
         for path, layer, n_inputs in walk(self.layers, self.n_inputs):

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._errors import message, unknown
-from chainrule.layers import Layer
 
 if TYPE_CHECKING:
     from chainrule import _core
@@ -66,8 +65,8 @@ class CourseView(Sequence[Array]):
     Layers other than dense ones have none.
     """
 
-    def __init__(self, parameters: Parameters, kind: str, layers: Sequence[Layer]) -> None:
-        self._parameters, self._kind, self._layers = parameters, kind, layers
+    def __init__(self, parameters: Parameters, kind: str, layers: Sequence[str]) -> None:
+        self._parameters, self._kind, self._layers = parameters, kind, layers  # names of kinds
 
     def __getitem__(self, layer: int) -> Array:  # type: ignore[override]
         array = self._parameters[self._name(layer)]
@@ -95,7 +94,7 @@ class CourseView(Sequence[Array]):
             raise TypeError(message("Network", "layer", f"1 to {len(self)}", layer))
         if not 1 <= layer <= len(self):
             raise IndexError(message("Network", "layer", f"1 to {len(self)}", layer))
-        name, kind = f"{layer}.{self._kind}", self._layers[layer - 1].name
+        name, kind = f"{layer}.{self._kind}", self._layers[layer - 1]
         if name not in self._parameters:
             raise KeyError(
                 message("Network", "layer", f"one with a {self._kind}", f"{kind} {layer}")

@@ -32,6 +32,11 @@ OPTIMIZERS: dict[str, Callable[..., Any]] = {
     "rmsprop": lambda rate, rho, beta2, epsilon, decay: cr.RMSProp(rate, rho, epsilon),
     "adam": lambda rate, *rest: cr.AdamW(rate, *rest) if rest[-1] else cr.Adam(rate, *rest[:-1]),
 }
+NUMBERED: dict[str, Callable[..., Any]] = {
+    "batch_norm": cr.BatchNorm,
+    "layer_norm": cr.LayerNorm,
+    "dropout": cr.Dropout,
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Configuration:
     name: str
     dtype: str
     n_inputs: int
-    layers: str  # units:activation[:slope or groups],..
+    layers: str  # units:activation[:slope or groups],.. and the others, see layers()
     loss: str  # name[:number], 0 if left out
     optimizer: str  # kind:rate:momentum:beta2:epsilon:decay without trailing zeros
     l2: float
@@ -117,21 +122,38 @@ def groups(c: Configuration) -> list[int]:
     return [int(n) for n in (option[0] if "+" in "".join(option) else units).split("+")]
 
 
-def network(c: Configuration) -> cr.Network:
-    """Weights in +-2^-k, 4^k about n_in; biases in +-1."""
-    layers = []
+def layers(c: Configuration) -> list[Any]:
+    """The layers of the column `layers`; those between [ and ] are a residual block."""
+    open_blocks: list[list[Any]] = [[]]
     for text in c.layers.split(","):
-        units, name, *option = text.split(":")
-        g = (
-            cr.Activation(name, None, groups(c))
-            if name == "softmax"
-            else cr.Activation(name, *map(float, option))
-        )
-        layers.append(cr.Dense(int(units), g, "zeros"))
-    net = cr.Network(layers, c.n_inputs, c.dtype)
+        name, *options = text.split(":")
+        if name == "[":
+            open_blocks.append([])
+        elif name == "]":
+            block = cr.Residual(open_blocks.pop())
+            open_blocks[-1].append(block)
+        elif name in NUMBERED:
+            open_blocks[-1].append(NUMBERED[name](*map(float, options)))
+        elif name == "activation":
+            open_blocks[-1].append(cr.Activation(options[0], *map(float, options[1:])))
+        else:
+            g, *option = options
+            activation = (
+                cr.Activation(g, None, groups(c))
+                if g == "softmax"
+                else cr.Activation(g, *map(float, option))
+            )
+            open_blocks[-1].append(cr.Dense(int(name), activation, "zeros"))
+    return open_blocks[0]
+
+
+def network(c: Configuration) -> cr.Network:
+    """Weights in +-2^-k, 4^k about n_in; vectors in +-1, those that are not trained in 1 .. 3."""
+    net = cr.Network(layers(c), c.n_inputs, c.dtype)
     for i, (name, value) in enumerate(net.parameters.items()):
         k = value.shape[0].bit_length() // 2 if value.ndim == 2 else 0
-        net.parameters[name] = numbers(PARAMETER_STREAM + i, *value.shape) / 2**k
+        tracked = 2 * name.split(".")[-1].startswith("running")
+        net.parameters[name] = numbers(PARAMETER_STREAM + i, *value.shape) / 2**k + tracked
     return net
 
 
