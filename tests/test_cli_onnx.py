@@ -102,9 +102,10 @@ def test_raw_columns_go_in_and_predictions_come_out(target, table, capsys):
     check("table.csv", target)
 
 
-def test_rows_unlike_those_of_training(table):
+@pytest.mark.parametrize("target", ["y", "number"])
+def test_rows_unlike_those_of_training(target, table):
     """Unknown categories, infinities, huge numbers, nothing at all, dates before 1970."""
-    train(table, "y")
+    train(table, target)
     strange = table[:6].copy()
     strange.loc[0, ["colour", "label"]] = ["violet", "l999"]
     strange.loc[1, ["x", "size"]] = [np.inf, 1e300]
@@ -112,7 +113,7 @@ def test_rows_unlike_those_of_training(table):
     strange.loc[3, strange.columns[:7]] = [None] * 7
     strange.loc[4, "day"] = pd.Timestamp("1931-02-03 04:05")
     strange.to_csv("strange.csv", index=False)
-    check("strange.csv", "y")
+    check("strange.csv", target)
 
 
 def test_a_network_alone(capsys):

@@ -72,6 +72,7 @@ def test_a_fitted_model_becomes_a_network_and_comes_back(kind, y, options, dtype
 
     back = net.to_sklearn(getattr(model, "classes_", None) if y is not LABELS else None)
     assert type(back) is kind
+    assert getattr(back, "loss", None) == getattr(model, "loss", None)
     assert same_weights(net, back)
     np.testing.assert_array_equal(back.predict(rows), model.predict(rows))
     assert outputs(back, rows).tobytes() == outputs(model, rows).tobytes()

@@ -117,11 +117,23 @@ def test_probabilities_of_one_half_are_the_first_class(tmp_path):
     assert set(outputs["label"]) == {"no"} == set(est.predict(X))
 
 
+def test_a_label_with_a_probability_of_one_half_is_not_true(tmp_path):
+    est = fitted(CLASSES["labels"])
+    est.coefs_[-1][:], est.intercepts_[-1][:] = 0, 0
+    cr.export_onnx(est, tmp_path / "model.onnx")
+    outputs = run(tmp_path / "model.onnx", {"X": X})
+    assert (outputs["probabilities"] == 0.5).all()
+    assert outputs["label"].sum() == 0 == est.predict(X).sum()
+
+
 def test_weights_changed_by_hand_are_exported(tmp_path):
     est = fitted(CUT, MLPRegressor)
     est.intercepts_[-1] += 100
     cr.export_onnx(est, tmp_path / "model.onnx")
     outputs = run(tmp_path / "model.onnx", {"X": X})
+    assert relative_difference(outputs["variable"].ravel(), est.predict(X)) < 1e-14
+    est.intercepts_[-1] += 100
+    outputs = run(skl2onnx.to_onnx(est, X[:1]), {"X": X})
     assert relative_difference(outputs["variable"].ravel(), est.predict(X)) < 1e-14
 
 

@@ -142,10 +142,8 @@ def _one_hot(graph: ModelGraph, inputs: Sequence[str], encoder: OneHotEncoder) -
 def _time_columns(graph: ModelGraph, days: str) -> dict[str, str]:
     columns = {f"number:{days}:days": days}
     for period, length in PERIODS:
-        whole = graph.constant(np.float64(length), "period")
-        turns = graph.node("Div", days, whole)
-        share = graph.node("Sub", turns, graph.node("Floor", turns))
-        phase = graph.node("Mul", share, graph.constant(np.float64(2 * np.pi), "turn"))
+        turns = graph.node("Div", days, graph.constant(np.float64(length), "period"))
+        phase = graph.node("Mul", turns, graph.constant(np.float64(2 * np.pi), "turn"))
         for kind, function in (("sine", "Sin"), ("cosine", "Cos")):
             columns[f"number:{days}:{period} {kind}"] = graph.node(function, phase)
     return columns

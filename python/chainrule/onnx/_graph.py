@@ -122,7 +122,7 @@ class ModelGraph(Graph):
             producer_name="chainrule",
             producer_version=version("chainrule"),
         )
-        content: bytes = model.SerializeToString(deterministic=True)
+        content: bytes = model.SerializeToString()
         return content
 
 
