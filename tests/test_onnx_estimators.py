@@ -87,7 +87,10 @@ def check_classifier(est, rows, outputs, bound):
 def test_a_classifier_gives_its_labels_and_probabilities(name, dtype, tmp_path):
     est = fitted(CLASSES[name], dtype=dtype)
     cr.export_onnx(est, tmp_path / "model.onnx")
-    onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)
+    model = onnx.load(tmp_path / "model.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    names = [node.name for node in model.graph.node]
+    assert len({*names, ""}) == len(names) + 1
     rows = X.astype(dtype)
     outputs = run(tmp_path / "model.onnx", {"X": rows})
     check_classifier(est, rows, outputs, 1e-6 if dtype == np.float32 else 1e-15)

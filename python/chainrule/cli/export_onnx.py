@@ -144,6 +144,8 @@ def _time_columns(graph: ModelGraph, days: str) -> dict[str, str]:
     for period, length in PERIODS:
         turns = graph.node("Div", days, graph.constant(np.float64(length), "period"))
         phase = graph.node("Mul", turns, graph.constant(np.float64(2 * np.pi), "turn"))
-        for kind, function in (("sine", "Sin"), ("cosine", "Cos")):
-            columns[f"number:{days}:{period} {kind}"] = graph.node(function, phase)
+        # The cosine is the sine a quarter later: older ONNX Runtimes lack Cos of float64.
+        later = graph.node("Add", phase, graph.constant(np.float64(np.pi / 2), "quarter"))
+        for kind, x in (("sine", phase), ("cosine", later)):
+            columns[f"number:{days}:{period} {kind}"] = graph.node("Sin", x)
     return columns

@@ -14,7 +14,7 @@ from chainrule._errors import message
 
 Array = NDArray[Any]
 
-# ONNX 1.17 and ONNX Runtime 1.20, both of 2024, read this and everything older.
+# ONNX 1.17 (2024) and ONNX Runtime 1.21 (2025) are the first that read this.
 OPSET, IR_VERSION = 22, 10
 MOST_BYTES = 2**31 - 2**20  # protobuf's limit of 2 GiB, and something for the nodes
 
@@ -104,7 +104,8 @@ class ModelGraph(Graph):
         self, kind: str, inputs: list[str], output: str | None, attributes: dict[str, Any]
     ) -> str:
         output = output or self.new_name(kind.lower())
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        # ONNX Runtime 1.21 names what it fuses after the nodes, and fails if two have none.
+        self._nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
     def to_bytes(self, where: str, outputs: Sequence[Value]) -> bytes:
