@@ -57,8 +57,9 @@ def _table_graph(model: TableModel) -> tuple[bytes, list[Value]]:
     graph = ModelGraph("float64", inputs)
     names = ["label", "probabilities"] if model.target.classes else ["variable"]
     names = [graph.new_name(name) for name in names]
-    x = graph.cast(_preprocessed(graph, model), "float32")
-    part = graph.of_dtype(model.network.dtype)
+    dtype = model.network.dtype.name
+    x = graph.cast(_preprocessed(graph, model), dtype)
+    part = graph.of_dtype(dtype)
     y = add_network(part, x, model.network, WHERE)
     if not model.target.classes:
         wide = graph.cast(y, "float64")
@@ -73,7 +74,7 @@ def _table_graph(model: TableModel) -> tuple[bytes, list[Value]]:
         add_label(part, y, table, names[0])
         outputs = [
             Value(names[0], table.dtype.name),
-            Value(names[1], model.network.dtype.name, (len(table),)),
+            Value(names[1], dtype, (len(table),)),
         ]
     return graph.to_bytes(WHERE, outputs), outputs
 

@@ -40,7 +40,8 @@ def outputs_of(est: Estimator, dtype: str, where: str, indices: bool = False) ->
         proba = Value("probabilities", dtype, sequence=True)
         return [Value("label", kind, (len(tables),)), proba]
     if _is_multilabel(est):
-        return [Value(name, k, (est.n_outputs_,)) for name, k in _names(kind, dtype)]
+        shape = (est.n_outputs_,)
+        return [Value("label", kind, shape), Value("probabilities", dtype, shape)]
     # A single unit is the probability of the second class.
     return [Value("label", kind), Value("probabilities", dtype, (max(2, est.n_outputs_),))]
 
@@ -127,7 +128,3 @@ def _label_tables(est: MLPClassifier, where: str, indices: bool) -> list[Array]:
 
 def _is_multilabel(est: MLPClassifier) -> bool:
     return isinstance(est._target, OneTarget) and est._target.is_multilabel
-
-
-def _names(kind: str, dtype: str) -> list[tuple[str, str]]:
-    return [("label", kind), ("probabilities", dtype)]
