@@ -35,3 +35,12 @@ def test_the_training_script_runs_from_the_command_line():
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 2
+
+
+def test_the_pipeline_in_onnx_runtime_predicts_the_digits(tmp_path, capsys):
+    pytest.importorskip("skl2onnx")
+    example = runpy.run_path(str(EXAMPLES / "onnx_pipeline.py"))
+    assert example["main"](str(tmp_path / "digits.onnx")) > 0.95
+    said = capsys.readouterr().out.splitlines()
+    assert "test accuracy 9" in said[0]
+    assert float(said[1].split()[-1]) < 1e-5

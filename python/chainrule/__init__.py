@@ -45,8 +45,9 @@ from chainrule.trace import Trace
 from chainrule.trainer import Trainer
 
 if TYPE_CHECKING:
-    from chainrule import ops, reference
+    from chainrule import onnx, ops, reference
     from chainrule.estimators import MLPClassifier, MLPRegressor
+    from chainrule.onnx import export_onnx
     from chainrule.plots import plot_history
 
     __version__: str
@@ -87,9 +88,11 @@ __all__ = [
     "constant",
     "cosine",
     "exponential",
+    "export_onnx",
     "get_num_threads",
     "inverse_time",
     "one_cycle",
+    "onnx",
     "ops",
     "plot_history",
     "reduce_on_plateau",
@@ -101,11 +104,12 @@ __all__ = [
 ]
 
 # Found when first named: modules, and functions of modules.
-_LAZY_MODULES = ("ops", "reference")
+_LAZY_MODULES = ("onnx", "ops", "reference")
 _LAZY_NAMES = {
     "plot_history": "plots",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "export_onnx": "onnx",
 }
 
 

@@ -19,6 +19,7 @@ from chainrule._data import Data, Features
 from chainrule._errors import check_bool, check_integer, check_number, message, quoted, unknown
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
+from chainrule.interchange import Interchange
 from chainrule.layers import Activate, BatchNorm, Dense, Layer, check_layer_list, walk
 from chainrule.losses import Loss, resolve_loss
 from chainrule.optimizers import Optimizer, resolve_optimizer
@@ -31,7 +32,7 @@ Array = NDArray[Any]
 CORES = {"float32": _core.Network32, "float64": _core.Network64}
 
 
-class Network:
+class Network(Interchange):
     """Layers with parameters. Deterministic in (layers, n_inputs, dtype, seed).
 
     Arguments: `layers`, a list of layers such as `Dense`; `n_inputs`, features per sample;

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
+from chainrule._sklearn import ACTIVATIONS
 from chainrule._trainer_checks import check_callbacks, check_limit, check_precision, numbers_of
 from chainrule.activations import Activation, as_activation
 from chainrule.layers import Dense, Layer, as_layer
@@ -21,7 +22,6 @@ from chainrule.schedules import as_schedule
 
 SOLVERS = ("lbfgs", "sgd", "adam")
 RATES = ("constant", "invscaling", "adaptive")
-ACTIVATIONS = {"logistic": "sigmoid"}  # scikit-learn's name, ours; the others are alike
 
 
 def check(est: Any, where: str) -> None:
