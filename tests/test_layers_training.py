@@ -1,9 +1,12 @@
 """Deep networks that train: the weights of PyTorch's training, depth that plain layers cannot use,
 the same bits in any circumstances, the estimators."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import chainrule as cr
@@ -66,7 +69,7 @@ def test_training_is_that_of_torch(layers, rng):
     """100 steps of Adam. What differs by definition: the momentum of batch normalization."""
     torch = pytest.importorskip("torch")
     net = cr.Network(layers, 9, "float64", seed=2)
-    module, _ = torch_module(torch, layers, 9)
+    module, _ = torch_module(torch, net.layers, 9)
     # The running statistics are last in ours and buffers in theirs.
     ours = {name: value for name, value in net.parameters.items() if "running" not in name}
     theirs = list(module.parameters())
@@ -121,8 +124,8 @@ def test_a_hundred_residual_layers_train(digits):
     X, _, y, _ = digits
     hidden = cr.Residual([cr.BatchNorm(), A("relu"), cr.Dense(32)])
     net = cr.Network([cr.Dense(32), *[hidden] * 98, cr.Dense(10, "softmax")], 64, seed=0)
-    history = cr.Trainer(net, "cross_entropy", cr.Adam(1e-3)).fit(X, y, 6, 64)
-    assert history["loss"][-1] < 0.3 < 2 < history["loss"][0] + 1.5
+    history = cr.Trainer(net, "cross_entropy", cr.Adam(1e-3)).fit(X, y, 12, 64)
+    assert history["loss"][-1] < 0.3 < 1 < history["loss"][0]
 
 
 # ---- The same bits -------------------------------------------------------------------------------
@@ -175,8 +178,9 @@ def test_the_layers_work_through_the_estimators(digits, solver):
         cr.Residual([cr.LayerNorm(), cr.Dense(32, "relu")]),
         *([cr.Dropout(0.1)] if solver == "adam" else []),
     ]
-    est = cr.MLPClassifier(layers=layers, solver=solver, max_iter=30, random_state=0)
-    with pytest.warns(UserWarning, match="Maximum iterations|TOTAL NO. OF"):
+    est = cr.MLPClassifier(layers=layers, solver=solver, max_iter=60, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         est.fit(X, y)
     assert est.score(X_test, y_test) > 0.95
     assert [w.shape for w in est.coefs_] == [(64, 32), (32, 32), (32, 10)]
