@@ -194,12 +194,10 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
   using Net = BoundNetwork<T>;
   using State = OptimizerState<T>;
   py::class_<State>(m, optimizer_name, "Hyperparameters and state of an optimizer for one network.")
-      .def(py::init([](const Net& net, const std::string& kind, double momentum, double beta2, double epsilon,
-                       double weight_decay, bool epsilon_hat) {
-             return State({optimizer_arg("Trainer", kind), momentum, beta2, epsilon, weight_decay, epsilon_hat},
-                          net.net.plan().parameters_size);
+      .def(py::init([](const Net& net, const std::string& kind, const Hyperparameters& hyperparameters) {
+             return State(optimizer_arg("Trainer", kind, hyperparameters), net.net.plan().parameters_size);
            }),
-           "network"_a, "kind"_a, "momentum"_a, "beta2"_a, "epsilon"_a, "weight_decay"_a, "epsilon_hat"_a)
+           "network"_a, "kind"_a, "hyperparameters"_a)
       .def_readwrite("steps", &State::steps)
       .def(
           "state",

@@ -29,7 +29,7 @@ from chainrule.losses import (
 )
 from chainrule.metrics import Metric
 from chainrule.network import Network
-from chainrule.optimizers import SGD, Adam, AdamW, RMSProp
+from chainrule.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSProp, Rprop
 from chainrule.runtime import get_num_threads, runtime_info, set_num_threads
 from chainrule.schedules import (
     constant,
@@ -55,6 +55,7 @@ __all__ = [
     "SGD",
     "AbsoluteError",
     "Activation",
+    "Adagrad",
     "Adam",
     "AdamW",
     "BinaryCrossEntropy",
@@ -68,14 +69,18 @@ __all__ = [
     "History",
     "Huber",
     "Initializer",
+    "Lion",
     "MLPClassifier",
     "MLPRegressor",
     "Metric",
+    "NAdam",
     "Network",
     "Poisson",
     "ProgressBar",
     "Quantile",
+    "RAdam",
     "RMSProp",
+    "Rprop",
     "SquaredError",
     "Trace",
     "Trainer",

@@ -51,11 +51,7 @@ class _Optimizer:
         self,
         network: Any,
         kind: str,
-        momentum: float,
-        beta2: float,
-        epsilon: float,
-        weight_decay: float,
-        epsilon_hat: bool,
+        hyperparameters: tuple[float, float, float, float, float, float, bool],
     ) -> None: ...
     def state(self, network: Any, which: int, index: int) -> NDArray[Any]: ...
     def set_state(self, network: Any, which: int, index: int, value: ArrayLike) -> None: ...

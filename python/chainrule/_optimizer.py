@@ -1,15 +1,35 @@
 """Optimizers as the core knows them: a kind, its numbers, and how many state arrays it keeps."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chainrule import _core
-from chainrule.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
+from chainrule.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSProp,
+    Rprop,
+)
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
 
-# momentum or rho or beta1, beta2, epsilon, decay, epsilon_hat
-Hyperparameters = tuple[float, float, float, float, bool]
+
+class Hyperparameters(NamedTuple):
+    """Its numbers; `OptimizerSpec` in the core says what they mean to which optimizer."""
+
+    momentum: float = 0.0
+    beta2: float = 0.0
+    epsilon: float = 0.0
+    weight_decay: float = 0.0
+    momentum_decay: float = 0.0
+    largest: float = 0.0
+    epsilon_hat: bool = False
 
 
 def core_optimizer(optimizer: Optimizer) -> tuple[str, Hyperparameters, int]:
@@ -21,16 +41,31 @@ def core_optimizer(optimizer: Optimizer) -> tuple[str, Hyperparameters, int]:
 def _translate(optimizer: Optimizer) -> tuple[str, Hyperparameters]:
     match optimizer:
         case SGD(momentum=0.0):
-            return "sgd", (0.0, 0.0, 0.0, 0.0, False)
+            return "sgd", Hyperparameters()
         case SGD(momentum=momentum, nesterov=nesterov):
-            return "nesterov" if nesterov else "momentum", (momentum, 0.0, 0.0, 0.0, False)
+            return "nesterov" if nesterov else "momentum", Hyperparameters(momentum)
         case RMSProp(rho=rho, epsilon=epsilon):
-            return "rmsprop", (rho, 0.0, epsilon, 0.0, False)
+            return "rmsprop", Hyperparameters(rho, epsilon=epsilon)
         case Adam(beta1=beta1, beta2=beta2, epsilon=epsilon, epsilon_hat=hat):
-            return "adam", (beta1, beta2, epsilon, 0.0, hat)
-        case AdamW(beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=decay):
-            return "adam", (beta1, beta2, epsilon, decay, False)
+            return "adam", Hyperparameters(beta1, beta2, epsilon, epsilon_hat=hat)
+        case NAdam(momentum_decay=momentum_decay):
+            return "nadam", _of_adam(optimizer)._replace(momentum_decay=momentum_decay)
+        case AdamW() | RAdam():
+            return "adam" if isinstance(optimizer, AdamW) else "radam", _of_adam(optimizer)
+        case Adagrad(epsilon=epsilon):
+            return "adagrad", Hyperparameters(epsilon=epsilon)
+        case Lion(beta1=beta1, beta2=beta2, weight_decay=decay):
+            return "lion", Hyperparameters(beta1, beta2, weight_decay=decay)
+        case Rprop(learning_rate=first, smallest_step=smallest, largest_step=largest):
+            factors = optimizer.eta_minus, optimizer.eta_plus
+            return "rprop", Hyperparameters(*factors, smallest / first, largest=largest / first)
     raise NotImplementedError(optimizer)
+
+
+def _of_adam(optimizer: AdamW | NAdam | RAdam) -> Hyperparameters:
+    return Hyperparameters(
+        optimizer.beta1, optimizer.beta2, optimizer.epsilon, optimizer.weight_decay
+    )
 
 
 def read_state(trainer: "Trainer") -> dict[str, Any]:

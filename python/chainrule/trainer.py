@@ -97,7 +97,7 @@ class Trainer:
         for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
-        self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
+        self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
 
     @property
     def steps(self) -> int:
@@ -120,7 +120,7 @@ class Trainer:
 
         X (m, n_inputs), an array or a scipy.sparse matrix (only a batch at a time becomes dense);
         Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a step ("auto": 32,
-        or all of fewer), and the last batch of an epoch may be smaller; None is batch gradient
+        or all of fewer; all for `Rprop`), and the last batch of an epoch may be smaller; None is batch gradient
         descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed, epoch), unless
         `shuffle` is False or a function of the epoch that returns their order. With `rows`,
         indices, only those take part, without a copy of them; the order counts in them.
@@ -135,7 +135,7 @@ class Trainer:
         epochs = check_integer(where, "epochs", epochs, 1)
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
-        batch = check_batch_size(where, batch_size, n)
+        batch = check_batch_size(where, batch_size, n, self.optimizer)
         order = check_shuffle(where, shuffle, chosen, n, self.seed)
         callbacks = check_callbacks(where, callbacks)
 
