@@ -98,6 +98,9 @@ struct Kernels {
   double (*update[kOptimizers])(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>&,
                                 const Adjustment<T>*);
 
+  // average += share (w - average)   n a multiple of kPanel
+  void (*average)(index_t n, const T* w, T* average, T share);
+
   // Adjusts g in place, unless it is null; returns the penalty.   n a multiple of kPanel
   double (*adjust)(index_t n, const T* w, T* g, const Adjustment<T>&);
 

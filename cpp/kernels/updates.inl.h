@@ -115,6 +115,14 @@ struct Rprop {
   }
 };
 
+template <class T>
+static void average(index_t n, const T* w, T* average, T share) {
+  for (index_t i = 0; i < n; i += Of<T>::kLanes) {
+    const V<T> before = load(average + i);
+    store(average + i, fma(splat(share), load(w + i) - before, before));
+  }
+}
+
 // Adjusts gradients and sums the penalty; sign(0) = 0, and NaN stays NaN.
 template <class T>
 struct Adjuster {

@@ -45,7 +45,8 @@ class Pass {
       const index_t chunk = std::min(work_.rows, rows - first);
       const Team::Range part = team.part(chunk);
       for (index_t i = part.begin; i < part.end; i += kTileRows) {
-        through_all_layers(order.from(first + i), i, std::min(kTileRows, part.end - i), total_weight);
+        through_all_layers(order.from(first + i), i, std::min(kTileRows, part.end - i), total_weight,
+                           rule ? rule->optimizer->lowest_layer : 0);
       }
       team.barrier();
       add_losses(order.from(first), chunk, loss);
@@ -70,8 +71,8 @@ class Pass {
   }
 
  private:
-  // Phase A: the next samples, at rows begin .. of the workspace.
-  void through_all_layers(const Order& order, index_t begin, index_t rows, double total_weight) {
+  // Phase A: the next samples, at rows begin .. of the workspace; backward down to the lowest layer with gradients.
+  void through_all_layers(const Order& order, index_t begin, index_t rows, double total_weight, std::size_t lowest) {
     samples_.x.gather(order, rows, plan_.n_inputs, work_.x.from(begin));
     const std::size_t last = plan_.layers.size() - 1;
     Panels<const T> x = work_.x.from(begin);
@@ -82,8 +83,8 @@ class Pass {
     }
     losses(order, begin, rows, total_weight);
     if (goal_ == Goal::kCost) return;
-    for (std::size_t l = last + 1; l-- > 0;) {
-      const Panels<T> dx = l > 0 ? work_.d[l - 1].from(begin) : Panels<T>{};
+    for (std::size_t l = last + 1; l-- > lowest;) {
+      const Panels<T> dx = l > lowest ? work_.d[l - 1].from(begin) : Panels<T>{};
       plan_.layers[l]->backward(net_.weights(l), work_.y[l].from(begin), work_.d[l].from(begin), dx, rows,
                                 output_of(l));
     }
@@ -137,6 +138,11 @@ class Pass {
     // step.
     const bool far = net_.parameters().bytes() > kNear;
     each_unit(team, [&](const PlannedUnit& u) {
+      if (rule && rule->is_frozen(net_, u)) {  // it has a penalty all the same
+        if (complete) adjust(u, {}, adjustments);
+        squares_of(u) = 0;
+        return;
+      }
       const Panels<const T> x = u.layer == 0 ? work_.x : work_.y[u.layer - 1];
       const bool passing = at_once && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
       const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
@@ -160,7 +166,9 @@ class Pass {
     for (const PlannedUnit& u : plan_.units) squared_norm += squares_of(u);
     Adjustment<T> scaling;
     scaling.scale = rule.scale(squared_norm);
-    each_unit(team, [&](const PlannedUnit& u) { rule.apply(net_, u, net_.gradient(u), &scaling); });
+    each_unit(team, [&](const PlannedUnit& u) {
+      if (!rule.is_frozen(net_, u)) rule.apply(net_, u, net_.gradient(u), &scaling);
+    });
   }
 
   template <class F>

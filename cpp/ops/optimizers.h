@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "base/buffer.h"
 #include "kernels/kernels.h"
@@ -61,12 +62,12 @@ inline Corrections corrections(const OptimizerSpec& spec, std::int64_t t) {
   return c;
 }
 
-// The constants of a step, for parameters that decay; for the others decay is 1.
+// The constants of a step.
 template <class T>
-UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, const Corrections& c) {
+UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, double weight_decay, const Corrections& c) {
   UpdateStep<T> s;
   s.learning_rate = static_cast<T>(learning_rate * c.over / c.under);
-  s.decay = static_cast<T>(1 - learning_rate * spec.weight_decay);
+  s.decay = static_cast<T>(1 - learning_rate * weight_decay);
   s.momentum = static_cast<T>(spec.momentum);
   s.one_minus_momentum = static_cast<T>(1 - spec.momentum);
   s.beta2 = static_cast<T>(spec.beta2);
@@ -78,10 +79,17 @@ UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, const
   s.adaptive = c.adaptive;
   return s;
 }
+// Of step number t, for parameters that decay; for the others decay is 1.
 template <class T>
 UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, std::int64_t t) {
-  return update_step<T>(spec, learning_rate, corrections(spec, t));
+  return update_step<T>(spec, learning_rate, spec.weight_decay, corrections(spec, t));
 }
+
+// What a run of parameters has of its own.
+struct OwnOptions {
+  double rate_factor = 1, decay_factor = 1;  // of the learning rate and of the weight decay
+  bool frozen = false;
+};
 
 // State arrays in the layout of the parameters they belong to.
 template <class T>
@@ -89,6 +97,10 @@ struct OptimizerState {
   OptimizerSpec spec;
   std::int64_t steps = 0;
   Buffer<T> state[2];
+  std::vector<OwnOptions> own;   // of each unit of a plan; empty if there are no options
+  std::size_t lowest_layer = 0;  // that is not frozen as a whole
+  double ema = 0;                // the weight in the averages falls by this factor from step to step; 0: no averages
+  Buffer<T> average;             // sum over steps i of ema^(t - i) w_i, divided by the sum of these factors
 
   OptimizerState(const OptimizerSpec& optimizer, index_t size) : spec(optimizer) {
     for (int s = 0; s < state_count(spec.kind); ++s) state[s] = Buffer<T>(size);
@@ -103,6 +115,12 @@ struct OptimizerState {
                                                             at(state[1]), step, adjustment);
   }
 
+  // The share of the parameters after step t in their average.
+  T share(std::int64_t t) const { return ema > 0 ? static_cast<T>((1 - ema) / (1 - integer_power(ema, t))) : T(0); }
+  void add_to_average(index_t offset, index_t size, const T* parameters, T share) {
+    kernels<T>().average(size, parameters + offset, average.data() + offset, share);
+  }
+
   // Lists what that update will read.
   void list(index_t offset, index_t size, const T* parameters, Ahead& ahead) const {
     const index_t bytes = size * static_cast<index_t>(sizeof(T));
@@ -110,6 +128,7 @@ struct OptimizerState {
     for (const Buffer<T>& s : state) {
       if (s.data()) ahead.add(s.data() + offset, bytes);
     }
+    if (average.data()) ahead.add(average.data() + offset, bytes);
   }
 };
 

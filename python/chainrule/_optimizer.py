@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from chainrule import _core
 from chainrule.optimizers import (
     SGD,
@@ -18,6 +20,8 @@ from chainrule.optimizers import (
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
+
+Array = NDArray[Any]
 
 
 class Hyperparameters(NamedTuple):
@@ -77,6 +81,7 @@ def read_state(trainer: "Trainer") -> dict[str, Any]:
         "optimizer": trainer.optimizer,
         "steps": trainer.steps,
         "arrays": arrays,
+        "averages": read_averages(trainer),
         "epoch": trainer.epoch,
         "schedule": trainer._schedule_state,
     }
@@ -89,3 +94,18 @@ def write_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     for which, arrays in enumerate(state["arrays"]):
         for index, array in enumerate(arrays):
             trainer._state.set_state(trainer.net._core, which, index, array)
+    write_averages(trainer, state["averages"])
+
+
+def read_averages(trainer: "Trainer") -> list[Array]:
+    """The averages of all parameters, in their order; empty if the trainer keeps none."""
+    if trainer.ema is None:
+        return []
+    core, indices = trainer.net._core, range(len(trainer.net.parameters))
+    return [trainer._state.average(core, i) for i in indices]
+
+
+def write_averages(trainer: "Trainer", averages: list[Array]) -> None:
+    """What `read_averages` returned."""
+    for index, array in enumerate(averages):
+        trainer._state.set_average(trainer.net._core, index, array)

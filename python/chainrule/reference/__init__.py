@@ -75,7 +75,12 @@ from .propagation import (
     linear_backward,
 )
 from .training import model, optimize, predict, predict_classes, random_mini_batches
-from .updates import clip_gradients, initialize_optimizer, update_parameters
+from .updates import (
+    average_parameters,
+    clip_gradients,
+    initialize_optimizer,
+    update_parameters,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -92,6 +97,7 @@ __all__ = [
     "absolute_error_backward",
     "activation_backward",
     "activation_forward",
+    "average_parameters",
     "backward_propagation",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",

@@ -4,7 +4,7 @@ Start at update_parameters. The optimizers themselves are in optimizers.py.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,19 @@ def update_parameters(
     learning_rate: float,
     optimizer: str = "sgd",
     state: State | None = None,
+    *,
+    learning_rate_factors: Mapping[str, float] | None = None,
+    decay_factors: Mapping[str, float] | None = None,
+    frozen: Iterable[str] = (),
     **options: Any,
 ) -> tuple[Parameters, State]:
     """One step: the new parameters, and the new state to hand to the next call (None at the first).
 
-    `options` are those of the optimizer's function. Weights decay, biases do not. `grads` may hold
-    more than dW1, db1, .. dWL, dbL. ValueError: unknown optimizer or option, an option out of
-    range, a gradient that is missing or of another shape, the state of another optimizer.
+    `options` are those of the optimizer's function. By name, as "W1": factors of the learning rate
+    and of weight decay (without them weights decay, biases do not), and the `frozen` parameters,
+    which stay. `grads` may hold more than dW1, db1, .. dWL, dbL. ValueError: unknown optimizer,
+    option or name, an option out of range, a gradient that is missing or of another shape, the
+    state of another optimizer.
     """
     where = "update_parameters"
     check_name(where, "optimizer", optimizer, OPTIMIZERS)
@@ -56,16 +62,36 @@ def update_parameters(
     step, moments = OPTIMIZERS[optimizer]
     updated: Parameters = {}
     new: State = {"t": state["t"] + 1} | {moment: {} for moment in moments}
+    rates, decays, frozen = learning_rate_factors or {}, decay_factors or {}, set(frozen)
+    for name in (*rates, *decays, *frozen):
+        check_name(where, "name", name, parameters)
+    default = _defaults(optimizer).get("weight_decay")
     for name, w in parameters.items():
-        own = dict(options)
-        if "weight_decay" in _known_options(optimizer) and not name.startswith("W"):
-            own["weight_decay"] = 0.0
         its_state = {"t": state["t"]} | {moment: {name: state[moment][name]} for moment in moments}
-        moved, moved_state = step({name: w}, arrays, its_state, float(learning_rate), **own)
+        if name in frozen:
+            moved, moved_state = {name: w}, its_state
+        else:
+            own, a = dict(options), float(learning_rate * rates.get(name, 1.0))
+            if default is not None:
+                factor = decays.get(name, 1.0 if name.startswith("W") else 0.0)
+                own["weight_decay"] = options.get("weight_decay", default) * factor
+            moved, moved_state = step({name: w}, arrays, its_state, a, **own)
         updated |= moved
         for moment in moments:
             new[moment] |= moved_state[moment]
     return updated, new
+
+
+def average_parameters(
+    averages: Parameters, parameters: Parameters, ema: float, t: int
+) -> Parameters:
+    """The averages after step t, from those before it and the parameters after it.
+
+    The parameters after step i weigh ema^(t - i), divided by the sum of these, so the first
+    averages, t = 1, are the parameters.
+    """
+    share = (1 - ema) / (1 - ema**t)
+    return {name: averages[name] + share * (w - averages[name]) for name, w in parameters.items()}
 
 
 def clip_gradients(
@@ -88,10 +114,10 @@ def clip_gradients(
     return clipped
 
 
-def _known_options(optimizer: str) -> list[str]:
-    """The options of an optimizer by name: what its function has defaults for."""
+def _defaults(optimizer: str) -> dict[str, Any]:
+    """The options of an optimizer by name, and what they are if they are not given."""
     arguments = inspect.signature(OPTIMIZERS[optimizer].step).parameters.values()
-    return [argument.name for argument in arguments if argument.default is not argument.empty]
+    return {one.name: one.default for one in arguments if one.default is not one.empty}
 
 
 def _check_options(
@@ -99,7 +125,7 @@ def _check_options(
 ) -> dict[str, Any]:
     """The options as Python's bool and float, which leave float32 arrays float32."""
     for name, value in options.items():
-        check_name(where, f"option of {optimizer}", name, _known_options(optimizer))
+        check_name(where, f"option of {optimizer}", name, _defaults(optimizer))
         if name in ("momentum", "rho", "beta1", "beta2", "eta_minus") and not 0 <= value < 1:
             raise refuse(where, name, "a number from 0 to below 1", value)
         is_step = name in ("first_step", "smallest_step", "largest_step", "eta_plus")
