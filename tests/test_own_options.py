@@ -127,9 +127,8 @@ def test_frozen_parameters_keep_their_bits_and_take_no_state(frozen, clip, threa
 def test_the_penalty_of_what_is_frozen_is_part_of_the_cost():
     X, Y = samples("small")
     for frozen in (["1"], ["2.weight", "3"]):
-        net = new_net("small")
-        expected = net.cost(X, Y, "cross_entropy", l2=0.1, l1=0.01)
-        trainer = cr.Trainer(net, "cross_entropy", l2=0.1, l1=0.01, frozen=frozen)
+        expected = new_net("small").cost(X, Y, "cross_entropy", l2=0.1, l1=0.01)
+        trainer = cr.Trainer(new_net("small"), "cross_entropy", l2=0.1, l1=0.01, frozen=frozen)
         assert trainer.step(X, Y) == pytest.approx(expected, rel=1e-14)
 
 
