@@ -51,16 +51,22 @@ def bits(net):
     return {name: value.tobytes() for name, value in net.parameters.items()}
 
 
-@pytest.mark.parametrize("clip", [{}, {"clip_norm": 0.01}], ids=str)
+@pytest.mark.parametrize(
+    ("frozen", "norm"),
+    [(["2.weight"], None), (["2.weight"], 0.01), (["1"], None), (["1", "2"], 0.01)],
+    ids=str,
+)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer.name)
-def test_steps_follow_the_reference(optimizer, shape, clip):
+def test_steps_follow_the_reference(optimizer, shape, frozen, norm):
     net, (X, Y) = new_net(shape), samples(shape)
     parameters, activations = reference_parameters(net), reference_activations(net)
     hyperparameters = optimizer.to_dict()
     name, rate = hyperparameters.pop("kind"), hyperparameters.pop("learning_rate")
     if name == "rprop":
         hyperparameters["first_step"] = rate
+    by_name = {name: f"{name[1]}.{'weight' if name[0] == 'W' else 'bias'}" for name in parameters}
+    still = [n for n, ours in by_name.items() if any(ours.startswith(one) for one in frozen)]
     state, costs = None, []
     for _ in range(10):
         AL, caches = reference.forward_propagation(X, parameters, activations, samples="rows")
@@ -70,8 +76,8 @@ def test_steps_follow_the_reference(optimizer, shape, clip):
         grads = reference.backward_propagation(
             AL, Y, caches, "cross_entropy", samples="rows", l2=0.01
         )
-        trained = {"d" + n: grads["d" + n] for n in parameters if n != "W2"}
-        grads |= reference.clip_gradients(trained, norm=clip.get("clip_norm"))
+        trained = {"d" + n: grads["d" + n] for n in parameters if n not in still}
+        grads |= reference.clip_gradients(trained, norm=norm)
         parameters, state = reference.update_parameters(
             parameters,
             grads,
@@ -80,10 +86,11 @@ def test_steps_follow_the_reference(optimizer, shape, clip):
             state,
             learning_rate_factors=FACTORS,
             decay_factors=DECAYS,
-            frozen=["W2"],
+            frozen=still,
             **hyperparameters,
         )
-    trainer = cr.Trainer(net, "cross_entropy", optimizer, l2=0.01, **options_of(optimizer), **clip)
+    options = options_of(optimizer) | {"frozen": frozen, "clip_norm": norm}
+    trainer = cr.Trainer(net, "cross_entropy", optimizer, l2=0.01, **options)
     np.testing.assert_allclose([trainer.step(X, Y) for _ in range(10)], costs, rtol=1e-12)
     for l in (1, 2, 3):
         assert relative_difference(net.W[l], parameters[f"W{l}"]) < 1e-12, l
