@@ -79,6 +79,7 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         "poisson": (f["exp"] + f["log"] + 6, f["log"] + 7),
     }
     updates = {"sgd": 2, "momentum": 4, "nesterov": 6, "rmsprop": 9, "adam": 13}
+    updates |= {"nadam": 16, "radam": 13, "adagrad": 6, "lion": 11, "rprop": 16}
 
     for name in _core.activations():
         if name in activations:  # the identity is never called

@@ -23,7 +23,9 @@ LOSSES = (
     "'quantile', 'poisson'"
 )
 SMOOTHING = f"[CrossEntropy] label_smoothing: {NUMBER} >= 0 and < 1, got"
-OPTIMIZERS = "one of 'sgd', 'rmsprop', 'adam', 'adamw'"
+OPTIMIZERS = (
+    "one of 'sgd', 'rmsprop', 'adam', 'adamw', 'nadam', 'radam', 'adagrad', 'lion', 'rprop'"
+)
 
 
 ONE_LAYER = (cr.Dense(3),)
@@ -118,7 +120,7 @@ BAD_CONSTRUCTION = [
         lambda: trainer(optimizer=0.1),
         TypeError,
         f"[Trainer] optimizer: expected {OPTIMIZERS} or an object of SGD, RMSProp, Adam, AdamW, "
-        "got 0.1",
+        "NAdam, RAdam, Adagrad, Lion, Rprop, got 0.1",
     ),
     (
         lambda: trainer(metrics=["acc"]),

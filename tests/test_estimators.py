@@ -155,6 +155,18 @@ def test_activations_per_layer_layers_optimizer_and_schedule(binary):
     assert weights_of(clone(est).fit(X, y)) == weights_of(est)
 
 
+@pytest.mark.parametrize("name", cr.optimizers.OPTIMIZERS)
+def test_every_optimizer_by_name_and_by_object(name, binary):
+    X, y = binary
+    options = {"hidden_layer_sizes": 5, "max_iter": 3, "random_state": 0}
+    est = cr.MLPClassifier(**options, optimizer=name).fit(X, y)
+    described = cr.optimizers.OPTIMIZERS[name]()
+    assert weights_of(cr.MLPClassifier(**options, optimizer=described).fit(X, y)) == weights_of(est)
+    assert est._engine.trainer.optimizer == described
+    again = pickle.loads(pickle.dumps(est))
+    assert weights_of(again.partial_fit(X, y)) == weights_of(est.partial_fit(X, y))
+
+
 def test_own_validation_data_and_any_scorer(binary):
     X, y = binary
     X_val, y_val = X[200:], y[200:]

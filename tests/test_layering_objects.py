@@ -121,10 +121,10 @@ def test_optimizers_agree():
     reached = {}
     for optimizer in described:
         kind, hyperparameters, n_states = core_optimizer(optimizer)
-        assert len(hyperparameters) == 5
+        assert len(hyperparameters) == 7
         reached[kind] = n_states
     assert reached == _core.optimizers()
-    for name in ("rmsprop", "adam"):
+    for name in ("rmsprop", "adam", "nadam", "radam", "adagrad", "lion", "rprop"):
         assert len(reference.OPTIMIZERS[name].moments) == reached[name]
 
 

@@ -17,6 +17,11 @@ OPTIMIZERS = [
     cr.RMSProp(0.01),
     cr.Adam(0.01),
     cr.AdamW(0.01, weight_decay=0.1),
+    cr.NAdam(0.01, weight_decay=0.1),
+    cr.RAdam(0.01, beta2=0.9),
+    cr.Adagrad(0.1),
+    cr.Lion(0.01, weight_decay=0.1),
+    cr.Rprop(0.01),
 ]
 
 

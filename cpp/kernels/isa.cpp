@@ -57,6 +57,7 @@ constexpr Kernels<T> table() {
           {CHAINRULE_LOSSES(CHAINRULE_LOSS)},
           {CHAINRULE_LOSSES(CHAINRULE_LOSS_OF_ACTIVATION)},
           {CHAINRULE_OPTIMIZERS(CHAINRULE_UPDATE)},
+          average<T>,
           adjust<T>,
           sum_of_squares<T>,
           add_column_sums<T>,

@@ -64,11 +64,14 @@ template <class T>
 struct UpdateStep {
   T learning_rate;  // of Adam: times sqrt(1 - beta2^t) / (1 - beta1^t)
   T decay;          // 1 - learning_rate * weight_decay for weights (AdamW), 1 otherwise
-  T momentum;       // momentum, rho or beta1
+  T momentum;       // momentum, rho or beta1; of Rprop the factor of a step that was too large
   T one_minus_momentum;
-  T beta2;
+  T beta2;  // of Rprop the factor of a step that may grow
   T one_minus_beta2;
-  T epsilon;  // of Adam: times sqrt(1 - beta2^t)
+  T epsilon;        // of Adam: times sqrt(1 - beta2^t); of Rprop the smallest step
+  T largest;        // step of Rprop
+  T gradient_rate;  // of NAdam: what multiplies g, as learning_rate does m
+  bool adaptive;    // of RAdam: whether the step is divided by the root of v
 };
 
 // What becomes of a gradient before its step: g + l2 w + l1 sign(w), cut to [-limit, limit], times scale. The penalty
@@ -101,6 +104,9 @@ struct Kernels {
   // penalty. Unused state pointers may be null.
   double (*update[kOptimizers])(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>&,
                                 const Adjustment<T>*);
+
+  // average += share (w - average)   n a multiple of kPanel
+  void (*average)(index_t n, const T* w, T* average, T share);
 
   // Adjusts g in place, unless it is null; returns the penalty.   n a multiple of kPanel
   double (*adjust)(index_t n, const T* w, T* g, const Adjustment<T>&);

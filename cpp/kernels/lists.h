@@ -33,7 +33,12 @@ namespace chainrule {
   X(Momentum, "momentum", 1)    \
   X(Nesterov, "nesterov", 1)    \
   X(RmsProp, "rmsprop", 1)      \
-  X(Adam, "adam", 2)
+  X(Adam, "adam", 2)            \
+  X(NAdam, "nadam", 2)          \
+  X(RAdam, "radam", 2)          \
+  X(Adagrad, "adagrad", 1)      \
+  X(Lion, "lion", 1)            \
+  X(Rprop, "rprop", 2)
 
 #define CHAINRULE_ENUMERATOR(struct_name, ...) k##struct_name,
 #define CHAINRULE_COUNT(...) +1

@@ -41,7 +41,7 @@ class Pass {
     double loss = 0;
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
-      rows_.chunk(team, {order.from(first), first, chunk, total_weight, step});
+      rows_.chunk(team, {order.from(first), first, chunk, total_weight, step, rule ? rule->optimizer->lowest_node : 0});
       team.barrier();
       add_losses(order.from(first), chunk, loss);
       const bool complete = first + chunk == rows;
@@ -85,6 +85,11 @@ class Pass {
         if (complete) net_.track(u, s);
         return;
       }
+      if (rule && rule->is_frozen(net_, u)) {  // it has a penalty all the same
+        if (complete) adjust(u, {}, adjustments);
+        squares_of(u) = 0;
+        return;
+      }
       const bool passing = at_once && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
       const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
       Ahead ahead;
@@ -108,7 +113,7 @@ class Pass {
     Adjustment<T> scaling;
     scaling.scale = rule.scale(squared_norm);
     each_unit(team, [&](const PlannedUnit& u) {
-      if (u.trained) rule.apply(net_, u, net_.gradient(u), &scaling);
+      if (u.trained && !rule.is_frozen(net_, u)) rule.apply(net_, u, net_.gradient(u), &scaling);
     });
   }
 

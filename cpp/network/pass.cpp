@@ -138,14 +138,14 @@ void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double l
   if (clipping.by_norm()) {
     double squared_norm = 0;
     for (const PlannedUnit& u : units) {
-      if (!u.trained) continue;
+      if (!u.trained || rule.is_frozen(network, u)) continue;
       adjust(network, u, network.gradient(u), adjustment);
       squared_norm += sum_of_squares(u, network.gradient(u));
     }
     adjustment.scale = rule.scale(squared_norm);
   }
   for (const PlannedUnit& u : units) {
-    if (u.trained) rule.apply(network, u, network.gradient(u), &adjustment);
+    if (u.trained && !rule.is_frozen(network, u)) rule.apply(network, u, network.gradient(u), &adjustment);
   }
 }
 

@@ -16,6 +16,7 @@ struct Chunk {
   index_t first, rows;  // first: row of the batch
   double total_weight;
   std::uint32_t step;
+  std::size_t lowest;  // node that backward has to reach
 };
 
 template <class T>
@@ -58,9 +59,11 @@ class RowPass {
     }
     if (goal_ == Goal::kCost) return;
     for (std::size_t s = last; s-- > 0;) {
+      const std::size_t i = plan_.stages[s + 1].begin;
+      if (i < c.lowest) return;
       meet(team, c, s + 1, &Layer<T>::join_gradient);
+      if (i == c.lowest) return;
       each_tile(team, c, [&](index_t first, index_t rows) {
-        const std::size_t i = plan_.stages[s + 1].begin;
         plan_.nodes[i].layer->backward(net_.weights(plan_.nodes[i]), slice(i, c, first, rows));
         backward(plan_.stages[s], c, first, rows, s > 0);
       });
@@ -125,7 +128,7 @@ class RowPass {
 
   // With `stops`, the stage's first node goes no further than to where it has to know the gradients of all rows.
   void backward(const Stage& stage, const Chunk& c, index_t first, index_t rows, bool stops) const {
-    for (std::size_t i = stage.end; i-- > stage.begin;) {
+    for (std::size_t i = stage.end; i-- > std::max(stage.begin, c.lowest);) {
       const Node<T>& node = plan_.nodes[i];
       const Slice<T> s = slice(i, c, first, rows);
       // forward: a = g(z)
@@ -134,7 +137,7 @@ class RowPass {
         activation_gradient<T>(node.activation, rows, node.layer->n_out(), known, s.d);  // dz = da * g'(z)
       }
       if (stops && i == stage.begin) return node.layer->collect_gradient(s);
-      node.layer->backward(net_.weights(node), s);
+      if (i > c.lowest) node.layer->backward(net_.weights(node), s);
     }
   }
 

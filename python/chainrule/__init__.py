@@ -29,7 +29,7 @@ from chainrule.losses import (
 )
 from chainrule.metrics import Metric
 from chainrule.network import Network
-from chainrule.optimizers import SGD, Adam, AdamW, RMSProp
+from chainrule.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSProp, Rprop
 from chainrule.runtime import get_num_threads, runtime_info, set_num_threads
 from chainrule.schedules import (
     constant,
@@ -56,6 +56,7 @@ __all__ = [
     "SGD",
     "AbsoluteError",
     "Activation",
+    "Adagrad",
     "Adam",
     "AdamW",
     "BatchNorm",
@@ -72,15 +73,19 @@ __all__ = [
     "Huber",
     "Initializer",
     "LayerNorm",
+    "Lion",
     "MLPClassifier",
     "MLPRegressor",
     "Metric",
+    "NAdam",
     "Network",
     "Poisson",
     "ProgressBar",
     "Quantile",
+    "RAdam",
     "RMSProp",
     "Residual",
+    "Rprop",
     "SquaredError",
     "Trace",
     "Trainer",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule import _core
-from chainrule._errors import check_instance, check_integer, check_number, message
+from chainrule._errors import check_instance, check_integer, check_number, message, warn
 from chainrule.callbacks import Callback
 from chainrule.losses import Loss
 from chainrule.metrics import METRICS, Metric, resolve_metrics
@@ -17,13 +17,19 @@ from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 
 
-def check_batch_size(where: str, batch_size: Any, rows: int) -> int:
+def check_batch_size(where: str, batch_size: Any, rows: int, optimizer: Optimizer) -> int:
     if batch_size is None:
         return rows
     if isinstance(batch_size, str) and batch_size == "auto":
-        return min(32, rows)
+        return rows if optimizer.full_batches else min(32, rows)
     note = " (the number of rows), 'auto' or None"
-    return check_integer(where, "batch_size", batch_size, 1, rows, note)
+    size = check_integer(where, "batch_size", batch_size, 1, rows, note)
+    if size < rows and optimizer.full_batches:
+        warn(
+            f"[{where}] batch_size: {type(optimizer).__name__} follows the signs of successive "
+            f"gradients, which need all {rows} rows (batch_size='auto'), got {size}"
+        )
+    return size
 
 
 # The order of the rows in an epoch, by its number.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._errors import check_bool, check_integer, check_number, message, quoted
+from chainrule._optimizer import read_averages, write_averages
 from chainrule.history import monitored_key
 from chainrule.metrics import check_direction, improves
 
@@ -77,9 +78,10 @@ class EarlyStopping(Callback):
     `monitor` is a key of the history, None for "val_loss" (without validation data "loss"); for a
     metric of your own say whether `larger_is_better`.
 
-    With `restore_best` the weights of the best epoch come back when the fit ends, however it ends;
-    the optimizer keeps its latest state. Each fit starts anew. Afterwards `best` is the best value
-    (None if no epoch had a finite one) and `best_epoch` its epoch.
+    With `restore_best` the weights of the best epoch, and the trainer's averages of them, come back
+    when the fit ends, however it ends; the optimizer keeps its latest state. Each fit starts anew.
+    Afterwards `best` is the best value (None if no epoch had a finite one) and `best_epoch` its
+    epoch.
 
     Raises ValueError at the end of the first epoch, listing the keys, if `monitor` is none of them.
     """
@@ -105,6 +107,7 @@ class EarlyStopping(Callback):
         self.best_epoch: int | None = None
         self._bad_epochs = 0
         self._best_parameters: dict[str, NDArray[Any]] = {}
+        self._best_averages: list[NDArray[Any]] = []
 
     def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
         self._forget()
@@ -116,6 +119,7 @@ class EarlyStopping(Callback):
             if self.restore_best:
                 parameters = trainer.net.parameters
                 self._best_parameters = {name: np.array(w) for name, w in parameters.items()}
+                self._best_averages = read_averages(trainer)
             return
         self._bad_epochs += 1
         if self._bad_epochs >= self.patience:
@@ -125,7 +129,8 @@ class EarlyStopping(Callback):
     def on_fit_end(self, trainer: "Trainer") -> None:
         for name, w in self._best_parameters.items():
             trainer.net.parameters[name] = w
-        self._best_parameters = {}
+        write_averages(trainer, self._best_averages)
+        self._best_parameters, self._best_averages = {}, []
 
 
 class CSVLogger(Callback):

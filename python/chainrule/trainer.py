@@ -1,13 +1,12 @@
 """The training loop: Python decides, the core does many mini-batches per call.
 
-Start at `Trainer.fit`. Between two calls of the core, every 50 ms or after a longer step, callbacks
-run and Ctrl-C is seen; the network is then in its state after the last complete step.
+Start at `Trainer.fit`, and go on to `run_epoch`.
 """
 
+import copy
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._data import Data, Features
-from chainrule._errors import check_choice, check_instance, check_integer, check_number, warn
+from chainrule._epoch import run_epoch
+from chainrule._errors import check_choice, check_instance, check_integer, check_number
+from chainrule._evaluation import check_validation, evaluate, try_metrics
 from chainrule._optimizer import core_optimizer
+from chainrule._own_options import own_options
 from chainrule._trainer_checks import (
     RowOrder,
     check_batch_size,
@@ -30,7 +32,7 @@ from chainrule._trainer_checks import (
     warn_of_range,
 )
 from chainrule.callbacks import Callback
-from chainrule.history import OWN_KEYS, History, monitored_key
+from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric
 from chainrule.network import Network, check_mixed_rows
@@ -38,7 +40,6 @@ from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
 
 CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
-OVERFLOW = "a parameter became infinite or NaN"
 SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
 
 
@@ -51,7 +52,18 @@ class Trainer:
     course's lambda/m is `l2`). With `penalize="sum"` the penalty is added to the sum of a batch's
     losses and so divided by its rows (or sum of weights), too. Gradients, with the penalty's, are
     cut to [-`clip_value`, `clip_value`] each, then scaled down to a norm of at most `clip_norm`,
-    over all parameters together. Raises TypeError or ValueError for anything else.
+    over all parameters together.
+
+    By name, of a parameter ("1.weight") or of a layer ("1") and so of all in it, the longest name
+    that fits counting: `learning_rate_factors`; `decay_factors` of the optimizer's weight decay (0
+    or False for none; by default 1 for weights, 0 for biases); `frozen` names, whose parameters
+    keep their bits and whose gradients are not formed and not part of the norm.
+
+    With `ema`, say 0.999, the trainer keeps averages of the weights after each step, those of the
+    step t weighing ema^(T - t) of those of the last step, T (divided by the sum of these, so that
+    the first steps are averages, too; PyTorch's and Keras' start at the first weights instead).
+    `averaged_network()` returns them, `with trainer.averaged():` puts them in the network's place,
+    and validation is done with them. Raises TypeError or ValueError for anything else.
 
     Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
     completed), `steps` (optimizer steps done), `step_costs` and `step_penalties` (the cost before
@@ -75,6 +87,10 @@ class Trainer:
         penalize: Literal["mean", "sum"] = "mean",
         clip_value: float | None = None,
         clip_norm: float | None = None,
+        learning_rate_factors: Mapping[str, float] | None = None,
+        decay_factors: Mapping[str, float] | None = None,
+        frozen: Iterable[str] | None = None,
+        ema: float | None = None,
     ) -> None:
         self.net = check_instance("Trainer", "net", net, Network)
         self.loss = resolve_loss(loss, "Trainer")
@@ -97,7 +113,15 @@ class Trainer:
         for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
-        self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
+        self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
+        by_name = (learning_rate_factors, decay_factors, frozen)
+        own = own_options("Trainer", net._core.parameter_table(), self.optimizer, *by_name)
+        if own is not None:
+            self._state.set_own_options(net._core, own)
+        self.ema = None if ema is None else check_number("Trainer", "ema", ema, above=0, below=1)
+        if self.ema is not None:
+            self._state.start_averages(net._core, self.ema)
+        self._shows_averages = False
 
     @property
     def steps(self) -> int:
@@ -120,10 +144,10 @@ class Trainer:
 
         X (m, n_inputs), an array or a scipy.sparse matrix (only a batch at a time becomes dense);
         Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a step ("auto": 32,
-        or all of fewer), and the last batch of an epoch may be smaller; None is batch gradient
-        descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed, epoch), unless
-        `shuffle` is False or a function of the epoch that returns their order. With `rows`,
-        indices, only those take part, without a copy of them; the order counts in them.
+        or all of fewer; all for `Rprop`), and the last batch of an epoch may be smaller; None is
+        batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed,
+        epoch), unless `shuffle` is False or a function of the epoch that returns their order. With
+        `rows`, indices, only those take part, without a copy of them; the order counts in them.
         `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the data at
         the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while they
         were trained on. A step whose cost is not finite is not taken: training ends there with a
@@ -131,24 +155,24 @@ class Trainer:
         """
         where = self._fit_name
         data = self._data(where, X, Y, sample_weight)
-        validation = self._validation(where, validation_data)
+        validation = check_validation(where, validation_data, self._data)
         epochs = check_integer(where, "epochs", epochs, 1)
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
-        batch = check_batch_size(where, batch_size, n)
+        batch = check_batch_size(where, batch_size, n, self.optimizer)
         check_mixed_rows(where, self.net, n, batch, "batch_size")
         order = check_shuffle(where, shuffle, chosen, n, self.seed)
         callbacks = check_callbacks(where, callbacks)
 
-        with self.net._held_by_trainer(where), ExitStack() as at_the_end:
-            self._try_metrics(data, validation)
+        with self._hold(where), ExitStack() as at_the_end:
+            try_metrics(self, data, validation)
             self.stop_reason = None
             last_epoch = self.epoch + epochs
             for callback in callbacks:
                 at_the_end.callback(callback.on_fit_end, self)  # runs whatever happens
                 callback.on_fit_begin(self, epochs, -(-n // batch))
             while self.epoch < last_epoch and self.stop_reason is None:
-                self._run_epoch(data, batch, order(self.epoch), validation, callbacks)
+                run_epoch(self, data, batch, order(self.epoch), validation, callbacks)
         return self.history
 
     def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -159,7 +183,7 @@ class Trainer:
         data = self._data("Trainer.step", X, Y, sample_weight)
         rows = data.samples.rows
         check_mixed_rows("Trainer.step", self.net, rows, rows, "X")
-        with self.net._held_by_trainer("Trainer.step"):
+        with self._hold("Trainer.step"):
             rates = np.array([self._rate(self.epoch + self._single_steps)])
             costs, _ = self._train(data, None, rows, rates, "Trainer.step")
             self._single_steps += 1
@@ -171,7 +195,7 @@ class Trainer:
         `net.backward(X1, Y1, loss)`, `net.backward(X2, Y2, loss, accumulate=True)`, and so on; the
         penalties are those given to `backward`. Schedules count it as an epoch of its own.
         """
-        with self.net._held_by_trainer("Trainer.apply_gradients"):
+        with self._hold("Trainer.apply_gradients"):
             rate = self._rate(self.epoch + self._single_steps)
             self.net._core.apply_gradients(self._state, rate, self._clip)
             self._single_steps += 1
@@ -180,62 +204,33 @@ class Trainer:
         self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> dict[str, float]:
         """`{"loss": J, metric: value, ..}` on these data; J includes the penalties."""
-        return self._evaluate(self._data("Trainer.evaluate", X, Y, sample_weight))
+        return evaluate(self, self._data("Trainer.evaluate", X, Y, sample_weight))
+
+    @contextmanager
+    def averaged(self) -> Iterator[Network]:
+        """`with trainer.averaged() as net:` gives the network its averages; then its own weights.
+
+        Without `ema`, and before the first step, these are the same. No training meanwhile.
+        """
+        if self.ema is None or self._shows_averages:
+            yield self.net
+            return
+        self._state.swap_averages(self.net._core)
+        self._shows_averages = True
+        try:
+            yield self.net
+        finally:
+            self._state.swap_averages(self.net._core)
+            self._shows_averages = False
+
+    def averaged_network(self) -> Network:
+        """A new network, with the averages of the weights."""
+        with self.averaged() as net:
+            return copy.copy(net)
 
     def stop(self, reason: str) -> None:
         """Ends the running fit after the current epoch; called by callbacks."""
         self.stop_reason = str(reason)
-
-    def _run_epoch(
-        self,
-        data: Data,
-        batch: int,
-        order: NDArray[np.int64],
-        validation: Data | None,
-        callbacks: Sequence[Callback],
-    ) -> None:
-        where = self._fit_name
-        steps_per_epoch = -(-len(order) // batch)
-        rates = self._rates(steps_per_epoch)
-        for callback in callbacks:
-            callback.on_epoch_begin(self, self.epoch)
-
-        start = time.perf_counter()
-        costs, penalties = np.empty(steps_per_epoch), np.empty(steps_per_epoch)
-        done = 0
-        while done < steps_per_epoch:
-            new, of_penalty = self._train(data, order[done * batch :], batch, rates[done:], where)
-            end = done + len(new)
-            costs[done:end], penalties[done:end] = new, of_penalty
-            done = end
-            for callback in callbacks:
-                callback.on_steps_end(self, len(new), float(new[-1]))
-            if not math.isfinite(new[-1]):  # the core takes no step with it
-                costs[done:] = penalties[done:] = new[-1]
-                break
-        seconds = time.perf_counter() - start
-
-        self.step_costs, self.step_penalties = costs, penalties
-        loss = np.average(costs, weights=data.batch_weights(order, batch))
-        logs = {"epoch": self.epoch, "loss": float(loss)}
-        if self.metrics:
-            logs |= self._evaluate(data, cost=False)
-        if validation is not None:
-            logs |= {f"val_{key}": value for key, value in self._evaluate(validation).items()}
-        logs |= {"learning_rate": float(rates[-1]), "seconds": seconds}
-        self.history.append(logs)
-        monitored = monitored_key(logs, self.schedule.monitor, self.schedule.where)
-        self._schedule_state = self.schedule.advance(self._schedule_state, logs[monitored])
-        self.epoch += 1
-        for callback in callbacks:
-            callback.on_epoch_end(self, self.epoch - 1, self.history.last())
-        if not (math.isfinite(loss) and self.net._core.parameters_are_finite()):
-            self.stop(f"the cost became {loss}" if not math.isfinite(loss) else OVERFLOW)
-            warn(
-                f"[{where}] epoch {self.epoch - 1}: {self.stop_reason}; lower the learning rate or "
-                "scale the data",
-                RuntimeWarning,
-            )
 
     def _rates(self, steps: int) -> NDArray[np.float64]:
         """The learning rate of each step of the present epoch."""
@@ -274,45 +269,15 @@ class Trainer:
     def _clip(self) -> tuple[float, float]:
         return self.clip_value or math.inf, self.clip_norm or math.inf
 
-    def _evaluate(self, data: Data, cost: bool = True) -> dict[str, float]:
-        values = {}
-        if cost:
-            share = 1 / data.total_weight if self.penalize == "sum" else 1.0
-            l2, l1 = self.l2 * share, self.l1 * share
-            loss, where = self.loss.name_and_number, "Trainer.evaluate"
-            values["loss"] = self.net._core.cost(data.samples, loss, l2, l1, (False, 0, 0), where)
-        if self.metrics:
-            prediction = self.net.predict(data.X)
-            for metric in self.metrics:
-                values[metric.name] = metric(data.Y, prediction, data.weights)
-        return values
-
-    def _try_metrics(self, data: Data, validation: Data | None) -> None:
-        """What does not fit the targets, or is not monitored, shows before the first step."""
-        keys = [*OWN_KEYS, *(metric.name for metric in self.metrics)]
-        if validation is None:
-            keys.remove("val_loss")
-        else:
-            keys += [f"val_{metric.name}" for metric in self.metrics]
-        monitored_key(keys, self.schedule.monitor, self.schedule.where)
-        if self.metrics and not self.history:
-            for d in (data, validation):
-                if d is not None:
-                    self._evaluate(d, cost=False)
+    def _hold(self, where: str) -> AbstractContextManager[None]:
+        if self._shows_averages:
+            raise RuntimeError(
+                f"[{where}] the network shows its averages: leave trainer.averaged()"
+            )
+        return self.net._held_by_trainer(where)
 
     def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
         return Data(self.net, where, X, Y, self.loss, sample_weight)
-
-    def _validation(self, where: str, data: Any) -> Data | None:
-        if data is None:
-            return None
-        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-            expected = "(X, Y) or (X, Y, sample_weight)"
-            got = type(data).__name__
-            if isinstance(data, tuple | list):
-                got += f" of {len(data)}"
-            raise TypeError(f"[{where}] validation_data: expected {expected}, got {got}")
-        return self._data(f"{where}, validation_data", *data, *[None] * (3 - len(data)))
 
     def __repr__(self) -> str:
         return (

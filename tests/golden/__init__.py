@@ -25,12 +25,24 @@ GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 X_STREAM, Y_STREAM, WEIGHT_STREAM, PARAMETER_STREAM = 1, 2, 3, 4  # the first parameter's
 
 Floats = NDArray[np.float64]
+# By kind: from the numbers of a line, all seven of them.
 OPTIMIZERS: dict[str, Callable[..., Any]] = {
-    "sgd": lambda rate, mu, beta2, epsilon, decay: cr.SGD(rate),
-    "momentum": lambda rate, mu, beta2, epsilon, decay: cr.SGD(rate, mu),
-    "nesterov": lambda rate, mu, beta2, epsilon, decay: cr.SGD(rate, mu, nesterov=True),
-    "rmsprop": lambda rate, rho, beta2, epsilon, decay: cr.RMSProp(rate, rho, epsilon),
-    "adam": lambda rate, *rest: cr.AdamW(rate, *rest) if rest[-1] else cr.Adam(rate, *rest[:-1]),
+    "sgd": lambda rate, *rest: cr.SGD(rate),
+    "momentum": lambda rate, mu, *rest: cr.SGD(rate, mu),
+    "nesterov": lambda rate, mu, *rest: cr.SGD(rate, mu, nesterov=True),
+    "rmsprop": lambda rate, rho, beta2, epsilon, *rest: cr.RMSProp(rate, rho, epsilon),
+    "adam": lambda *given: cr.AdamW(*given[:5]) if given[4] else cr.Adam(*given[:4]),
+    "nadam": lambda *given: cr.NAdam(*given[:6]),
+    "radam": lambda *given: cr.RAdam(*given[:5]),
+    "adagrad": lambda rate, mu, beta2, epsilon, *rest: cr.Adagrad(rate, epsilon),
+    "lion": lambda rate, beta1, beta2, epsilon, decay, *rest: cr.Lion(rate, beta1, beta2, decay),
+    "rprop": lambda rate, minus, plus, small, decay, momentum_decay, large: cr.Rprop(
+        rate,
+        minus,
+        plus,
+        rate * small,
+        rate * large,  # exact where the rate is a power of 2
+    ),
 }
 NUMBERED: dict[str, Callable[..., Any]] = {
     "batch_norm": cr.BatchNorm,
@@ -48,7 +60,7 @@ class Configuration:
     n_inputs: int
     layers: str  # units:activation[:slope or groups],.. and the others, see layers()
     loss: str  # name[:number], 0 if left out
-    optimizer: str  # kind:rate:momentum:beta2:epsilon:decay without trailing zeros
+    optimizer: str  # kind:rate:momentum:beta2:epsilon:decay:momentum decay:largest step
     l2: float
     l1: float
     rows: int
@@ -199,7 +211,7 @@ class Recorder(cr.Trainer):
 
 def trainer(c: Configuration, net: cr.Network) -> Recorder:
     kind, *given = c.optimizer.split(":")
-    hyperparameters = [*map(float, given), 0.0, 0.0, 0.0, 0.0][:5]
+    hyperparameters = [*map(float, given), *[0.0] * 6][:7]
     optimizer = OPTIMIZERS[kind](*hyperparameters)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of outputs out of the loss's range

@@ -97,12 +97,12 @@ LossSpec loss_spec(const Configuration& c) {
   return {find<Loss>(losses, parts[0]), parts.size() > 1 ? std::stod(parts[1]) : 0.0};
 }
 
-// kind:rate:momentum:beta2:epsilon:decay without trailing zeros
+// kind:rate:momentum:beta2:epsilon:decay:momentum decay:largest step without trailing zeros
 OptimizerSpec optimizer_spec(const Configuration& c, double& rate) {
   const std::vector<std::string> parts = split(c.optimizer, ':');
   auto number = [&](std::size_t i) { return i < parts.size() ? std::stod(parts[i]) : 0.0; };
   rate = number(1);
-  return {find<Optimizer>(optimizers, parts[0]), number(2), number(3), number(4), number(5)};
+  return {find<Optimizer>(optimizers, parts[0]), number(2), number(3), number(4), number(5), number(6), number(7)};
 }
 
 // ---- Data -----------------------------------------------------------------------------------------------------------

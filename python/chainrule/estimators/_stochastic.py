@@ -22,6 +22,7 @@ from chainrule.estimators._tasks import Tasks
 from chainrule.estimators._validation import Samples, Validation
 from chainrule.losses import Loss
 from chainrule.network import Network
+from chainrule.optimizers import Optimizer
 from chainrule.schedules import START, Schedule, ScheduleState
 from chainrule.trainer import Trainer
 
@@ -196,8 +197,8 @@ def prepare(
         rows, validation = _validation.hold_out(est, where, loss, samples)
     n = samples.X.shape[0] if rows is None else len(rows)
     net = est._engine.net
-    batch = _batch_size(est, n)
     trainer = _trainer(est, where, net, loss, incremental)
+    batch = _batch_size(est, n, trainer.optimizer)
     sizes = np.minimum(batch, n - np.arange(0, n, batch))
     rules = Rules(est, est._optimizer, sizes, validation, incremental)
     tasks.rows, tasks.kept = rows, lambda: rules.kept(net)
@@ -249,9 +250,9 @@ def _trainer(est: Any, where: str, net: Network, loss: Loss, incremental: bool) 
     return trainer
 
 
-def _batch_size(est: Any, n: int) -> int:
+def _batch_size(est: Any, n: int, optimizer: Optimizer) -> int:
     if est.batch_size == "auto":
-        return min(200, n)
+        return n if optimizer.full_batches else min(200, n)
     if est.batch_size > n:
         warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
     return min(int(est.batch_size), n)

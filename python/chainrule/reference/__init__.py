@@ -3,7 +3,7 @@ with which it shares no code.
 
 Symbols and function names are those of the standard deep-learning course. A column is a sample
 unless samples="rows" is said. Read in this order: activations, losses, propagation, optimizers,
-training.
+updates, training.
 
     activations, loss = ["relu", "sigmoid"], "binary_cross_entropy"
     parameters, costs = model(X, Y, [n_x, 16, 1], activations, loss, learning_rate=0.1, epochs=500)
@@ -65,13 +65,7 @@ from .losses import (
     squared_error,
     squared_error_backward,
 )
-from .optimizers import (
-    OPTIMIZERS,
-    State,
-    clip_gradients,
-    initialize_optimizer,
-    update_parameters,
-)
+from .optimizers import OPTIMIZERS, State
 from .propagation import (
     Cache,
     backward_propagation,
@@ -81,6 +75,12 @@ from .propagation import (
     linear_backward,
 )
 from .training import model, optimize, predict, predict_classes, random_mini_batches
+from .updates import (
+    average_parameters,
+    clip_gradients,
+    initialize_optimizer,
+    update_parameters,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -97,6 +97,7 @@ __all__ = [
     "absolute_error_backward",
     "activation_backward",
     "activation_forward",
+    "average_parameters",
     "backward_propagation",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
