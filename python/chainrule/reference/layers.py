@@ -17,7 +17,7 @@ that are normalized together have no loss of their own.
 # mypy: disable-error-code=no-any-return
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -135,7 +135,7 @@ def layers_forward(
     A, caches = X, []
     for number, (kind, *options) in enumerate(layers, start=1):
         path = f"{above}{number}"
-        A_prev, cache = A, None
+        A_prev, cache = A, cast(Any, None)
         if kind == "dense":
             Z = parameters[f"W{path}"] @ A_prev + parameters[f"b{path}"]
             A = activation_forward(Z, options[0])
