@@ -56,9 +56,9 @@ def test_gradient_of_lbfgs(activation, n_labels):
     y = 1 + np.mod(np.arange(5) + 1, n_labels)
     est = cr.MLPClassifier(10, activation, solver="lbfgs", alpha=1e-5, max_iter=1, random_state=1)
     est.fit(X, y)
-    encoded = est._encode(y, False, True)
+    encoded = est._target.encode(y)
     _, _, loss = est._output()
-    net = est._engine.ready()
+    net = est._engine.net
     objective = Objective(net, Data(net, "test", X, encoded, loss, None), loss, est.alpha)
     theta = objective.flat()
     _, gradient = objective(theta)

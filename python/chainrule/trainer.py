@@ -213,13 +213,9 @@ class Trainer:
         seconds = time.perf_counter() - start
 
         self.step_costs, self.step_penalties = costs, penalties
-        loss = np.average(costs, weights=data.batch_weights(order, batch))
-        logs = {"epoch": self.epoch, "loss": float(loss)}
-        if self.metrics:
-            logs |= self._evaluate(data, cost=False)
-        if validation is not None:
-            logs |= {f"val_{key}": value for key, value in self._evaluate(validation).items()}
-        logs |= {"learning_rate": float(rates[-1]), "seconds": seconds}
+        found = self._evaluate_epoch(data, data.batch_weights(order, batch), validation)
+        rate, loss = float(rates[-1]), found["loss"]
+        logs = {"epoch": self.epoch, **found, "learning_rate": rate, "seconds": seconds}
         self.history.append(logs)
         monitored = monitored_key(logs, self.schedule.monitor, self.schedule.where)
         self._schedule_state = self.schedule.advance(self._schedule_state, logs[monitored])
@@ -270,6 +266,25 @@ class Trainer:
     def _clip(self) -> tuple[float, float]:
         return self.clip_value or math.inf, self.clip_norm or math.inf
 
+    def _evaluate_epoch(
+        self, data: Data, batch_weights: NDArray[np.float64], validation: Data | None
+    ) -> dict[str, float]:
+        """What the history says of the latest epoch, besides its number, rate and time."""
+        values = {"loss": float(np.average(self.step_costs, weights=batch_weights))}
+        if self.metrics:
+            values |= self._evaluate(data, cost=False)
+        if validation is not None:
+            values |= {f"val_{key}": value for key, value in self._evaluate(validation).items()}
+        return values
+
+    def _keys(self, validates: bool) -> list[str]:
+        """Those of the records of a fit, with validation data or without."""
+        keys = [*OWN_KEYS, *(metric.name for metric in self.metrics)]
+        if not validates:
+            keys.remove("val_loss")
+            return keys
+        return keys + [f"val_{metric.name}" for metric in self.metrics]
+
     def _evaluate(self, data: Data, cost: bool = True) -> dict[str, float]:
         values = {}
         if cost:
@@ -285,11 +300,7 @@ class Trainer:
 
     def _try_metrics(self, data: Data, validation: Data | None) -> None:
         """What does not fit the targets, or is not monitored, shows before the first step."""
-        keys = [*OWN_KEYS, *(metric.name for metric in self.metrics)]
-        if validation is None:
-            keys.remove("val_loss")
-        else:
-            keys += [f"val_{metric.name}" for metric in self.metrics]
+        keys = self._keys(validation is not None)
         monitored_key(keys, self.schedule.monitor, self.schedule.where)
         if self.metrics and not self.history:
             for d in (data, validation):

@@ -3,9 +3,9 @@
 from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from chainrule._errors import message
@@ -93,18 +93,22 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     # ---- For the base class ----------------------------------------------------------------------
 
-    def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        self._n_targets = 1 if y.ndim == 1 else y.shape[1]
-        return y.reshape(len(y), -1)
+    def _encode(self, where: str, y: Any, incremental: bool, classes: Any) -> Array:
+        y = _columns(y)
+        if hasattr(self, "_n_targets") and (self.warm_start or incremental):
+            self._check_targets(where, "y", y)
+        self._n_targets = y.shape[1]
+        return y
 
-    def _encode_for_validation(self, y: Array) -> Array:
-        encoded = y.reshape(len(y), -1)
-        if encoded.shape[1] != self._n_targets:
+    def _encode_for_validation(self, where: str, y: Any) -> Array:
+        y = _columns(y)
+        self._check_targets(where, "y_val", y)
+        return y
+
+    def _check_targets(self, where: str, argument: str, y: Array) -> None:
+        if y.shape[1] != self._n_targets:
             expected = f"{self._n_targets} target(s) per row"
-            raise ValueError(message(self._call(), "y_val", expected, y.shape))
-        return encoded
+            raise ValueError(message(where, argument, expected, y.shape))
 
     def _output(self) -> tuple[int, str, Loss]:
         loss = resolve_loss(self.loss)
@@ -114,8 +118,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _decode(self, y: Array) -> Array:
         return y.ravel() if y.shape[1] == 1 else y
 
-    def _outputs_in_loss(self) -> int:
-        return self._n_targets if resolve_loss(self.loss).name == "squared_error" else 1
+    def _outputs_in_loss(self, loss: Loss) -> int:
+        return self._n_targets if loss.name == "squared_error" else 1
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
         return float(r2_score(y, outputs, sample_weight=sample_weight))
+
+
+def _columns(y: Any) -> Array:
+    """(m, n_targets)."""
+    dense: Array = y.toarray() if issparse(y) else y
+    return dense.reshape(len(dense), -1)
