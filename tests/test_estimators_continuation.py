@@ -1,4 +1,4 @@
-"""Going on with a model by warm_start and partial_fit: what may change, and what a refusal keeps."""
+"""Going on with a model, by warm_start or partial_fit: what may change, what a refusal keeps."""
 
 import pickle
 
@@ -74,7 +74,7 @@ def test_another_loss_has_its_output():
 def test_another_number_of_targets_is_refused():
     est = small(cr.MLPRegressor).fit(X, Y)
     before = weights_of(est)
-    with pytest.raises(ValueError, match=r"^\[MLPRegressor.partial_fit\] y: expected 1 target\(s\)"):
+    with pytest.raises(ValueError, match=r"^\[MLPRegressor.partial_fit\] y: expected 1 target"):
         est.partial_fit(X, np.stack([Y, Y], axis=1))
     assert est.predict(X).shape == (150,)
     assert weights_of(est) == before
@@ -152,7 +152,7 @@ def test_weights_set_before_the_first_call_are_where_it_begins(how):
 @pytest.mark.parametrize(
     ("name", "arrays", "text"),
     [
-        ("coefs_", [np.ones((4, 9)), np.ones((5, 1))], r"coefs_\[0\]: expected shape \(4, 5\), got"),
+        ("coefs_", [np.ones((4, 9)), np.ones((5, 1))], r"coefs_\[0\]: expected shape \(4, 5\)"),
         ("coefs_", [np.ones((4, 5))], "coefs_: expected 2 arrays, got 1"),
         ("coefs_", 3, "coefs_: expected a list of arrays, got 3"),
         ("coefs_", [None, None], r"coefs_\[0\]: expected "),
@@ -165,14 +165,15 @@ def test_weights_that_do_not_fit_are_named(name, arrays, text):
     est.coefs_, est.intercepts_ = [np.ones((4, 5)), np.ones((5, 1))], [np.ones(5), np.ones(1)]
     good = getattr(est, name)
     setattr(est, name, arrays)
+    refused = (TypeError, ValueError)
     for _ in range(2):
-        with pytest.raises((TypeError, ValueError), match=rf"^\[MLPClassifier.partial_fit\] {text}"):
+        with pytest.raises(refused, match=rf"^\[MLPClassifier.partial_fit\] {text}"):
             est.partial_fit(X[TWO], Y[TWO], classes=[0, 1])
         assert not hasattr(est, "classes_")
     setattr(est, name, good)
     est.partial_fit(X[TWO], Y[TWO], classes=[0, 1])
     setattr(est, name, arrays)
-    with pytest.raises((TypeError, ValueError), match=rf"^\[MLPClassifier\] {text}"):
+    with pytest.raises(refused, match=rf"^\[MLPClassifier\] {text}"):
         est.predict(X)
 
 

@@ -127,7 +127,7 @@ def test_labels_are_0_and_1(form):
             small().fit(X, labels, X_val=X, y_val=form(wrong))
         est = small().partial_fit(X, labels, classes=[0, 1, 2])
         before = est.predict_proba(X)
-        with pytest.raises(ValueError, match=r"^\[MLPClassifier.partial_fit\] y: expected labels 0"):
+        with pytest.raises(ValueError, match=r"^\[MLPClassifier.partial_fit\] y: expected labels "):
             est.partial_fit(X, form(wrong))
         assert (est.predict_proba(X) == before).all()
     same = small().fit(X, form(labels), X_val=X, y_val=form(labels))
@@ -155,7 +155,7 @@ def test_sparse_targets_of_a_regressor(solver):
 @pytest.mark.parametrize("value", [None, np.ones(3), "0.5"])
 def test_a_scorer_that_returns_no_number_is_named(value):
     est = small(early_stopping=True, scoring=lambda est, X, y: value)
-    with pytest.raises(TypeError, match=r"^\[MLPClassifier.fit\] scoring: expected a scorer that r"):
+    with pytest.raises(TypeError, match=r"^\[MLPClassifier.fit\] scoring: expected a scorer that "):
         est.fit(X, Y)
 
 

@@ -107,7 +107,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         labels or targets, (n_samples, n_outputs); `sample_weight` (n_samples,), not negative.
 
         With `X_val` and `y_val` these are the validation data, and none are held out of X. They
-        need not have every class, as far as `scoring` can do without.
+        need not have every class, as far as `scoring` can do without. chainrule's callbacks and
+        schedules see their "val_loss" and "val_score", as those of the rows that `early_stopping`
+        holds out.
+
+        Raises ValueError if the loss or a parameter becomes infinite or NaN, unless with
+        `early_stopping`; the model then has the parameters of the last finite step.
         """
         validation = self._validation_arguments(X_val, y_val, sample_weight_val)
         return self._fit(X, y, sample_weight, validation, incremental=False)

@@ -1,4 +1,4 @@
-"""X, y and weights, checked by scikit-learn's functions: those of fit, and those of validation."""
+"""X, y and weights of fit, of validation and of score, checked by scikit-learn's functions."""
 
 import re
 from collections.abc import Iterator
@@ -13,6 +13,8 @@ from sklearn.utils.validation import (
     check_consistent_length,
     validate_data,
 )
+
+from chainrule._errors import message
 
 OF_X: dict[str, Any] = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32)}
 ARGUMENT = re.compile(r"^(Input )?(X|y|sample_weight)\b")  # that begins a message of scikit-learn
@@ -39,6 +41,20 @@ def checked_for_validation(
         with _named(where, "sample_weight_val"):
             sample_weight_val = _check_sample_weight(sample_weight_val, X)
     return X, encoded, sample_weight_val
+
+
+def checked_for_score(where: str, predicted: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """y, of the shape of what was predicted, and weights that are not all zero, or None."""
+    y = _check_y(y, multi_output=True)
+    check_consistent_length(predicted, y)
+    if y.shape != predicted.shape:
+        expected = f"shape (n, {predicted.shape[1]})"
+        raise ValueError(message(where, "y", expected, y.shape))
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, predicted)
+        if not np.any(sample_weight):  # scikit-learn sees it from 1.9 on
+            raise ValueError(f"[{where}] sample_weight: expected at least one weight that is not 0")
+    return y, sample_weight
 
 
 @contextmanager

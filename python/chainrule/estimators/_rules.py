@@ -137,8 +137,7 @@ class Rules(Callback):
 
 
 class RuledTrainer(Trainer):
-    """A trainer whose epochs are judged by `rules`, so that its own callbacks and schedule go by the
-    same numbers."""
+    """Takes its numbers from `rules`, so that callbacks and schedules go by the same."""
 
     rules: Rules
 

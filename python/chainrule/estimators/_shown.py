@@ -38,9 +38,9 @@ class Shown:
         """
         if not isinstance(self.arrays, list | tuple):
             raise TypeError(message(where, self.attribute, "a list of arrays", self.arrays))
-        if len(self.arrays) != len(shapes):
-            got = len(self.arrays)
-            raise ValueError(f"[{where}] {self.attribute}: expected {len(shapes)} arrays, got {got}")
+        n, got = len(shapes), len(self.arrays)
+        if got != n:
+            raise ValueError(f"[{where}] {self.attribute}: expected {n} arrays, got {got}")
         changed = {}
         for layer, (given, shape) in enumerate(zip(self.arrays, shapes, strict=True)):
             at = f"{self.attribute}[{layer}]"

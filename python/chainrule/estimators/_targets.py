@@ -112,12 +112,12 @@ class SeveralTargets:
     def of(cls, where: str, y: Array) -> "SeveralTargets":
         """Of all classes in y (n, n_outputs)."""
         columns = enumerate(y.T)
-        return cls([_sorted_classes(where, f"column {k} of y", column) for k, column in columns])
+        return cls([sorted_classes(where, f"column {k} of y", column) for k, column in columns])
 
     @classmethod
     def of_classes(cls, where: str, classes: Any) -> "SeveralTargets":
         """Of a list with the classes of each output."""
-        return cls([_sorted_classes(where, f"classes[{k}]", c) for k, c in enumerate(classes)])
+        return cls([sorted_classes(where, f"classes[{k}]", c) for k, c in enumerate(classes)])
 
     @property
     def shape(self) -> str:
@@ -129,7 +129,7 @@ class SeveralTargets:
     def check(self, where: str, argument: str, y: Any, all_of_them: bool) -> None:
         _check_shape(self, where, argument, y)
         for k, known in enumerate(self.classes):
-            found = _sorted_classes(where, f"column {k} of {argument}", y[:, k])
+            found = sorted_classes(where, f"column {k} of {argument}", y[:, k])
             _check_known(argument, found, known, all_of_them, f"[{k}]")
 
     def encode(self, y: Array) -> Array:
@@ -178,7 +178,7 @@ def targets_of(where: str, y: Any) -> Targets:
         return OneTarget(y)
     if y.ndim == 1:
         if y.dtype == object:
-            _sorted_classes(where, "y", y)
+            sorted_classes(where, "y", y)
         return OneTarget(y)
     are_labels = y.dtype != object and is_multilabel(y) and np.isin(y, (0, 1)).all()
     return OneTarget(y) if are_labels else SeveralTargets.of(where, y)
@@ -190,7 +190,7 @@ def are_of_outputs(classes: Any) -> bool:
     return is_list and len(classes) > 0 and all(np.ndim(c) == 1 for c in classes)
 
 
-def _sorted_classes(where: str, what: str, values: Any) -> Array:
+def sorted_classes(where: str, what: str, values: Any) -> Array:
     """Of a column or list, which must be classes, of one type."""
     array = np.asarray(values)
     if array.dtype == object or not isinstance(values, np.ndarray):
@@ -198,6 +198,8 @@ def _sorted_classes(where: str, what: str, values: Any) -> Array:
         if not values or None in values or len({isinstance(v, str) for v in values}) > 1:
             expected = "labels of one type that can be sorted, at least one"
             raise TypeError(message(where, what, expected, values))
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(message(where, what, "labels without NaN or infinity", values))
     check_classification_targets(values)
     return np.unique(array)
 

@@ -13,11 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule._errors import message
 from chainrule.activations import Activation
 from chainrule.estimators._base import BaseMLP
+from chainrule.estimators._checks import checked_for_score
 from chainrule.estimators._targets import (
     OneTarget,
     SeveralTargets,
     Targets,
     are_of_outputs,
+    sorted_classes,
     targets_of,
 )
 from chainrule.losses import Loss
@@ -45,13 +47,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     scoring : name or scorer of scikit-learn for validation data, instead of accuracy.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
-    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
+    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines; with "lbfgs" both
+        print its lines.
 
     y may also be (n_samples, n_outputs), a classification per column, as scikit-learn's forests
     take it: one network with a softmax for each. `classes_` and `predict_proba` are lists then, and
     a row is right if all its columns are. (Columns of nothing but 0 and 1 are labels.)
 
-    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
+    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch, or
+    iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that are there, whose
+    activations may change. A loss that becomes infinite or NaN ends training with the parameters
+    of the last step before: `fit` raises ValueError, with `early_stopping` it keeps the best
+    parameters and warns, and "lbfgs" warns. Ctrl-C ends training with a warning, too.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
@@ -138,14 +145,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         if isinstance(self._target, OneTarget):
             return super().score(X, y, sample_weight)
-        y = np.asarray(y)
-        if not self._target.fits(y):
-            raise ValueError(
-                message("MLPClassifier.score", "y", f"shape {self._target.shape}", y.shape)
-            )
-        right = (self.predict(X) == y).all(axis=1)
-        weights = None if sample_weight is None else np.asarray(sample_weight)
-        return float(np.average(right, weights=weights))
+        predicted = self.predict(X)
+        y, weights = checked_for_score("MLPClassifier.score", predicted, y, sample_weight)
+        return float(np.average((predicted == y).all(axis=1), weights=weights))
 
     # ---- For the base class ----------------------------------------------------------------------
 
@@ -153,6 +155,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Those given to partial_fit, at the first call or again."""
         of_outputs = isinstance(getattr(self, "_target", None), SeveralTargets)
         if not of_outputs and not are_of_outputs(classes):
+            if np.ndim(classes) == 1:
+                sorted_classes(where, "classes", classes)
             if _check_partial_fit_first_call(self, classes):
                 is_multilabel = type_of_target(y).startswith("multilabel")
                 self._target = OneTarget(y if is_multilabel else classes)

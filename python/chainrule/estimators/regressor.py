@@ -32,9 +32,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     scoring : name or scorer of scikit-learn for validation data, instead of R^2.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
-    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
+    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines; with "lbfgs" both
+        print its lines.
 
-    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
+    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch, or
+    iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that are there, whose
+    activations may change. A loss that becomes infinite or NaN ends training with the parameters
+    of the last step before: `fit` raises ValueError, with `early_stopping` it keeps the best
+    parameters and warns, and "lbfgs" warns. Ctrl-C ends training with a warning, too.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
