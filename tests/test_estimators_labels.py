@@ -36,7 +36,7 @@ def test_labels_of_several_types_are_named(y):
     ("classes", "error", "text"),
     [
         ([["a", 1], [5, 6]], TypeError, r"\[MLPClassifier.partial_fit\] classes\[0\]: expected la"),
-        ([[0, 1, 2], [5, None]], TypeError, r"\[MLPClassifier.partial_fit\] classes\[1\]: expecte"),
+        ([[0, 1, 2], [5, None]], TypeError, r"\[MLPClassifier.partial_fit\] classes\[1\]: expect"),
         ([[], [5, 6]], TypeError, r"\[MLPClassifier.partial_fit\] classes\[0\]: .*at least one"),
         ([[0, 1, np.nan], [5, 6]], ValueError, "NaN"),
         ([[0.5, 1, 2], [5, 6]], ValueError, "Unknown label type: continuous"),
