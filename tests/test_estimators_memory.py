@@ -2,8 +2,13 @@
 
 import subprocess
 import sys
+import weakref
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_iris
+
+import chainrule as cr
 
 MEMORY = """
 import resource, sys
@@ -66,3 +71,16 @@ def test_no_copy_of_the_features(form, dtype, option, most, tmp_path):
         command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
     )
     assert float(done.stdout) < most
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_model_keeps_no_data(solver):
+    """Nor does it wait for the garbage collector."""
+    X, y = load_iris(return_X_y=True)
+    given = {"X_val": X.copy(), "y_val": y} if solver == "adam" else {}
+    seen = [weakref.ref(array) for array in (X, *given.values()) if array is not y]
+    est = cr.MLPClassifier(5, solver=solver, max_iter=2).fit(X, y, **given)
+    del X, given
+    assert all(array() is None for array in seen)
+    assert np.isfinite(est.loss_)

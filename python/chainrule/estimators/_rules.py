@@ -5,7 +5,8 @@ estimator. `RuledTrainer` has the estimator's losses and score in its history.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,15 @@ class RuledTrainer(Trainer):
     """Takes its numbers from `rules`, so that callbacks and schedules go by the same."""
 
     rules: Rules
+
+    @contextmanager
+    def following(self, rules: Rules) -> Iterator[None]:
+        """For one fit: they know the data, which a trainer does not keep."""
+        self.rules = rules
+        try:
+            yield
+        finally:
+            del self.rules
 
     def _evaluate_epoch(
         self, data: Data, batch_weights: Array, validation: Data | None

@@ -66,8 +66,8 @@ def prepare(
         "shuffle": _shuffled(est, n),
         "rows": rows,
     }
-    trainer.rules = rules
-    monitored_key(trainer._keys(False), trainer.schedule.monitor, trainer.schedule.where)
+    with trainer.following(rules):
+        monitored_key(trainer._keys(False), trainer.schedule.monitor, trainer.schedule.where)
 
     def train() -> None:
         est.n_iter_ = 0
@@ -75,7 +75,8 @@ def prepare(
         trainer.l2, trainer.loss = est.alpha, loss  # may change between calls
         trainer.clip_value, trainer.clip_norm = est.clip_value, est.clip_norm
         try:
-            trainer.fit(samples.X, est._targets(samples.y), **options)
+            with trainer.following(rules):
+                trainer.fit(samples.X, est._targets(samples.y), **options)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
         est._engine.forget_lists()
