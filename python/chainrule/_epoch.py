@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from chainrule._data import Data
 from chainrule._errors import warn
-from chainrule._evaluation import evaluate
 from chainrule.callbacks import Callback
 from chainrule.history import monitored_key
 
@@ -55,15 +54,9 @@ def run_epoch(
     seconds = time.perf_counter() - start
 
     trainer.step_costs, trainer.step_penalties = costs, penalties
-    loss = np.average(costs, weights=data.batch_weights(order, batch))
-    logs = {"epoch": trainer.epoch, "loss": float(loss)}
-    if trainer.metrics:
-        logs |= evaluate(trainer, data, cost=False)
-    if validation is not None:
-        with trainer.averaged():
-            values = evaluate(trainer, validation)
-        logs |= {f"val_{key}": value for key, value in values.items()}
-    logs |= {"learning_rate": float(rates[-1]), "seconds": seconds}
+    found = trainer._evaluate_epoch(data, data.batch_weights(order, batch), validation)
+    rate, loss = float(rates[-1]), found["loss"]
+    logs = {"epoch": trainer.epoch, **found, "learning_rate": rate, "seconds": seconds}
     trainer.history.append(logs)
     schedule = trainer.schedule
     monitored = monitored_key(logs, schedule.monitor, schedule.where)

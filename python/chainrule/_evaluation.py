@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chainrule._data import Data
 from chainrule.history import OWN_KEYS, monitored_key
 
@@ -25,13 +28,32 @@ def evaluate(trainer: "Trainer", data: Data, cost: bool = True) -> dict[str, flo
     return values
 
 
+def evaluate_epoch(
+    trainer: "Trainer", data: Data, batch_weights: NDArray[np.float64], validation: Data | None
+) -> dict[str, float]:
+    """Loss and metrics of the latest epoch; those of the validation data by the averages."""
+    values = {"loss": float(np.average(trainer.step_costs, weights=batch_weights))}
+    if trainer.metrics:
+        values |= evaluate(trainer, data, cost=False)
+    if validation is not None:
+        with trainer.averaged():
+            found = evaluate(trainer, validation)
+        values |= {f"val_{key}": value for key, value in found.items()}
+    return values
+
+
+def record_keys(trainer: "Trainer", validates: bool) -> list[str]:
+    """Those of the records of a fit, with validation data or without."""
+    keys = [*OWN_KEYS, *(metric.name for metric in trainer.metrics)]
+    if not validates:
+        keys.remove("val_loss")
+        return keys
+    return keys + [f"val_{metric.name}" for metric in trainer.metrics]
+
+
 def try_metrics(trainer: "Trainer", data: Data, validation: Data | None) -> None:
     """What does not fit the targets, or is not monitored, shows before the first step."""
-    keys = [*OWN_KEYS, *(metric.name for metric in trainer.metrics)]
-    if validation is None:
-        keys.remove("val_loss")
-    else:
-        keys += [f"val_{metric.name}" for metric in trainer.metrics]
+    keys = trainer._keys(validation is not None)
     monitored_key(keys, trainer.schedule.monitor, trainer.schedule.where)
     if trainer.metrics and not trainer.history:
         for d in (data, validation):

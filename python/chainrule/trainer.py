@@ -16,7 +16,13 @@ from chainrule import _core
 from chainrule._data import Data, Features
 from chainrule._epoch import run_epoch
 from chainrule._errors import check_choice, check_instance, check_integer, check_number
-from chainrule._evaluation import check_validation, evaluate, try_metrics
+from chainrule._evaluation import (
+    check_validation,
+    evaluate,
+    evaluate_epoch,
+    record_keys,
+    try_metrics,
+)
 from chainrule._optimizer import core_optimizer
 from chainrule._own_options import own_options
 from chainrule._trainer_checks import (
@@ -268,6 +274,16 @@ class Trainer:
     @property
     def _clip(self) -> tuple[float, float]:
         return self.clip_value or math.inf, self.clip_norm or math.inf
+
+    def _evaluate_epoch(
+        self, data: Data, batch_weights: NDArray[np.float64], validation: Data | None
+    ) -> dict[str, float]:
+        """What the history says of the latest epoch, besides its number, rate and time."""
+        return evaluate_epoch(self, data, batch_weights, validation)
+
+    def _keys(self, validates: bool) -> list[str]:
+        """Those of the records of a fit, with validation data or without."""
+        return record_keys(self, validates)
 
     def _hold(self, where: str) -> AbstractContextManager[None]:
         if self._shows_averages:

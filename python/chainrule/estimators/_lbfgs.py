@@ -1,5 +1,6 @@
 """Training on the whole data at once by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), SciPy's."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,10 @@ class Objective:
         return cost, np.concatenate(gradients, dtype=np.float64)
 
 
-def minimize(est: Any, objective: Objective, tasks: Tasks) -> None:
-    """Moves the network to a minimum; sets `n_iter_` and `loss_` of the estimator."""
+def minimize(est: Any, where: str, objective: Objective, tasks: Tasks) -> None:
+    """Moves the network to a minimum; sets `n_iter_`, `loss_` and `history_` of the estimator."""
+    iterate = objective.flat()
+    start = time.perf_counter()
 
     def evaluate(flat: Array) -> tuple[float, Array]:
         if tasks.wanted:  # the first look at the next step begins it
@@ -67,33 +70,55 @@ def minimize(est: Any, objective: Objective, tasks: Tasks) -> None:
         return objective(flat)
 
     def step_ended(intermediate_result: scipy.optimize.OptimizeResult) -> None:
+        nonlocal iterate, start
+        iterate = intermediate_result.x.copy()
         est.n_iter_ += 1
         est.loss_ = float(intermediate_result.fun)
         if est.verbose:
             print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
+        end = time.perf_counter()
+        seconds, start = end - start, end
+        est.history_.append({"epoch": len(est.history_), "loss": est.loss_, "seconds": seconds})
         if tasks.wanted:
-            objective.set(intermediate_result.x)
+            objective.set(iterate)
             if tasks.end_part():
                 raise StopIteration
 
     est.n_iter_ = 0
     if tasks.wanted:
         tasks.begin(est.max_iter)
-    result = scipy.optimize.minimize(
-        evaluate,
-        objective.flat(),
-        method="L-BFGS-B",
-        jac=True,
-        callback=step_ended,
-        options={"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol},
-    )
-    if result.status not in (CONVERGED, STOPPED):
+    try:
+        result = scipy.optimize.minimize(
+            evaluate,
+            iterate,
+            method="L-BFGS-B",
+            jac=True,
+            callback=step_ended,
+            options={"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol},
+        )
+    except KeyboardInterrupt:
+        warn("Training interrupted by user.")
+    else:
+        _conclude(est, where, result)
+        if np.isfinite(result.x).all():
+            iterate = result.x
+    finally:
+        objective.set(iterate)  # what was evaluated last may be a trial of a line search
+    tasks.end()
+
+
+def _conclude(est: Any, where: str, result: scipy.optimize.OptimizeResult) -> None:
+    est.n_iter_ = min(result.nit, est.max_iter)
+    est.loss_ = float(result.fun)
+    if not np.isfinite(est.loss_):
+        warn(
+            f"[{where}] the loss became {est.loss_}; the model has the parameters of the last "
+            "iteration before; scale the data",
+            RuntimeWarning,
+        )
+    elif result.status not in (CONVERGED, STOPPED):
         warn(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}):\n"
             f"{result.message}\nIncrease max_iter or max_fun, or scale the data.",
             ConvergenceWarning,
         )
-    est.n_iter_ = min(result.nit, est.max_iter)
-    est.loss_ = float(result.fun)
-    objective.set(result.x)
-    tasks.end()

@@ -144,7 +144,8 @@ def layers_forward(
             A = activation_forward(A_prev, options[0])
             cache = (A_prev, A)
         elif kind == "dropout":
-            cache = dropout_factors(*A_prev.shape, options[0], dropouts[0], draws)
+            n, m = A_prev.shape
+            cache = dropout_factors(n, m, options[0], dropouts[0], draws)
             A = A_prev * cache
             dropouts[0] += 1
         elif kind == "residual":
