@@ -81,7 +81,7 @@ class Engine:
         """The network, with what a user has changed in the lists; `where` stands in refusals."""
         assert self.net is not None
         if self._shown:
-            shapes = {name: shape for name, shape, _ in self.net._core.parameter_table()}
+            shapes = {name: shape for name, shape, *_ in self.net._core.parameter_table()}
             changes = []
             for kind, shown in list(self._shown.items()):
                 names = self._names(kind)
