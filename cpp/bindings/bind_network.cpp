@@ -20,8 +20,6 @@ using ModeArg = std::tuple<bool, std::uint64_t, std::uint32_t>;  // training, se
 
 Mode mode_arg(const ModeArg& mode) { return {std::get<0>(mode), std::get<1>(mode), std::get<2>(mode)}; }
 
-}
-
 // A copy of the first `rows` rows of a workspace slice.
 template <class T>
 py::array_t<T> rows_array(Panels<T> from, index_t rows, index_t columns) {
