@@ -203,7 +203,11 @@ def test_dense_refuses(arguments, error, message):
         Dense(**arguments)
 
 
-def test_only_leaky_relu_has_a_slope():
+def test_leaky_relu_and_elu_have_a_slope():
+    assert as_activation("elu") == Activation("elu", 1.0)
+    assert Activation("elu", 2).slope == 2.0
+    with pytest.raises(ValueError, match=r"slope: expected a finite number >= 0, got -0.1"):
+        Activation("elu", -0.1)
     assert as_activation("leaky_relu") == Activation("leaky_relu", 0.01)
     assert as_activation("relu").slope is None
     with pytest.raises(

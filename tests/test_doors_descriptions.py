@@ -5,6 +5,7 @@ import math
 import pytest
 
 import chainrule as cr
+from chainrule import _core
 from chainrule.layers import layer_from_dict
 
 from .doors import build
@@ -17,7 +18,7 @@ SEED = "expected an integer from 0 to 9223372036854775807, got"
 LAYERS = "[Network] layers: expected a list of at least one layer, got"
 LAYER = "[Network, layer 1] layer: expected a layer such as Dense(64, 'relu'), got"
 DTYPE = "[Network] dtype: expected one of 'float32', 'float64', got"
-ACTIVATIONS = "one of 'identity', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'softmax', 'exp'"
+ACTIVATIONS = "one of " + ", ".join(map(repr, _core.activations()))
 LOSSES = (
     "one of 'binary_cross_entropy', 'cross_entropy', 'squared_error', 'absolute_error', 'huber', "
     "'quantile', 'poisson'"

@@ -104,7 +104,7 @@ def test_activations_agree():
     documented = re.findall(r"^\| (\w+) +\| ", activations.__doc__, re.M)
     assert documented[1:] == names
     assert list(reference.ACTIVATIONS) == names
-    for name, (_, _, has_slope) in _core.activations().items():
+    for name, (_, _, has_slope, _) in _core.activations().items():
         assert (activations.Activation(name).slope is not None) == has_slope
 
 

@@ -257,10 +257,10 @@ def test_whole_numbers_go_in_and_old_opsets_do_not():
     outputs = run(skl2onnx.convert_sklearn(est, initial_types=types), {"X": rows})
     assert relative_difference(outputs["variable"].ravel(), est.predict(rows)) < 1e-6
     types = [("X", FloatTensorType([None, 4]))]
-    converted = skl2onnx.convert_sklearn(est, initial_types=types, target_opset=13)
-    assert converted.opset_import[0].version <= 13
-    with pytest.raises(ValueError, match=r"target_opset: expected 13 or later, got 11"):
-        skl2onnx.convert_sklearn(est, initial_types=types, target_opset=11)
+    converted = skl2onnx.convert_sklearn(est, initial_types=types, target_opset=18)
+    assert converted.opset_import[0].version <= 18
+    with pytest.raises(ValueError, match=r"target_opset: expected 18 or later, got 17"):
+        skl2onnx.convert_sklearn(est, initial_types=types, target_opset=17)
 
 
 def test_without_skl2onnx_the_extra_is_named(monkeypatch):

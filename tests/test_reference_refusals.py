@@ -54,12 +54,12 @@ REFUSED = [
         "activations: expected a list of 2, one per layer, got 'relu'",
     ),
     (
-        lambda: forward(activations=["relu", "gelu"]),
-        "expected one of identity, .*, softmax, exp, got 'gelu'",
+        lambda: forward(activations=["relu", "step"]),
+        "expected one of identity, .*, softmax, exp, .*, got 'step'",
     ),
     (
         lambda: forward(activations=["relu", ("tanh", 0.1)]),
-        r"for leaky_relu only, got \('tanh', 0.1\)",
+        r"for leaky_relu and elu only, got \('tanh', 0.1\)",
     ),
     (lambda: forward(activations=["relu", ("leaky_relu", np.nan)]), "expected a finite slope"),
     (

@@ -27,8 +27,10 @@ namespace CHAINRULE_ISA {
 // clang-format off: each file uses those before it
 #include "kernels/vec.inl.h"
 #include "kernels/math.inl.h"
+#include "kernels/normal.inl.h"
 #include "kernels/rows.inl.h"
 #include "kernels/softmax.inl.h"
+#include "kernels/smooth_units.inl.h"
 #include "kernels/activations.inl.h"
 #include "kernels/losses.inl.h"
 #include "kernels/cross_entropy.inl.h"
@@ -75,11 +77,8 @@ constexpr Kernels<T> table() {
           add_rows<T>,
           gather<T, float>,
           gather<T, double>,
-          map<T, exp<T>>,
           map<T, log<T>>,
           map<T, log1p<T>>,
-          map<T, tanh<T>>,
-          map<T, sigmoid<T>>,
           fma_peak<T>};
 }
 

@@ -94,8 +94,9 @@ struct Kernels {
 
   // In place on (rows, n): z becomes a = g(z).
   void (*activate[kActivations])(index_t rows, index_t n, Panels<T> z, T slope);
-  // In place: d, the gradient in a, becomes the gradient in z, d * g'(z). g' is computed from a = g(z).
-  void (*activation_gradient[kActivations])(index_t rows, index_t n, Panels<const T> a, Panels<T> d, T slope);
+  // In place: d, the gradient in a, becomes the gradient in z, d * g'(z). g' is computed from a = g(z), or from z for
+  // the activations of which lists.h says so.
+  void (*activation_gradient[kActivations])(index_t rows, index_t n, Panels<const T> a_or_z, Panels<T> d, T slope);
 
   void (*loss[kLosses])(const LossRows<T>&);                // with its canonical activation: from z
   void (*loss_of_activation[kLosses])(const LossRows<T>&);  // with any other: from a
@@ -154,12 +155,10 @@ struct Kernels {
   void (*gather_double)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order,
                         index_t known, index_t rows, index_t n, Panels<T> out);
 
-  // Elementwise functions on n elements (a multiple of kPanel), for tests of their accuracy.
-  void (*exp)(index_t n, const T* x, T* out);
+  // Elementwise functions on n elements (a multiple of kPanel), for tests of their accuracy. The others are
+  // activations.
   void (*log)(index_t n, const T* x, T* out);
   void (*log1p)(index_t n, const T* x, T* out);  // on [0, 1]
-  void (*tanh)(index_t n, const T* x, T* out);
-  void (*sigmoid)(index_t n, const T* x, T* out);
 
   // Runs `rounds` rounds of independent fused multiply-adds in registers; returns the number of floating-point
   // operations.

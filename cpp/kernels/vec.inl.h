@@ -98,6 +98,19 @@ static inline vfloat sqrt(vfloat a) {
 static inline vdouble sqrt(vdouble a) { return vdouble{__builtin_sqrt(a[0]), __builtin_sqrt(a[1])}; }
 #endif
 
+// a * a - s exactly, s being a * a rounded.
+template <class T>
+static inline V<T> error_of_square(V<T> a, V<T> s) {
+#if defined(__AVX2__) || defined(__aarch64__)
+  return fma(a, a, -s);
+#else
+  // In halves whose products are exact (Dekker 1971).
+  const typename Of<T>::Int upper_half = ~typename Of<T>::Int{} << ((Of<T>::kMantissaBits + 2) / 2);
+  const V<T> high = (V<T>)((typename Of<T>::Int)a & upper_half), low = a - high;
+  return ((high * high - s) + (high + high) * low) + low * low;
+#endif
+}
+
 // All bits set in the lanes whose element, `first` for lane 0, is below n.
 template <class T>
 static inline typename Of<T>::Int below(index_t first, index_t n) {

@@ -125,7 +125,7 @@ void activation_backward(index_t rows, index_t n, const T* z, const T* da, const
   const Packed<T> y(rows, n, z);
   Packed<T> d(rows, n, da);
   if (da == nullptr) std::fill_n(d.memory.data(), d.memory.size(), T(1));
-  activate(activation, rows, n, y.panels);
+  if (!needs_z(activation)) activate(activation, rows, n, y.panels);
   activation_gradient<T>(activation, rows, n, y.panels, d.panels);
   d.save(out);
 }
@@ -145,7 +145,10 @@ double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, 
             LossRows<T>{rows, n, y.panels.panel, y.panels.data, targets ? t.panels.data : nullptr, classes,
                         scale.data(), d.panels.data, losses.data(), static_cast<T>(loss.parameter)});
   for (index_t i = 0; i < rows; ++i) sum += (weights ? weights[i] : 1.0) * losses[i];
-  if (!canonical) activation_gradient<T>(activation, rows, n, y.panels, d.panels);
+  if (!canonical) {
+    const Packed<T> kept(needs_z(activation) ? rows : 0, n, z);
+    activation_gradient<T>(activation, rows, n, needs_z(activation) ? kept.panels : y.panels, d.panels);
+  }
   d.save(dz);
   return sum / total;
 }

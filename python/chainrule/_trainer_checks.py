@@ -130,8 +130,8 @@ def warn_of_range(net: Network, loss: Loss) -> None:
     """A loss with logarithms clips outputs that are out of its range, and stops learning there."""
     output = net.output_activation.name
     fitting = _core.losses()[loss.name]
-    low, high, _ = _core.activations()[output]
-    lowest, highest, _ = _core.activations()[fitting]
+    low, high, *_ = _core.activations()[output]
+    lowest, highest, *_ = _core.activations()[fitting]
     if low < lowest or high > highest:
         warnings.warn(
             f"[Trainer] loss: {loss.name} takes outputs from {lowest:g} to {highest:g}; the last "

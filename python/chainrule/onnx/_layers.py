@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._errors import message
 from chainrule.activations import Activation
 from chainrule.checkpoint import network_tensors
 from chainrule.layers import Activate, BatchNorm, Dense, Layer, LayerNorm, Residual
@@ -112,6 +113,70 @@ def _leaky_relu(graph: Graph, z: str, activation: Activation) -> str:
     return graph.node("Max", z, graph.node("Mul", z, slope))
 
 
+def _elu(graph: Graph, z: str, activation: Activation) -> str:
+    # z or s (e^z - 1)
+    slope = graph.constant(np.float64(cast(float, activation.slope)), "slope")
+    return _exponential_below(graph, z, slope)
+
+
+def _selu(graph: Graph, z: str, activation: Activation) -> str:
+    scale, slope = (
+        graph.constant(np.float64(value), name)
+        for name, value in (("scale", 1.0507009873554805), ("slope", 1.6732632423543772))
+    )
+    return graph.node("Mul", _exponential_below(graph, z, slope), scale)
+
+
+def _exponential_below(graph: Graph, z: str, slope: str) -> str:
+    """z above zero, slope (e^z - 1) below it."""
+    zero, one = (graph.constant(np.float64(value), str(value)) for value in (0, 1))
+    below = graph.node("Sub", graph.node("Exp", graph.node("Min", z, zero)), one)
+    return graph.node("Add", graph.node("Max", z, zero), graph.node("Mul", below, slope))
+
+
+def _silu(graph: Graph, z: str, activation: Activation) -> str:
+    return graph.node("Mul", z, graph.node("Sigmoid", z))
+
+
+def _softplus(graph: Graph, z: str, activation: Activation) -> str:
+    # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)
+    zero, one = (graph.constant(np.float64(value), str(value)) for value in (0, 1))
+    small = graph.node("Exp", graph.node("Neg", graph.node("Abs", z)))
+    log = graph.node("Log", graph.node("Add", small, one))
+    return graph.node("Add", graph.node("Max", z, zero), log)
+
+
+def _mish(graph: Graph, z: str, activation: Activation) -> str:
+    return graph.node("Mul", z, graph.node("Tanh", _softplus(graph, z, activation)))
+
+
+def _gelu(graph: Graph, z: str, activation: Activation) -> str:
+    # z (1 + erf(z / sqrt 2)) / 2
+    if graph.dtype == np.float64:
+        expected = "float32, because ONNX Runtime has no erf of float64"
+        raise ValueError(message("export_onnx, gelu", "dtype", expected, "float64"))
+    root, half, one = (
+        graph.constant(np.float64(value), name)
+        for name, value in (("root", np.sqrt(0.5)), ("half", 0.5), ("1", 1.0))
+    )
+    erf = graph.node("Erf", graph.node("Mul", z, root))
+    return graph.node("Mul", graph.node("Mul", z, half), graph.node("Add", erf, one))
+
+
+def _hard(low: float, factor: float, offset: float) -> Callable[[Graph, str, Activation], str]:
+    """factor z + offset within [low, 1]."""
+
+    def node(graph: Graph, z: str, activation: Activation) -> str:
+        ends = (graph.constant(np.float64(value), name) for name, value in (("low", low), ("1", 1)))
+        by, plus = (
+            graph.constant(np.float64(value), name)
+            for name, value in (("factor", factor), ("offset", offset))
+        )
+        return graph.node("Clip", graph.node("Add", graph.node("Mul", z, by), plus), *ends)
+
+    return node
+
+
 def _softmax(graph: Graph, z: str, activation: Activation) -> str:
     if activation.groups is None:
         return graph.node("Softmax", z, axis=1)
@@ -132,4 +197,12 @@ ACTIVATIONS: dict[str, Callable[[Graph, str, Activation], str]] = {
     "leaky_relu": _leaky_relu,
     "softmax": _softmax,
     "exp": _node("Exp"),
+    "elu": _elu,
+    "selu": _selu,
+    "gelu": _gelu,
+    "silu": _silu,
+    "softplus": _softplus,
+    "mish": _mish,
+    "hard_sigmoid": _hard(0.0, 1 / 6, 0.5),
+    "hard_tanh": _hard(-1.0, 1.0, 0.0),
 }

@@ -8,7 +8,7 @@ from chainrule.onnx._graph import ELEMENTS, Graph
 
 Array = NDArray[Any]
 WHERE = "skl2onnx"
-OLDEST_OPSET = 13  # whose Unsqueeze takes its axes as we give them
+OLDEST_OPSET = 18  # whose ReduceMean takes its axes as we give them
 
 
 def register() -> None:
