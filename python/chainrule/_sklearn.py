@@ -27,12 +27,15 @@ def from_sklearn(kind: Any, model: Any) -> Any:
     if not hasattr(model, "coefs_"):
         raise ValueError(message(FROM, "model", expected, model))
     weights, biases = model.coefs_, model.intercepts_
-    if hasattr(model, "_engine"):  # chainrule's
-        layers = list(model._engine.ready().layers)
-    else:
-        names = [model.activation] * (len(weights) - 1) + [model.out_activation_]
-        sizes = [len(bias) for bias in biases]
-        layers = [Dense(n, ACTIVATIONS.get(g, g)) for n, g in zip(sizes, names, strict=True)]
+    if hasattr(model, "_engine"):  # chainrule's, with layers of any kind
+        own = model._engine.ready(FROM)
+        net = kind._without_values(own.layers, own.n_inputs, own.dtype, 0, FROM)
+        for name, value in own.parameters.items():
+            net.parameters[name] = value
+        return net
+    names = [model.activation] * (len(weights) - 1) + [model.out_activation_]
+    sizes = [len(bias) for bias in biases]
+    layers = [Dense(n, ACTIVATIONS.get(g, g)) for n, g in zip(sizes, names, strict=True)]
     net = kind._without_values(layers, len(weights[0]), weights[0].dtype, 0, FROM)
     for number, (weight, bias) in enumerate(zip(weights, biases, strict=True), start=1):
         net.parameters[f"{number}.weight"] = weight

@@ -62,7 +62,7 @@ def _estimator(est: "Estimator") -> bytes:
 
     if not est.__sklearn_is_fitted__():
         raise ValueError(message(WHERE, "model", "a fitted estimator", est))
-    net = est._engine.ready()
+    net = est._engine.ready(WHERE)
     graph = ModelGraph(net.dtype, [Value("X", net.dtype.name, (net.n_inputs,))])
     outputs = outputs_of(est, net.dtype.name, WHERE)
     names = [graph.new_name(value.name) for value in outputs]
