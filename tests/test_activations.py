@@ -162,11 +162,11 @@ def test_values_and_gradients_are_those_of_pytorch(name, rng):
     Z = np.concatenate([rng.normal(0, 3, (50, 9)), [[-3.0, -1, 0, 1, 3, 0.5, -0.5, 7, -7]]])
     dA = rng.normal(size=Z.shape)
     z = torch.tensor(Z, requires_grad=True)
-    options = {"threshold": 40} if name == "softplus" else {}  # from where it takes log(1 + e^z) = z
+    options = (
+        {"threshold": 40} if name == "softplus" else {}
+    )  # from where it takes log(1 + e^z) = z
     a = getattr(torch.nn.functional, TORCH[name])(z, **options)
     a.backward(torch.tensor(dA))
     np.testing.assert_allclose(ops.activation(Z, name), a.detach(), rtol=1e-13, atol=1e-15)
     rtol = 3.1e-8 if name == "hard_sigmoid" else 1e-12  # PyTorch's 1/6 there is one of float32
-    np.testing.assert_allclose(
-        ops.activation_backward(dA, Z, name), z.grad, rtol=rtol, atol=1e-14
-    )
+    np.testing.assert_allclose(ops.activation_backward(dA, Z, name), z.grad, rtol=rtol, atol=1e-14)

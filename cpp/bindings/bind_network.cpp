@@ -20,8 +20,7 @@ namespace {
 
 using Lock = std::unique_lock<std::shared_mutex>;
 using SharedLock = std::shared_lock<std::shared_mutex>;
-using NameAndNumber = std::pair<std::string, double>;  // of a loss
-using ClipArg = std::pair<double, double>;             // to a value, to a norm; infinity for neither
+using ClipArg = std::pair<double, double>;  // to a value, to a norm; infinity for neither
 
 template <class T>
 struct BoundNetwork {
@@ -146,7 +145,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "X"_a, "out"_a, "where"_a);
   type.def(
       "cost",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
+      [](Net& self, const CheckedSamples& samples, const LossParts& loss, double l2, double l1,
          const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
@@ -156,7 +155,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "samples"_a, "loss"_a, "l2"_a, "l1"_a, "where"_a);
   type.def(
       "backward",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1, bool accumulate,
+      [](Net& self, const CheckedSamples& samples, const LossParts& loss, double l2, double l1, bool accumulate,
          const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
@@ -166,7 +165,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "where"_a);
   type.def(
       "trace",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, const std::string& where) {
+      [](Net& self, const CheckedSamples& samples, const LossParts& loss, const std::string& where) {
         const Objective objective{loss_arg(where, loss)};
         const auto lock = self.template lock<Lock>(where);
         const Trace<T> trace = chainrule::trace(self.net, samples.samples(), objective);
@@ -218,7 +217,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           "network"_a, "which"_a, "index"_a, "value"_a);
   type.def(
       "train",
-      [](Net& self, State& optimizer, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
+      [](Net& self, State& optimizer, const CheckedSamples& samples, const LossParts& loss, double l2, double l1,
          bool penalize_sum, const ClipArg& clip,
          const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
          const py::array_t<double, py::array::c_style>& learning_rates, double seconds, const std::string& where) {

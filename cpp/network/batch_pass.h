@@ -116,8 +116,7 @@ class Pass {
     p.scale = work_.scale.data() + begin;
     p.d = goal_ != Goal::kCost ? work_.d.back().from(begin).data : nullptr;
     p.loss = work_.loss.data() + begin;
-    p.parameter = static_cast<T>(objective_.loss.parameter);
-    loss_rows(objective_.loss.kind, plan_.output_activation, p);
+    loss_rows(objective_.loss, plan_.output_activation, p);
   }
 
   // Adds row by row, so that the cut into chunks does not show.

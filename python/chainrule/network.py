@@ -125,7 +125,7 @@ class Network:
         where = "Network.cost"
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
-        return self._core.cost(samples, chosen.name_and_number, *_penalties(where, l2, l1), where)
+        return self._core.cost(samples, chosen.parts, *_penalties(where, l2, l1), where)
 
     def backward(
         self,
@@ -145,9 +145,7 @@ class Network:
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
         add = check_bool(where, "accumulate", accumulate)
-        return self._core.backward(
-            samples, chosen.name_and_number, *_penalties(where, l2, l1), add, where
-        )
+        return self._core.backward(samples, chosen.parts, *_penalties(where, l2, l1), add, where)
 
     def trace(
         self, X: Features, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
@@ -159,7 +157,7 @@ class Network:
         where = "Network.trace"
         chosen = resolve_loss(loss, where)
         data = Data(self, where, X, Y, chosen, sample_weight)
-        samples, name = data.samples, chosen.name_and_number
+        samples, name = data.samples, chosen.parts
         Z, A, dZ = self._core.trace(samples, name, where)
         cost = self._core.backward(samples, name, 0.0, 0.0, False, where)
         numbers = range(1, len(self.layers) + 1)

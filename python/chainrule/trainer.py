@@ -254,7 +254,7 @@ class Trainer:
         return self.net._core.train(
             self._state,
             data.samples,
-            self.loss.name_and_number,
+            self.loss.parts,
             self.l2,
             self.l1,
             self.penalize == "sum",
@@ -275,7 +275,7 @@ class Trainer:
         if cost:
             share = 1 / data.total_weight if self.penalize == "sum" else 1.0
             l2, l1 = self.l2 * share, self.l1 * share
-            loss, where = self.loss.name_and_number, "Trainer.evaluate"
+            loss, where = self.loss.parts, "Trainer.evaluate"
             values["loss"] = self.net._core.cost(data.samples, loss, l2, l1, where)
         if self.metrics:
             prediction = self.net.predict(data.X)

@@ -12,7 +12,13 @@ from sklearn.utils import check_random_state
 
 from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
-from chainrule._trainer_checks import check_callbacks, check_limit, check_precision, numbers_of
+from chainrule._trainer_checks import (
+    check_callbacks,
+    check_limit,
+    check_precision,
+    is_for_numbers,
+    numbers_of,
+)
 from chainrule.activations import Activation, as_activation
 from chainrule.layers import Dense, Layer
 from chainrule.losses import resolve_loss
@@ -66,7 +72,7 @@ def check(est: Any, where: str) -> None:
         _check_class_weight(where, est.class_weight)
     if hasattr(est, "loss"):
         loss = resolve_loss(est.loss, where)
-        if loss.name in ("binary_cross_entropy", "cross_entropy"):
+        if not is_for_numbers(loss):
             raise ValueError(message(where, "loss", "a loss for numbers", est.loss))
     if est.optimizer is not None:
         resolve_optimizer(est.optimizer, where)

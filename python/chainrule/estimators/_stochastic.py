@@ -218,7 +218,7 @@ def prepare(
     def train() -> None:
         est.n_iter_ = 0
         try:
-            trainer.fit(samples.X, est._targets(samples.y), **options)
+            trainer.fit(samples.X, samples.y, **options)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
         est._engine.forget_lists()

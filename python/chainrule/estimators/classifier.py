@@ -204,9 +204,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.out_activation_ = "logistic" if activation == "sigmoid" else "softmax"
         return units, activation, loss
 
-    def _targets(self, y: Array) -> Array:
-        return self._target.smoothed(y, self.label_smoothing)
-
     def _stratify(self, y: Array) -> Array | None:
         return y if y.ndim == 2 and y.shape[1] == 1 else None
 
