@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
+from chainrule._class_weight import ClassWeight, weights_of_targets
 from chainrule._data import Data, Features
 from chainrule._errors import check_choice, check_instance, check_integer, check_number, warn
 from chainrule._optimizer import core_optimizer
@@ -115,6 +116,7 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         shuffle: bool | RowOrder = True,
         rows: ArrayLike | None = None,
+        class_weight: ClassWeight = None,
     ) -> History:
         """Trains for `epochs` more epochs and returns the history of all epochs.
 
@@ -124,14 +126,17 @@ class Trainer:
         descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed, epoch), unless
         `shuffle` is False or a function of the epoch that returns their order. With `rows`,
         indices, only those take part, without a copy of them; the order counts in them.
-        `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the data at
-        the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while they
-        were trained on. A step whose cost is not finite is not taken: training ends there with a
+        `validation_data` is (X, Y) or (X, Y, sample_weight). `class_weight`, a dict
+        {class: weight}, 1 for those not in it, or "balanced", multiplies the weights of rows by
+        those of their classes (indices, or the two targets of one output), in the validation data
+        too; balanced classes weigh alike, and a row 1 on average. Metrics take a pass over the data
+        at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while
+        they were trained on. A step whose cost is not finite is not taken: training ends there with a
         RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
         """
         where = self._fit_name
-        data = self._data(where, X, Y, sample_weight)
-        validation = self._validation(where, validation_data)
+        data = self._data(where, X, Y, sample_weight, class_weight)
+        validation = self._validation(where, validation_data, class_weight)
         epochs = check_integer(where, "epochs", epochs, 1)
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
@@ -296,10 +301,18 @@ class Trainer:
                 if d is not None:
                     self._evaluate(d, cost=False)
 
-    def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
-        return Data(self.net, where, X, Y, self.loss, sample_weight)
+    def _data(
+        self, where: str, X: Any, Y: Any, sample_weight: Any, class_weight: ClassWeight = None
+    ) -> Data:
+        data = Data(self.net, where, X, Y, self.loss, sample_weight)
+        if class_weight is None:
+            return data
+        kind, groups = _core.loss_targets()[self.loss.name], self.net._core.groups
+        weights = weights_of_targets(where, class_weight, Y, kind, groups)
+        weights = weights if data.weights is None else weights * data.weights
+        return Data(self.net, where, data.X, Y, self.loss, weights)
 
-    def _validation(self, where: str, data: Any) -> Data | None:
+    def _validation(self, where: str, data: Any, class_weight: ClassWeight) -> Data | None:
         if data is None:
             return None
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
@@ -308,7 +321,8 @@ class Trainer:
             if isinstance(data, tuple | list):
                 got += f" of {len(data)}"
             raise TypeError(f"[{where}] validation_data: expected {expected}, got {got}")
-        return self._data(f"{where}, validation_data", *data, *[None] * (3 - len(data)))
+        X, Y, sample_weight = (*tuple(data), None)[:3]
+        return self._data(f"{where}, validation_data", X, Y, sample_weight, class_weight)
 
     def __repr__(self) -> str:
         return (

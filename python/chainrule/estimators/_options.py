@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 
+from chainrule._class_weight import check_class_weight
 from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
 from chainrule._trainer_checks import (
@@ -95,12 +96,7 @@ def check(est: Any, where: str) -> None:
 def _check_class_weight(where: str, given: Any) -> None:
     """A list has one for each label or target."""
     for one in given if isinstance(given, list) else [given]:
-        if isinstance(one, Mapping):
-            for weight in one.values():
-                check_number(where, "class_weight", weight, minimum=0, note=" for each class")
-        elif one is not None and not (isinstance(one, str) and one == "balanced"):
-            expected = "a dict {class: weight}, 'balanced' or None"
-            raise TypeError(message(where, "class_weight", expected, given))
+        check_class_weight(where, one)
 
 
 def is_lbfgs(est: Any) -> bool:
