@@ -131,8 +131,8 @@ class Trainer:
         those of their classes (indices, or the two targets of one output), in the validation data
         too; balanced classes weigh alike, and a row 1 on average. Metrics take a pass over the data
         at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while
-        they were trained on. A step whose cost is not finite is not taken: training ends there with a
-        RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
+        they were trained on. A step whose cost is not finite is not taken: training ends there with
+        a RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
         """
         where = self._fit_name
         data = self._data(where, X, Y, sample_weight, class_weight)
