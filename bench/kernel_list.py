@@ -86,6 +86,10 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         "huber": (7, 7),
         "quantile": (4, 4),
         "poisson": (f["exp"] + f["log"] + 6, f["log"] + 7),
+        "binary_focal": (3 * f["exp"] + f["log1p"] + 30, 2 * f["exp"] + 2 * f["log"] + 26),
+        "focal": (4 * f["exp"] + f["log1p"] + f["log"] + 14, f["exp"] + 2 * f["log"] + 10),
+        "hinge": (2, 2),
+        "multiclass_hinge": (1, 1),
     }
     updates = {"sgd": 2, "momentum": 4, "nesterov": 6, "rmsprop": 9, "adam": 13}
     updates |= {"nadam": 16, "radam": 13, "adagrad": 6, "lion": 11, "rprop": 16}

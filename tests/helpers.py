@@ -18,7 +18,10 @@ HIDDEN = [name for name in OUTPUTS if name != "softmax"]
 # Every loss, and those with a number with another one than by default.
 LOSSES = [
     *(kind() for kind in losses.LOSSES.values()),
+    cr.BinaryCrossEntropy(label_smoothing=0.2),
     cr.CrossEntropy(label_smoothing=0.2),
+    cr.BinaryFocal(gamma=0.5, alpha=None),
+    cr.Focal(gamma=1.0),
     cr.Huber(delta=0.25),
     cr.Quantile(quantile=0.8),
 ]
@@ -61,8 +64,8 @@ def reference_activations(net: cr.Network) -> list[Any]:
 def reference_loss(loss: str | cr.losses.Loss) -> Any:
     """As the reference takes it."""
     described = losses.resolve_loss(loss)
-    name, number = described.name_and_number
-    return (name, number) if fields(described) else name
+    numbers = [getattr(described, field.name) for field in fields(described)]
+    return (described.name, *numbers) if numbers else described.name
 
 
 def reference_pass(
@@ -103,6 +106,12 @@ def term_sizes(
     return sizes
 
 
+def forms(loss: str | cr.losses.Loss) -> list[str]:
+    """Of the targets: "dense" and, for losses of classes, "classes"."""
+    kind = _core.loss_targets()[losses.resolve_loss(loss).name]
+    return ["dense", "classes"] if kind in ("Classes", "OneClass") else ["dense"]
+
+
 def targets(
     rng: np.random.Generator,
     loss: str | cr.losses.Loss,
@@ -110,16 +119,19 @@ def targets(
     n: int,
     form: str = "dense",
 ) -> Array:
-    """Random targets that fit a loss; `form` is "dense" or, for cross_entropy, "classes"."""
-    name = losses.resolve_loss(loss).name
-    if name == "binary_cross_entropy":
-        return rng.integers(0, 2, (m, n)).astype(float)
-    if name == "poisson":
-        return rng.poisson(1.5, (m, n)).astype(float)
-    if name != "cross_entropy":
+    """Random targets that fit a loss; `form` is one of `forms(loss)`."""
+    kind = _core.loss_targets()[losses.resolve_loss(loss).name]
+    if kind == "Any":
         return rng.normal(size=(m, n))
+    if kind == "Counts":
+        return rng.poisson(1.5, (m, n)).astype(float)
+    if kind in ("Labels", "Sides"):
+        return rng.integers(0, 2, (m, n)).astype(float)
+    classes = rng.integers(0, n, m)
     if form == "classes":
-        return rng.integers(0, n, m)
+        return classes
+    if kind == "OneClass":
+        return np.eye(n)[classes]
     labels = rng.random((m, n)) + 0.1
     return labels / labels.sum(axis=1, keepdims=True)
 
@@ -153,7 +165,10 @@ def labels_of(rng, groups, m):
 def forms_of(rng, loss, groups, m):
     """Targets of every form that the loss takes; (m, 2) of the groups (1, 1) are classes."""
     classes, labels = classes_of(rng, groups, m), labels_of(rng, groups, m)
-    if loss.name != "cross_entropy":
+    kind = _core.loss_targets()[loss.name]
+    if kind in ("Sides", "OneClass"):
+        return [targets(rng, loss, m, sum(groups))]
+    if kind != "Classes":
         return [labels]
     return [classes, labels][: max(groups)]
 

@@ -22,7 +22,16 @@ from chainrule.layers import (
     Residual,
     layer_from_dict,
 )
-from chainrule.losses import LOSSES, CrossEntropy, Huber, Quantile, SquaredError, resolve_loss
+from chainrule.losses import (
+    LOSSES,
+    BinaryFocal,
+    CrossEntropy,
+    Focal,
+    Huber,
+    Quantile,
+    SquaredError,
+    resolve_loss,
+)
 from chainrule.optimizers import (
     OPTIMIZERS,
     SGD,
@@ -50,6 +59,8 @@ EXAMPLES = {
         CrossEntropy(label_smoothing=0.1),
         Huber(0.5),
         Quantile(0.9),
+        BinaryFocal(1.5, alpha=None),
+        Focal(0.0),
     ],
     resolve_optimizer: [
         *(kind() for kind in OPTIMIZERS.values()),
@@ -113,10 +124,19 @@ def test_fields_left_out_of_a_saved_dict_take_their_defaults():
     assert resolve_loss({"kind": "cross_entropy"}) == CrossEntropy()
 
 
-def test_a_loss_has_one_number_at_most():
-    assert SquaredError().name_and_number == ("squared_error", 0.0)
-    assert Huber(2).name_and_number == ("huber", 2.0)
-    assert all(len(fields(kind)) <= 1 for kind in LOSSES.values())
+def test_a_loss_has_two_numbers_at_most():
+    assert SquaredError().parts == ("squared_error", 0.0, 0.0)
+    assert Huber(2).parts == ("huber", 2.0, 0.0)
+    assert BinaryFocal(1).parts == ("binary_focal", 1.0, 0.25)
+    assert BinaryFocal(1, alpha=None).parts == ("binary_focal", 1.0, -1.0)
+    assert all(len(fields(kind)) <= 2 for kind in LOSSES.values())
+
+
+def test_alpha_is_a_share_or_none():
+    for wrong in (0, 1, -0.5, np.nan):
+        expected = r"\[BinaryFocal\] alpha: expected a finite number > 0 and < 1 or None, got "
+        with pytest.raises(ValueError, match=expected):
+            BinaryFocal(alpha=wrong)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +160,8 @@ def test_damaged_dict_is_refused(saved, message):
 
 def test_losses_and_optimizers_are_known_by_name():
     assert list(LOSSES)[:3] == ["binary_cross_entropy", "cross_entropy", "squared_error"]
-    assert list(LOSSES)[3:] == ["absolute_error", "huber", "quantile", "poisson"]
+    assert list(LOSSES)[3:7] == ["absolute_error", "huber", "quantile", "poisson"]
+    assert list(LOSSES)[7:] == ["binary_focal", "focal", "hinge", "multiclass_hinge"]
     names = "sgd rmsprop adam adamw nadam radam adagrad lion rprop"
     assert list(OPTIMIZERS) == names.split()
     assert resolve_loss("cross_entropy") == CrossEntropy(label_smoothing=0.0)
@@ -161,8 +182,8 @@ def test_object_is_resolved_to_itself():
 def test_unknown_name_lists_the_known_ones():
     message = (
         "[Trainer] loss: expected one of 'binary_cross_entropy', 'cross_entropy', 'squared_error', "
-        "'absolute_error', 'huber', 'quantile', 'poisson', got 'crossentropy' "
-        "(did you mean 'cross_entropy'?)"
+        "'absolute_error', 'huber', 'quantile', 'poisson', 'binary_focal', 'focal', 'hinge', "
+        "'multiclass_hinge', got 'crossentropy' (did you mean 'cross_entropy'?)"
     )
     with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
         resolve_loss("crossentropy", "Trainer")

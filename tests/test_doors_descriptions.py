@@ -19,10 +19,7 @@ LAYERS = "[Network] layers: expected a list of at least one layer, got"
 LAYER = "[Network, layer 1] layer: expected a layer such as Dense(64, 'relu'), got"
 DTYPE = "[Network] dtype: expected one of 'float32', 'float64', got"
 ACTIVATIONS = "one of " + ", ".join(map(repr, _core.activations()))
-LOSSES = (
-    "one of 'binary_cross_entropy', 'cross_entropy', 'squared_error', 'absolute_error', 'huber', "
-    "'quantile', 'poisson'"
-)
+LOSSES = "one of " + ", ".join(map(repr, _core.losses()))
 SMOOTHING = f"[CrossEntropy] label_smoothing: {NUMBER} >= 0 and < 1, got"
 OPTIMIZERS = (
     "one of 'sgd', 'rmsprop', 'adam', 'adamw', 'nadam', 'radam', 'adagrad', 'lion', 'rprop'"
@@ -110,7 +107,8 @@ BAD_CONSTRUCTION = [
         lambda: trainer(loss=None),
         TypeError,
         f"[Trainer] loss: expected {LOSSES} or an object of BinaryCrossEntropy, CrossEntropy, "
-        "SquaredError, AbsoluteError, Huber, Quantile, Poisson, got None",
+        "SquaredError, AbsoluteError, Huber, Quantile, Poisson, BinaryFocal, Focal, Hinge, "
+        "MulticlassHinge, got None",
     ),
     (
         lambda: trainer(optimizer="adamm"),

@@ -146,7 +146,7 @@ def test_class_weights_multiply(data):
     w = np.where(Y[:, 0] == 0, 2, 1) * np.where(Y[:, 1] == 1, 3, 1) * np.where(Y[:, 2] == 8, 5, 1)
     assert weights_of(listed) == weights_of(cr.MLPClassifier(**options).fit(X, Y, w))
     assert weights_of(listed) != weights_of(fitted(data))
-    with pytest.raises(ValueError, match="class_weight should be a list of dicts"):
+    with pytest.raises(ValueError, match="class_weight: expected a list of 3 dicts"):
         fitted(data, class_weight={0: 2})
 
 

@@ -64,7 +64,9 @@ def test_class_weights_of_classes_that_a_batch_lacks():
         weights = np.where(Y[part] == 2, 5.0, 1.0)
         by_hand.partial_fit(X[part], Y[part], weights, classes=[0, 1, 2])
     assert same(est, by_hand)
-    with pytest.raises(ValueError, match="not in class_weight"):
+    with pytest.raises(
+        ValueError, match="class_weight: expected weights of the classes 0, 1, 2, got"
+    ):
         small(class_weight={7: 5}).fit(X, Y)
 
 

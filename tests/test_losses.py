@@ -1,5 +1,9 @@
 """The losses against other libraries, at their kinks and ends, and as what they estimate."""
 
+import importlib.util
+import re
+
+import mpmath
 import numpy as np
 import pytest
 from scipy import special
@@ -138,3 +142,164 @@ def test_validation_and_evaluation_have_the_loss_of_training(rng):
     assert abs(expected - net.cost(X, Y, "cross_entropy")) > 0.001
     again = cr.Trainer(net, trainer.loss.to_dict())
     assert again.evaluate(X, Y)["loss"] == trainer.evaluate(X, Y)["loss"]
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "identity"])
+def test_label_smoothing_of_two_answers_is_smoothed_labels(output, rng, isa):
+    Z, Y, s = rng.normal(size=(20, 3)), rng.integers(0, 2, (20, 3)), 0.25
+    expected = ops.loss_and_gradient(Z, (1 - s) * Y + s / 2, "binary_cross_entropy", output)
+    smooth = ops.loss_and_gradient(Z, Y, cr.BinaryCrossEntropy(s), output)
+    assert smooth[0] == pytest.approx(expected[0], rel=1e-15)
+    np.testing.assert_array_equal(smooth[1], expected[1])
+
+
+# ---- focal losses --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
+def test_focal_losses_are_exact_for_any_logit(gamma, isa):
+    """Of one yes, by mpmath: (value, gradient) to 1e-13 of their own size, however small."""
+    binary, several = cr.BinaryFocal(gamma, alpha=None), cr.Focal(gamma)
+    for z in (-300.0, -37.0, -5.0, -0.3, 0.0, 1e-3, 2.0, 9.0, 36.0, 60.0):
+        with mpmath.workdps(60):
+            x = mpmath.mpf(z)
+            p, q = 1 / (1 + mpmath.exp(-x)), 1 / (1 + mpmath.exp(x))
+            L = -(q**gamma) * mpmath.log(p)
+            slope = q**gamma * (gamma * p * mpmath.log(p) - q)
+            expected = [float(L), float(slope)]
+        value, dZ = ops.loss_and_gradient([[z]], [1], binary)
+        np.testing.assert_allclose([value, dZ[0, 0]], expected, rtol=1e-13, atol=1e-300)
+        value, dZ = ops.loss_and_gradient([[-z]], [0], binary)
+        np.testing.assert_allclose([value, -dZ[0, 0]], expected, rtol=1e-13, atol=1e-300)
+        value, dZ = ops.loss_and_gradient([[0.5, z + 0.5]], [1], several)
+        np.testing.assert_allclose([value, dZ[0, 1]], expected, rtol=1e-12, atol=1e-300)
+        assert dZ[0, 0] == pytest.approx(-expected[1], rel=1e-12, abs=1e-300)
+
+
+def test_focal_losses_without_gamma_are_cross_entropies(rng, isa):
+    Z, Y = rng.normal(size=(20, 5)), rng.integers(0, 2, (20, 5))
+    for focal, plain, labels in (
+        (cr.BinaryFocal(0, alpha=None), "binary_cross_entropy", Y),
+        (cr.Focal(0), "cross_entropy", rng.integers(0, 5, 20)),
+        (cr.Focal(0), "cross_entropy", np.eye(5)[rng.integers(0, 5, 20)]),
+    ):
+        for output in (None, "sigmoid"):
+            one, other = (ops.loss_and_gradient(Z, labels, loss, output) for loss in (focal, plain))
+            assert one[0] == pytest.approx(other[0], rel=1e-14)
+            np.testing.assert_allclose(one[1], other[1], rtol=1e-13, atol=1e-16)
+
+
+def test_alpha_weighs_the_yes_and_the_rest_the_no(rng):
+    Z = rng.normal(size=(9, 1))
+    for y, share in ((1, 0.3), (0, 0.7)):
+        Y = np.full(9, y)
+        weighted = ops.loss_and_gradient(Z, Y, cr.BinaryFocal(2, alpha=0.3))
+        plain = ops.loss_and_gradient(Z, Y, cr.BinaryFocal(2, alpha=None))
+        assert weighted[0] == pytest.approx(share * plain[0], rel=1e-14)
+        np.testing.assert_allclose(weighted[1], share * plain[1], rtol=1e-14)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+def test_focal_losses_are_those_of_automatic_differentiation(rng):
+    import torch
+
+    Z, Y, classes = 2 * rng.normal(size=(30, 4)), rng.integers(0, 2, (30, 4)), None
+    z, y = torch.tensor(Z, requires_grad=True), torch.tensor(Y, dtype=torch.float64)
+    p = torch.sigmoid(z)
+    p_y = p * y + (1 - p) * (1 - y)
+    terms = (0.25 * y + 0.75 * (1 - y)) * (1 - p_y) ** 2 * -torch.log(p_y)
+    terms.sum(dim=1).mean().backward()
+    value, dZ = ops.loss_and_gradient(Z, Y, "binary_focal")
+    assert value == pytest.approx(float(terms.sum(dim=1).mean().detach()), rel=1e-12)
+    np.testing.assert_allclose(dZ, z.grad, rtol=1e-11, atol=1e-15)
+
+    classes, z = rng.integers(0, 4, 30), torch.tensor(Z, requires_grad=True)
+    log_p = torch.log_softmax(z, dim=1)[torch.arange(30), torch.tensor(classes)]
+    L = (-((1 - log_p.exp()) ** 1.5) * log_p).mean()
+    L.backward()
+    for labels in (classes, np.eye(4)[classes]):
+        value, dZ = ops.loss_and_gradient(Z, labels, cr.Focal(1.5))
+        assert value == pytest.approx(float(L.detach()), rel=1e-12)
+        np.testing.assert_allclose(dZ, z.grad, rtol=1e-11, atol=1e-15)
+
+
+# ---- margins -------------------------------------------------------------------------------------
+
+
+def test_hinge_losses_are_those_of_scikit_learn(rng):
+    A, Y = 2 * rng.normal(size=100), rng.integers(0, 2, 100)
+    expected = metrics.hinge_loss(Y, A)
+    for labels in (Y, 2 * Y - 1, Y == 1):
+        assert cost(A, labels, "hinge") == pytest.approx(expected, rel=1e-14)
+    A, classes = 2 * rng.normal(size=(100, 5)), rng.integers(0, 5, 100)
+    expected = metrics.hinge_loss(classes, A)
+    for labels in (classes, np.eye(5)[classes]):
+        value, _ = ops.loss_and_gradient(A, labels, "multiclass_hinge")
+        assert value == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_hinge_losses_at_their_kinks_and_where_numbers_end(dtype, isa):
+    A = np.array([[-1.0, 0, 1, 1.5, -3]], dtype)
+    value, dA = ops.loss_and_gradient(A, [[1, 1, 1, 1, -1]], "hinge")
+    assert value == 3
+    np.testing.assert_array_equal(dA, [[-1, -1, 0, 0, 0]])
+    for y, L, expected in (
+        (1, 2.5, [0, -1, 0, 1, 0]),  # the first of two equal rivals
+        (3, 1, [0, 0, 0, 0, 0]),
+        (0, 3.5, [-1, 0, 0, 1, 0]),
+    ):
+        A = np.array([[-1.0, 0, 1, 1.5, 1.5]], dtype)
+        if y == 3:
+            A[0, 3] = 2.5
+            L = 0
+        value, dA = ops.loss_and_gradient(A, [y], "multiclass_hinge")
+        assert value == L
+        np.testing.assert_array_equal(dA, [expected])
+    assert ops.loss_and_gradient([[3.0]], [0], "multiclass_hinge")[0] == 0  # the only class
+    net = cr.Network([cr.Dense(2, "exp"), cr.Dense(2)], 1, dtype)
+    net.parameters["1.weight"] = np.full((1, 2), 1e4)
+    net.parameters["2.weight"] = np.array([[1, -1], [-1, 1]])  # infinity - infinity
+    for loss, Y in (("hinge", [[1, 0]]), ("multiclass_hinge", [0])):
+        assert np.isnan(net.cost([[1.0]], Y, loss))
+
+
+@pytest.mark.parametrize(
+    ("loss", "Y", "said"),
+    [
+        ("hinge", [0.2, 0.8], "labels 0 and 1, or -1 and 1, got 0.2 in row 0"),
+        ("hinge", [0, -1], "labels 0 and 1, or -1 and 1, got -1 in row 1"),
+        ("hinge", [1, 2], "labels 0 and 1, or -1 and 1, got 2 in row 1"),
+        ("multiclass_hinge", [[0.5, 0.5], [0, 1]], "class indices, or labels 0 and 1, got 0.5 in"),
+        (
+            "multiclass_hinge",
+            [[1, 1], [0, 1]],
+            "labels that add up to 1 in every row, got 2 in row",
+        ),
+        ("multiclass_hinge", [0, 2], "class indices, whole numbers from 0 to 1, got 2 at Y[1]"),
+        ("binary_focal", [[0, 1.5], [0, 0]], "labels from 0 to 1, got 1.5 in row 0"),
+        ("focal", [[0.5, 0.2], [0, 1]], "labels that add up to 1 in every row, got 0.7 in row 0"),
+        ("poisson", [[1, 2], [3, -1]], "targets that are not negative, got -1 in row 1"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(loss, Y, said):
+    n = 1 if loss == "hinge" else 2
+    net = cr.Network([cr.Dense(n)], 1, "float64")
+    message = rf"^\[Network.cost\] Y: expected {re.escape(said)}"
+    with pytest.raises(ValueError, match=message):
+        net.cost(np.ones((2, 1)), Y, loss)
+
+
+def test_a_margin_is_learnt_and_grouped_outputs_have_one_class(rng):
+    X = rng.normal(size=(200, 2))
+    classes = np.argmax(X @ rng.normal(size=(2, 3)), axis=1)
+    net = cr.Network([cr.Dense(16, "tanh"), cr.Dense(3)], 2, "float64")
+    cr.Trainer(net, "multiclass_hinge", cr.Adam(0.02)).fit(X, classes, 60)
+    assert np.mean(net.predict(X).argmax(axis=1) == classes) > 0.97
+    net = cr.Network([cr.Dense(16, "tanh"), cr.Dense(1)], 2, "float64")
+    cr.Trainer(net, "hinge", cr.Adam(0.02)).fit(X, np.where(classes == 1, 1, -1), 60)
+    assert np.mean((net.predict(X)[:, 0] > 0) == (classes == 1)) > 0.97
+    grouped = cr.Dense(3, cr.Activation("softmax", groups=(1, 2)))
+    net = cr.Network([grouped], 2, "float64")
+    with pytest.raises(ValueError, match=r"Y: expected shape \(200, 3\), got shape \(200,\)"):
+        net.cost(X, classes, "multiclass_hinge")

@@ -10,7 +10,7 @@ import pytest
 from chainrule import Activation, CrossEntropy, SquaredError, _core, ops, reference
 from chainrule.activations import SLOPES
 
-from .helpers import LOSSES, gamma, reference_loss, relative_difference, targets
+from .helpers import LOSSES, forms, gamma, reference_loss, relative_difference, targets
 
 SIZES = [1, 7, 8, 9, 15, 16, 17, 33]  # around the vector widths and panels
 SHAPES = [(m, SIZES[i - 3], SIZES[i - 6]) for i, m in enumerate(SIZES)] + [(40, 300, 20)]
@@ -175,7 +175,7 @@ def loss_by_reference(Z, Y, loss, name, weights):
     """Cost, dZ (with each sample's share), L and the shares c, all by rows."""
     n = Z.shape[1]
     A = reference.activation_forward(Z.T, oracle(name))
-    if Y.ndim == 1 and loss.name == "cross_entropy":
+    if Y.ndim == 1 and "classes" in forms(loss):
         Y = np.eye(n)[Y]
     Y = Y.reshape(Z.shape).T
     c = np.full(len(Z), 1 / len(Z)) if weights is None else weights / weights.sum()
@@ -189,7 +189,7 @@ def loss_by_reference(Z, Y, loss, name, weights):
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 def test_loss_and_gradient_in_float64(loss, name, n, rng, isa):
     m = 9
-    for form in ("dense", "classes") if loss.name == "cross_entropy" else ("dense",):
+    for form in forms(loss):
         for weights in (None, rng.random(m)):
             # Beyond 2.5 tanh is so close to 1 that its last bits decide about 1 / (1 - p).
             Z, Y = rng.uniform(-2.5, 2.5, (m, n)), targets(rng, loss, m, n, form)
@@ -204,6 +204,16 @@ def test_loss_and_gradient_in_float64(loss, name, n, rng, isa):
                 )
 
 
+def focal_bounds(loss, name, Z, Y, A, c):
+    """Each term f(p) = -q^gamma log p and p f'(p) has, by log p and log q, which are right to some
+    roundings of their size and of those of z, gamma times as many and some more of its own."""
+    n, r = Z.shape[1], spread(Z) if name == "softmax" else np.abs(Z).max()
+    log_size = 1 + r + np.log(n)  # of log p and log q
+    rounding = gamma(n + 40 + loss.gamma * (n + 20) * log_size)
+    terms = (1 + loss.gamma) * log_size * (Y + (1 - Y) * (name == "sigmoid"))
+    return rounding * np.sum(c * terms), rounding * c * terms.sum(axis=1, keepdims=True)
+
+
 def float32_bounds(loss, name, Z, Y, A, c):
     """Of the cost and of dZ; the arrays are exact."""
     n, r, e = Z.shape[1], spread(Z), np.abs(A - Y)
@@ -211,6 +221,10 @@ def float32_bounds(loss, name, Z, Y, A, c):
         loss.name == "binary_cross_entropy"
     ):  # max(z, 0) - z y + log1p(e^-|z|), each term <= 2 |z| + 1
         return gamma(n + 12) * np.sum(c * (2 * np.abs(Z) + 1)), gamma(12) * c
+    if loss.name.endswith("hinge"):  # 1 - s a, or 1 + a_r - a_y
+        return gamma(n + 4) * np.sum(c * (1 + 2 * np.abs(A))), gamma(3) * c
+    if loss.name.endswith("focal"):
+        return focal_bounds(loss, name, Z, Y, A, c)
     if loss.name == "squared_error":  # e^2 / 2 and e g'(z), a exact (identity) or to 6 roundings
         own = 0 if name == "identity" else 24
         return gamma(n + 6 + own) * np.sum(c * (e**2 + (own > 0) * e)), gamma(3 + own) * c * (

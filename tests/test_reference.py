@@ -32,7 +32,15 @@ OUTPUTS = {
     "hard_sigmoid": 0.0,
     "hard_tanh": 0.5,
 }
-LOSSES = [*ref.LOSSES, ("cross_entropy", 0.2), ("huber", 0.3), ("quantile", 0.8)]
+LOSSES = [
+    *ref.LOSSES,
+    ("binary_cross_entropy", 0.2),
+    ("cross_entropy", 0.2),
+    ("huber", 0.3),
+    ("quantile", 0.8),
+    ("binary_focal", 0.5, None),
+    ("focal", 1.0),
+]
 REGULARIZATIONS = [{}, {"l2": 0.3}, {"l1": 0.2}, {"l2": 0.3, "l1": 0.2}]
 M = 6
 
@@ -42,12 +50,15 @@ def name_of(loss):
 
 
 def targets(rng, loss, n_y):
-    if name_of(loss) == "cross_entropy":
+    kind = ref.LOSSES[name_of(loss)].targets
+    if kind == "one class":
+        return np.eye(n_y)[:, rng.integers(0, n_y, M)]
+    if kind == "classes":
         soft = rng.uniform(0.1, 1.0, size=(n_y, M))
         return soft / soft.sum(axis=0)
-    if loss == "binary_cross_entropy":
+    if kind in ("labels", "sides"):
         return rng.integers(0, 2, size=(n_y, M)).astype(float)
-    if loss == "poisson":
+    if kind == "counts":
         return rng.integers(0, 4, size=(n_y, M)).astype(float)
     return rng.normal(size=(n_y, M))
 
@@ -164,7 +175,7 @@ def test_the_short_derivative_of_a_pair_equals_the_general_way(loss):
     # dZL from AL - Y against dAL * g'(ZL); and the loss from ZL against the loss from AL.
     rng = np.random.default_rng(5)
     entry = ref.LOSSES[name_of(loss)]
-    options = {} if isinstance(loss, str) else {entry.number: loss[1]}
+    options = {} if isinstance(loss, str) else dict(zip(entry.numbers, loss[1:], strict=True))
     Z = rng.normal(size=(3, M))
     Y = targets(rng, loss, 3)
     A = ref.activation_forward(Z, entry.canonical)

@@ -35,7 +35,11 @@ def assert_same(grads, others):
 def test_both_orientations_give_the_same_bits(rng, loss, n_y):
     X = rng.normal(size=(4, 7))
     Y = rng.uniform(size=(n_y, 7))
-    Y = Y / Y.sum(axis=0) if loss == "cross_entropy" else Y
+    kind = ref.LOSSES[loss].targets
+    if kind == "classes":
+        Y = Y / Y.sum(axis=0)
+    elif kind in ("one class", "sides"):
+        Y = np.eye(n_y)[:, Y.argmax(axis=0)]
     parameters = ref.initialize_parameters([4, 5, 6, n_y], seed=1)
     options = {"sample_weight": rng.uniform(size=7), "l2": 0.1, "l1": 0.01}
     AL, cost, grads = forward_and_back(X, Y, parameters, ACTIVATIONS, loss, **options)
@@ -126,7 +130,8 @@ def test_float32_parameters_stay_float32(rng):
     parameters = ref.initialize_parameters([4, 5, 6, 3], seed=1, dtype=np.float32)
     X, Y = rng.normal(size=(4, 7)), np.zeros(7, int)
     for loss in ref.LOSSES:
-        targets = Y if loss == "cross_entropy" else np.zeros((3, 7))
+        of_classes = ref.LOSSES[loss].targets in ("classes", "one class")
+        targets = Y if of_classes else np.zeros((3, 7))
         options = {"sample_weight": np.ones(7), "l2": np.float64(0.1), "l1": np.float64(0.1)}
         AL, caches = ref.forward_propagation(X, parameters, ACTIVATIONS)
         grads = ref.backward_propagation(AL, targets, caches, loss, **options)

@@ -80,7 +80,7 @@ REFUSED = [
         lambda: forward(P=P | {"W1": np.zeros(4)}),
         r"W1: expected shape \(n\[l\], n\[l-1\]\), got \(4,\)",
     ),
-    (lambda: cost(loss="hinge"), "loss: expected one of binary_cross_entropy, .*, got 'hinge'"),
+    (lambda: cost(loss="hinges"), "loss: expected one of binary_cross_entropy, .*, got 'hinges'"),
     (lambda: cost(AL=AL.T), r"AL: expected shape \(3, m\), columns are samples, got \(7, 3\)"),
     (
         lambda: cost(AL=AL[:, :6]),

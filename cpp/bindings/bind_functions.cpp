@@ -86,11 +86,11 @@ py::object bound_activation_backward(const std::string& where, const py::object&
 }
 
 template <class T>
-py::tuple bound_loss_and_gradient(const py::object& Z, const py::object& Y,
-                                  const std::pair<std::string, double>& loss_and_number, const ActivationParts& parts,
-                                  const py::object& sample_weight, const py::object& out) {
+py::tuple bound_loss_and_gradient(const py::object& Z, const py::object& Y, const LossParts& loss_parts,
+                                  const ActivationParts& parts, const py::object& sample_weight,
+                                  const py::object& out) {
   const std::string where = "ops.loss_and_gradient";
-  const LossSpec loss = loss_arg(where, loss_and_number);
+  const LossSpec loss = loss_arg(where, loss_parts);
   const py::array_t<T> z = contiguous_arg<T>(where, "Z", Z, kAny, kAny);
   const index_t rows = z.shape(0), n = z.shape(1);
   const ActivationSpec g = activation_arg(where, parts, n);

@@ -91,7 +91,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "X"_a, "out"_a, "where"_a);
   type.def(
       "cost",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1, const ModeArg& mode,
+      [](Net& self, const CheckedSamples& samples, const LossParts& loss, double l2, double l1, const ModeArg& mode,
          const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
@@ -101,7 +101,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "samples"_a, "loss"_a, "l2"_a, "l1"_a, "mode"_a, "where"_a);
   type.def(
       "backward",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1, bool accumulate,
+      [](Net& self, const CheckedSamples& samples, const LossParts& loss, double l2, double l1, bool accumulate,
          const ModeArg& mode, const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
@@ -111,7 +111,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "mode"_a, "where"_a);
   type.def(
       "trace",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, const ModeArg& mode,
+      [](Net& self, const CheckedSamples& samples, const LossParts& loss, const ModeArg& mode,
          const std::string& where) {
         const Objective objective{loss_arg(where, loss)};
         const auto lock = self.template lock<Lock>(where);

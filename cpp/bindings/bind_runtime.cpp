@@ -76,6 +76,16 @@ void bind_runtime(py::module_& m) {
       },
       "name -> the activation that belongs to it");
   m.def(
+      "loss_targets",
+      [] {
+        py::dict list;
+#define CHAINRULE_ROW(struct_name, name, activation, targets) list[name] = &#targets[1];  // without the k
+        CHAINRULE_LOSSES(CHAINRULE_ROW)
+#undef CHAINRULE_ROW
+        return list;
+      },
+      "name -> what targets it takes: Any, Counts, Labels, Classes, OneClass or Sides");
+  m.def(
       "optimizers",
       [] {
         py::dict list;

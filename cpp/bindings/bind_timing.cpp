@@ -110,7 +110,8 @@ double time_rows(const std::string& kernel, const std::string& which, index_t ro
     p.rows = rows, p.n = n, p.panel = stride;
     p.y = in.data(), p.targets = targets.data(), p.scale = scale.data();
     p.d = out.data(), p.loss = losses.data();
-    p.parameter = loss == Loss::kCrossEntropy ? T(0) : T(0.5);
+    const bool smoothes = loss == Loss::kCrossEntropy || loss == Loss::kBinaryCrossEntropy;
+    p.parameter = smoothes ? T(0) : T(0.5), p.parameter2 = T(0.25);
     return seconds_per_call(seconds, [&] { f(p); });
   }
   if (kernel == "add_column_sums") {

@@ -86,7 +86,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           "network"_a, "index"_a, "value"_a);
   type.def(
       "train",
-      [](Net& self, State& optimizer, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
+      [](Net& self, State& optimizer, const CheckedSamples& samples, const LossParts& loss, double l2, double l1,
          bool penalize_sum, const ClipArg& clip,
          const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
          const py::array_t<double, py::array::c_style>& learning_rates, std::uint64_t seed, double seconds,

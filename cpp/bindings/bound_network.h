@@ -19,7 +19,6 @@ namespace chainrule {
 
 using Lock = std::unique_lock<std::shared_mutex>;
 using SharedLock = std::shared_lock<std::shared_mutex>;
-using NameAndNumber = std::pair<std::string, double>;  // of a loss
 
 template <class T>
 struct BoundNetwork {

@@ -22,6 +22,31 @@ void check_values(const std::string& where, const RowSource& y, index_t rows, in
   }
 }
 
+void check_kind(const std::string& where, const RowSource& y, index_t rows, index_t columns, TargetKind kind) {
+  auto check = [&](const char* expected, auto is_allowed) {
+    check_values(where, y, rows, columns, expected, is_allowed);
+  };
+  switch (kind) {
+    case TargetKind::kAny:
+      return;
+    case TargetKind::kCounts:
+      return check("targets that are not negative", [](double v) { return v >= 0; });
+    case TargetKind::kLabels:
+    case TargetKind::kClasses:
+      return check("labels from 0 to 1", [](double v) { return v >= 0 && v <= 1; });
+    case TargetKind::kOneClass:
+      return check("class indices, or labels 0 and 1", [](double v) { return v == 0 || v == 1; });
+    case TargetKind::kSides:
+      // The first that is not 1 tells which they are.
+      double other = NAN;
+      return check("labels 0 and 1, or -1 and 1", [other](double v) mutable {
+        if (v == 1) return true;
+        if (std::isnan(other) && (v == 0 || v == -1)) other = v;
+        return v == other;
+      });
+  }
+}
+
 // (rows), or (rows, groups), whole numbers as class indices.
 py::array class_indices(const std::string& where, const py::array& array, const Groups& groups) {
   const py::array_t<double, py::array::c_style> values = contiguous<double>(array);
@@ -65,7 +90,10 @@ TargetsArg targets_arg(const std::string& where, const py::object& object, index
   const py::array array = numbers_arg(where, "Y", object);
   const index_t n_outputs = std::accumulate(groups.begin(), groups.end(), index_t{0});
   const auto n_groups = static_cast<index_t>(groups.size());
-  const bool is_vector = array.ndim() == 1, takes_classes = loss == Loss::kCrossEntropy;
+  const TargetKind kind = target_kind(loss);
+  const bool is_vector = array.ndim() == 1,
+             is_one = kind == TargetKind::kOneClass,  // of all outputs, whatever their groups
+      takes_classes = kind == TargetKind::kClasses || (is_one && n_groups == 1);
   const bool is_matrix = array.ndim() == 2 && array.shape(1) == n_outputs;
   const bool is_classes =
       takes_classes && (n_groups == 1 ? is_vector : array.ndim() == 2 && array.shape(1) == n_groups);
@@ -88,13 +116,8 @@ TargetsArg targets_arg(const std::string& where, const py::object& object, index
   targets.keep = readable(array, network_is_double);
   targets.dense = source_of(targets.keep);
   check_finite(where, "Y", targets.dense, rows, n_outputs, network_is_double, is_vector);
-  const TargetRange range = target_range(loss);
-  if (std::isfinite(range.lowest)) {
-    check_values(where, targets.dense, rows, n_outputs,
-                 std::isfinite(range.highest) ? "labels from 0 to 1" : "targets that are not negative",
-                 [&](double v) { return v >= range.lowest && v <= range.highest; });
-  }
-  if (takes_classes) check_sums(where, targets.dense, rows, groups);
+  check_kind(where, targets.dense, rows, n_outputs, kind);
+  if (takes_classes || is_one) check_sums(where, targets.dense, rows, is_one ? Groups{n_outputs} : groups);
   return targets;
 }
 

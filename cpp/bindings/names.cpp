@@ -38,8 +38,9 @@ ActivationSpec activation_arg(const std::string& where, const ActivationParts& p
 Loss loss_arg(const std::string& where, const std::string& name) {
   return find_name<Loss>(where, "loss", {CHAINRULE_LOSSES(CHAINRULE_NAME)}, name);
 }
-LossSpec loss_arg(const std::string& where, const std::pair<std::string, double>& loss) {
-  return {loss_arg(where, loss.first), loss.second};
+LossSpec loss_arg(const std::string& where, const LossParts& parts) {
+  const auto& [name, parameter, parameter2] = parts;
+  return {loss_arg(where, name), parameter, parameter2};
 }
 Optimizer optimizer_arg(const std::string& where, const std::string& name) {
   return find_name<Optimizer>(where, "optimizer", {CHAINRULE_OPTIMIZERS(CHAINRULE_NAME)}, name);

@@ -15,7 +15,8 @@ Activation activation_arg(const std::string& where, const std::string& name);
 using ActivationParts = std::tuple<std::string, double, Groups>;
 ActivationSpec activation_arg(const std::string& where, const ActivationParts& parts, index_t n);
 Loss loss_arg(const std::string& where, const std::string& name);
-LossSpec loss_arg(const std::string& where, const std::pair<std::string, double>& loss);  // name and number
+using LossParts = std::tuple<std::string, double, double>;  // name and numbers
+LossSpec loss_arg(const std::string& where, const LossParts& parts);
 Optimizer optimizer_arg(const std::string& where, const std::string& name);
 // momentum or rho or beta1, beta2, epsilon, weight decay, momentum decay, largest step, epsilon_hat
 using Hyperparameters = std::tuple<double, double, double, double, double, double, bool>;

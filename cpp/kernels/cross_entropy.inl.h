@@ -1,15 +1,4 @@
 // Cross-entropy and its gradient, softmax and all: one class of n. See losses.inl.h for what the loops share.
-//
-// With label smoothing s the labels are (1 - s) y + s / n, those of a class too.
-
-template <class T>
-struct SmoothedLabels {
-  V<T> keep, add;
-
-  explicit SmoothedLabels(const LossRows<T>& p)
-      : keep(splat(T(1) - p.parameter)), add(splat(p.parameter / static_cast<T>(p.n))) {}
-  V<T> of(V<T> y) const { return fma(keep, y, add); }  // y itself without smoothing
-};
 
 // L = logsumexp(z) - z_y for a class y, sum_k y_k (logsumexp(z) - z_k) for soft labels, and dL/dz = softmax(z) - y
 struct CrossEntropy {
@@ -58,7 +47,7 @@ struct CrossEntropy {
   static void wide(const LossRows<T>& p) {
     constexpr index_t block = kPanel<T>;
     const Columns<T> columns(p.n, p.panel);
-    const SmoothedLabels<T> labels(p);
+    const SmoothedLabels<T> labels(p.parameter, p.n);
     for (index_t first = 0; first < p.rows; first += block) {
       const index_t rows = p.rows - first < block ? p.rows - first : block;
       T top[block], total[block], log_total[block], inverse[block];
@@ -112,7 +101,7 @@ struct CrossEntropy {
 
   template <class T>
   static void of_activation(const LossRows<T>& p) {
-    each_clipped(p, kSpacing<T>, T(1) - kSpacing<T>, [labels = SmoothedLabels<T>(p)](V<T> a, V<T> y) {
+    each_clipped(p, kSpacing<T>, T(1) - kSpacing<T>, [labels = SmoothedLabels<T>(p.parameter, p.n)](V<T> a, V<T> y) {
       const V<T> t = labels.of(y);
       return Term<T>{-(t * log<T>(a)), -t / a};
     });

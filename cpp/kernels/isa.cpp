@@ -34,6 +34,8 @@ namespace CHAINRULE_ISA {
 #include "kernels/activations.inl.h"
 #include "kernels/losses.inl.h"
 #include "kernels/cross_entropy.inl.h"
+#include "kernels/focal.inl.h"
+#include "kernels/margins.inl.h"
 #include "kernels/updates.inl.h"
 #include "kernels/normalize.inl.h"
 #include "kernels/dropout.inl.h"

@@ -55,8 +55,9 @@ struct LossRows {
   const T* scale;               // (rows) factor of each row's gradient
   T* d;  // gradient: scale * dL/dz for a canonical pair, else scale * dL/da; its padding is zero before; or nullptr
   double* loss;  // (rows) unscaled losses
-  T parameter;   // the loss's number, if it has one: Huber's delta, the quantile, the smoothing of cross-entropy's
-                 // labels
+  T parameter;   // the loss's number, if it has one: Huber's delta, the quantile, the smoothing of the cross-entropies'
+                 // labels, the focal losses' gamma
+  T parameter2;  // the binary focal loss's alpha
 };
 
 // The numbers of one optimizer step, computed once per step in double.

@@ -1,7 +1,8 @@
 // The lists from which everything else is derived: activations, losses, optimizers. Python reads them through
 // `_core.activations()` and its siblings; nothing repeats them.
 //
-// To add one: a line here, and a struct of the same name in activations.inl.h, losses.inl.h or updates.inl.h.
+// To add one: a line here, and a struct of the same name in activations.inl.h, losses.inl.h or updates.inl.h, or where
+// these say.
 #pragma once
 
 namespace chainrule {
@@ -25,16 +26,24 @@ namespace chainrule {
   X(HardSigmoid, "hard_sigmoid", 0.0, 1.0, false, false)                     \
   X(HardTanh, "hard_tanh", -1.0, 1.0, false, false)
 
-// X(struct, name, canonical activation, lowest, highest target). With its canonical activation a loss is computed from
-// z and gives the gradient in z.
-#define CHAINRULE_LOSSES(X)                                                       \
-  X(BinaryCrossEntropy, "binary_cross_entropy", Sigmoid, 0.0, 1.0)                \
-  X(CrossEntropy, "cross_entropy", Softmax, 0.0, 1.0)                             \
-  X(SquaredError, "squared_error", Identity, -__builtin_inf(), __builtin_inf())   \
-  X(AbsoluteError, "absolute_error", Identity, -__builtin_inf(), __builtin_inf()) \
-  X(Huber, "huber", Identity, -__builtin_inf(), __builtin_inf())                  \
-  X(Quantile, "quantile", Identity, -__builtin_inf(), __builtin_inf())            \
-  X(Poisson, "poisson", Exp, 0.0, __builtin_inf())
+// What targets a loss takes: any numbers; counts, which are not negative; labels, from 0 to 1; one class of several, as
+// an index or as labels that sum to 1, or one alone, whose label is 1; one of two sides, 0 or 1, or -1 or 1.
+enum class TargetKind { kAny, kCounts, kLabels, kClasses, kOneClass, kSides };
+
+// X(struct, name, canonical activation, targets). With its canonical activation a loss is computed from z and gives the
+// gradient in z.
+#define CHAINRULE_LOSSES(X)                                       \
+  X(BinaryCrossEntropy, "binary_cross_entropy", Sigmoid, kLabels) \
+  X(CrossEntropy, "cross_entropy", Softmax, kClasses)             \
+  X(SquaredError, "squared_error", Identity, kAny)                \
+  X(AbsoluteError, "absolute_error", Identity, kAny)              \
+  X(Huber, "huber", Identity, kAny)                               \
+  X(Quantile, "quantile", Identity, kAny)                         \
+  X(Poisson, "poisson", Exp, kCounts)                             \
+  X(BinaryFocal, "binary_focal", Sigmoid, kLabels)                \
+  X(Focal, "focal", Softmax, kClasses)                            \
+  X(Hinge, "hinge", Identity, kSides)                             \
+  X(MulticlassHinge, "multiclass_hinge", Identity, kOneClass)
 
 // X(struct, name, state arrays)
 #define CHAINRULE_OPTIMIZERS(X) \

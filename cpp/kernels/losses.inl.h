@@ -1,4 +1,5 @@
-// Losses and their gradients. The list is in lists.h; cross-entropy, which works on whole rows, has a room of its own.
+// Losses and their gradients. The list is in lists.h; cross-entropy, which works on whole rows, focal losses and
+// margins have rooms of their own.
 //
 // `canonical` takes raw outputs z whose activation is the loss's canonical one and gives the gradient in z; it takes no
 // logarithm of a rounded a. `of_activation` takes a = g(z) of any other activation and gives the gradient in a.
@@ -95,20 +96,29 @@ inline constexpr T kSpacing = sizeof(T) == 4 ? T(0x1p-23) : T(0x1p-52);
 template <class T>
 inline constexpr T kSmallest = sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022);
 
+// With label smoothing s the labels of n classes are (1 - s) y + s / n, those of a class too.
+template <class T>
+struct SmoothedLabels {
+  V<T> keep, add;
+
+  SmoothedLabels(T smoothing, index_t n) : keep(splat(T(1) - smoothing)), add(splat(smoothing / static_cast<T>(n))) {}
+  V<T> of(V<T> y) const { return fma(keep, y, add); }  // y itself without smoothing
+};
+
 // L = -[y log p + (1 - y) log(1 - p)], p = sigmoid(z):   max(z, 0) - z y + log1p(e^-|z|), and dL/dz = p - y
 struct BinaryCrossEntropy {
   template <class T>
   static void canonical(const LossRows<T>& p) {
-    each_element(p, [](V<T> x, V<T> y) {
-      const V<T> zero = splat(T(0)), one = splat(T(1));
+    each_element(p, [labels = SmoothedLabels<T>(p.parameter, 2)](V<T> x, V<T> of) {
+      const V<T> zero = splat(T(0)), one = splat(T(1)), y = labels.of(of);
       const V<T> e = exp<T>(x < zero ? x : -x);
       return Term<T>{(x < zero ? zero : x) - x * y + log1p<T>(e), (x < zero ? e : one) / (one + e) - y};
     });
   }
   template <class T>
   static void of_activation(const LossRows<T>& p) {
-    each_clipped(p, kSpacing<T>, T(1) - kSpacing<T>, [](V<T> a, V<T> y) {
-      const V<T> one = splat(T(1));
+    each_clipped(p, kSpacing<T>, T(1) - kSpacing<T>, [labels = SmoothedLabels<T>(p.parameter, 2)](V<T> a, V<T> of) {
+      const V<T> one = splat(T(1)), y = labels.of(of);
       return Term<T>{-(y * log<T>(a) + (one - y) * log<T>(one - a)), (a - y) / (a * (one - a))};
     });
   }

@@ -141,9 +141,9 @@ double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, 
   Buffer<T> scale(rows);
   Buffer<double> losses(rows);
   for (index_t i = 0; i < rows; ++i) scale[i] = static_cast<T>((weights ? weights[i] : 1.0) / total);
-  loss_rows(loss.kind, activation,
+  loss_rows(loss, activation,
             LossRows<T>{rows, n, y.panels.panel, y.panels.data, targets ? t.panels.data : nullptr, classes,
-                        scale.data(), d.panels.data, losses.data(), static_cast<T>(loss.parameter)});
+                        scale.data(), d.panels.data, losses.data(), T(0), T(0)});
   for (index_t i = 0; i < rows; ++i) sum += (weights ? weights[i] : 1.0) * losses[i];
   if (!canonical) {
     const Packed<T> kept(needs_z(activation) ? rows : 0, n, z);

@@ -163,8 +163,7 @@ class RowPass {
     p.scale = last.share;
     p.d = goal_ != Goal::kCost ? last.d.data : nullptr;
     p.loss = work_.loss.data() + first;
-    p.parameter = static_cast<T>(objective_.loss.parameter);
-    loss_rows(objective_.loss.kind, plan_.output_activation, p);
+    loss_rows(objective_.loss, plan_.output_activation, p);
   }
 
   const Goal goal_;

@@ -5,10 +5,10 @@
 
 namespace chainrule {
 
-// A loss and its number (LossRows::parameter), 0 for a loss without one.
+// A loss and its numbers (of LossRows), 0 for those it does not have.
 struct LossSpec {
   Loss kind;
-  double parameter = 0;
+  double parameter = 0, parameter2 = 0;
 };
 
 // The activation with which the loss is computed from z.
@@ -20,16 +20,11 @@ constexpr Activation canonical_activation(Loss loss) {
   return Activation::kIdentity;
 }
 
-// What targets a loss takes.
-struct TargetRange {
-  double lowest, highest;
-};
-constexpr TargetRange target_range(Loss loss) {
-#define CHAINRULE_RANGE(struct_name, text, activation, lowest, highest) \
-  if (loss == Loss::k##struct_name) return {lowest, highest};
-  CHAINRULE_LOSSES(CHAINRULE_RANGE)
-#undef CHAINRULE_RANGE
-  return {0, 0};
+constexpr TargetKind target_kind(Loss loss) {
+#define CHAINRULE_TARGETS(struct_name, text, activation, kind) TargetKind::kind,
+  constexpr TargetKind kinds[] = {CHAINRULE_LOSSES(CHAINRULE_TARGETS)};
+#undef CHAINRULE_TARGETS
+  return kinds[static_cast<int>(loss)];
 }
 
 inline bool is_canonical(Loss loss, const ActivationSpec& g) { return g.kind == canonical_activation(loss); }
@@ -37,10 +32,11 @@ inline bool is_canonical(Loss loss, const ActivationSpec& g) { return g.kind == 
 // With a canonical pair `p.y` holds z and `p.d` becomes the gradient in z; otherwise both are those of a = g(z). Of a
 // canonical pair with groups the losses add up, and `p.classes` is (rows, groups).
 template <class T>
-void loss_rows(Loss loss, const ActivationSpec& g, const LossRows<T>& p) {
+void loss_rows(const LossSpec& loss, const ActivationSpec& g, LossRows<T> p) {
   const Kernels<T>& k = kernels<T>();
-  const auto index = static_cast<std::size_t>(loss);
-  if (!is_canonical(loss, g)) return k.loss_of_activation[index](p);
+  const auto index = static_cast<std::size_t>(loss.kind);
+  p.parameter = static_cast<T>(loss.parameter), p.parameter2 = static_cast<T>(loss.parameter2);
+  if (!is_canonical(loss.kind, g)) return k.loss_of_activation[index](p);
   if (g.is_grouped()) return loss_of_groups<T>(k.loss[index], g.groups, p);
   k.loss[index](p);
 }

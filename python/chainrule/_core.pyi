@@ -15,6 +15,7 @@ def use_isa(name: str) -> None: ...
 def compiler() -> str: ...
 def activations() -> dict[str, tuple[float, float, bool, bool]]: ...
 def losses() -> dict[str, str]: ...
+def loss_targets() -> dict[str, str]: ...
 def optimizers() -> dict[str, int]: ...
 def permutation(n: int, seed: int, epoch: int) -> NDArray[np.int64]: ...
 def philox(counter: Sequence[int], key: Sequence[int]) -> list[int]: ...
@@ -77,7 +78,7 @@ class _Network:
     def cost(
         self,
         samples: Samples,
-        loss: tuple[str, float],
+        loss: tuple[str, float, float],
         l2: float,
         l1: float,
         mode: tuple[bool, int, int],
@@ -86,7 +87,7 @@ class _Network:
     def backward(
         self,
         samples: Samples,
-        loss: tuple[str, float],
+        loss: tuple[str, float, float],
         l2: float,
         l1: float,
         accumulate: bool,
@@ -94,13 +95,17 @@ class _Network:
         where: str,
     ) -> float: ...
     def trace(
-        self, samples: Samples, loss: tuple[str, float], mode: tuple[bool, int, int], where: str
+        self,
+        samples: Samples,
+        loss: tuple[str, float, float],
+        mode: tuple[bool, int, int],
+        where: str,
     ) -> tuple[list[NDArray[Any]], list[NDArray[Any]], list[NDArray[Any]]]: ...
     def train(
         self,
         optimizer: _Optimizer,
         samples: Samples,
-        loss: tuple[str, float],
+        loss: tuple[str, float, float],
         l2: float,
         l1: float,
         penalize_sum: bool,

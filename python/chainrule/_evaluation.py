@@ -19,7 +19,7 @@ def evaluate(trainer: "Trainer", data: Data, cost: bool = True) -> dict[str, flo
     if cost:
         share = 1 / data.total_weight if trainer.penalize == "sum" else 1.0
         l2, l1 = trainer.l2 * share, trainer.l1 * share
-        loss, where = trainer.loss.name_and_number, "Trainer.evaluate"
+        loss, where = trainer.loss.parts, "Trainer.evaluate"
         values["loss"] = trainer.net._core.cost(data.samples, loss, l2, l1, (False, 0, 0), where)
     if trainer.metrics:
         prediction = trainer.net.predict(data.X)

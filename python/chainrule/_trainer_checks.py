@@ -126,6 +126,11 @@ def check_precision(where: str, values: Mapping[str, Any], dtype: "np.dtype[Any]
                 raise ValueError(message(where, name, f"a number that {dtype} can hold", value))
 
 
+def is_for_numbers(loss: Loss) -> bool:
+    """Not for labels, classes or sides."""
+    return _core.loss_targets()[loss.name] in ("Any", "Counts")
+
+
 def warn_of_range(net: Network, loss: Loss) -> None:
     """A loss with logarithms clips outputs that are out of its range, and stops learning there."""
     output = net.output_activation.name

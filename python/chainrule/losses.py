@@ -12,26 +12,40 @@ L is the loss of one sample. The cost is its mean, `J = (1/m) sum_i L_i`, or wit
 | huber                | identity   | any real      | means without the pull of outliers |
 | quantile             | identity   | any real      | quantiles, ends of intervals       |
 | poisson              | exp        | 0 and more    | counts and rates                   |
+| binary_focal         | sigmoid    | from 0 to 1   | rare answers among many            |
+| focal                | softmax    | classes       | one class, many rows of them easy  |
+| hinge                | identity   | 0/1 or -1/1   | yes or no by a margin              |
+| multiclass_hinge     | identity   | classes       | one class by a margin              |
 
 Y has the shape (m, n_y), or (m,) for one output or for class indices. With other outputs the
-cross-entropies clip p to [eps, 1 - eps] and poisson clips a to [eps, infinity), eps being the
-dtype's spacing at 1; there is no gradient where they were clipped.
+cross-entropies and focal losses clip p to [eps, 1 - eps] and poisson clips a to [eps, infinity),
+eps being the dtype's spacing at 1; there is no gradient where they were clipped.
 """
 
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from chainrule._description import Description, Level, Positive, Smoothing, by_name, resolve
+from chainrule._description import (
+    Description,
+    Level,
+    NonNegative,
+    Positive,
+    Smoothing,
+    by_name,
+    resolve,
+)
+from chainrule._errors import check_number
 
 
 class Loss(Description):
-    """Base of all losses, which have at most one field, a number."""
+    """Base of all losses, which have at most two fields, numbers or None."""
 
     @property
-    def name_and_number(self) -> tuple[str, float]:
-        """As the core takes a loss; 0 stands for no number."""
-        numbers = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
-        return self.name, numbers[0] if numbers else 0.0
+    def parts(self) -> tuple[str, float, float]:
+        """As the core takes a loss: its name and numbers, 0 for those it lacks, -1 for None."""
+        values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
+        first, second = ([-1.0 if value is None else value for value in values] + [0.0, 0.0])[:2]
+        return self.name, first, second
 
 
 @dataclass(frozen=True)
@@ -39,10 +53,12 @@ class BinaryCrossEntropy(Loss):
     """`L = -sum_j [y_j log p_j + (1 - y_j) log(1 - p_j)]`: independent yes/no outputs.
 
     With a sigmoid output it is computed from the logit, `max(z, 0) - z y + log1p(e^-|z|)`, and
-    `dZ[L] = A[L] - Y`. Y in [0, 1], shape (m, n_y), or (m,) for one output.
+    `dZ[L] = A[L] - Y`. Y in [0, 1], shape (m, n_y), or (m,) for one output. With `label_smoothing`
+    s, 0 <= s < 1, each y_j counts as `(1 - s) y_j + s / 2`, in every cost.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
+    label_smoothing: Smoothing = 0.0
 
 
 @dataclass(frozen=True)
@@ -118,8 +134,74 @@ class Poisson(Loss):
     name: ClassVar[str] = "poisson"
 
 
+def _check_alpha(where: str, argument: str, value: object) -> float | None:
+    if value is None:
+        return None
+    return check_number(where, argument, value, above=0, below=1, note=" or None")
+
+
+@dataclass(frozen=True)
+class BinaryFocal(Loss):
+    """Binary cross-entropy in which what is right already counts little (Lin et al. 2017).
+
+    `L = -sum_j [alpha y_j q_j^gamma log p_j + (1 - alpha) (1 - y_j) p_j^gamma log q_j]`, q = 1 - p.
+    gamma >= 0; 0 < alpha < 1 is the weight of the yes, None leaves both weights out. Y as for
+    BinaryCrossEntropy, which this is with gamma=0, alpha=None. With a sigmoid output all is
+    computed from the logit.
+    """
+
+    name: ClassVar[str] = "binary_focal"
+    gamma: NonNegative = 2.0
+    alpha: Annotated[float | None, _check_alpha] = 0.25
+
+
+@dataclass(frozen=True)
+class Focal(Loss):
+    """Cross-entropy in which rows that are right already count little (Lin et al. 2017).
+
+    `L = -sum_j y_j (1 - p_j)^gamma log p_j`, gamma >= 0. Y as for CrossEntropy, which this is with
+    gamma=0. With a softmax output all is computed from the logits. Weights of classes are those of
+    `Trainer.fit(class_weight=)`.
+    """
+
+    name: ClassVar[str] = "focal"
+    gamma: NonNegative = 2.0
+
+
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """`L = sum_j max(0, 1 - s_j a_j)`, s = 1 for a yes, -1 for a no: classification by a margin.
+
+    Y holds 0 and 1, or -1 and 1, shape (m, n_y), or (m,) for one output; no probabilities. A yes is
+    predicted where a > 0. The gradient in a is -s where s a < 1, else 0.
+    """
+
+    name: ClassVar[str] = "hinge"
+
+
+@dataclass(frozen=True)
+class MulticlassHinge(Loss):
+    """`L = max(0, 1 + a_r - a_y)`, y the class, r the highest of the others.
+
+    Crammer & Singer 2001. Y is class indices (m,) or one-hot (m, n_y); no probabilities. The
+    gradient in a is 1 at r, the first of equals, and -1 at y where L > 0, else 0.
+    """
+
+    name: ClassVar[str] = "multiclass_hinge"
+
+
 LOSSES: dict[str, type[Loss]] = by_name(
-    BinaryCrossEntropy, CrossEntropy, SquaredError, AbsoluteError, Huber, Quantile, Poisson
+    BinaryCrossEntropy,
+    CrossEntropy,
+    SquaredError,
+    AbsoluteError,
+    Huber,
+    Quantile,
+    Poisson,
+    BinaryFocal,
+    Focal,
+    Hinge,
+    MulticlassHinge,
 )
 
 

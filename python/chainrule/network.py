@@ -139,7 +139,7 @@ class Network(Interchange):
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
         mode = self._mode(where, check_bool(where, "training", training), samples.rows)
         penalties = _penalties(where, l2, l1)
-        return self._core.cost(samples, chosen.name_and_number, *penalties, mode, where)
+        return self._core.cost(samples, chosen.parts, *penalties, mode, where)
 
     def backward(
         self,
@@ -162,7 +162,7 @@ class Network(Interchange):
         add = check_bool(where, "accumulate", accumulate)
         mode = self._mode(where, True, samples.rows)
         penalties = _penalties(where, l2, l1)
-        return self._core.backward(samples, chosen.name_and_number, *penalties, add, mode, where)
+        return self._core.backward(samples, chosen.parts, *penalties, add, mode, where)
 
     def trace(
         self, X: Features, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
@@ -174,7 +174,7 @@ class Network(Interchange):
         where = "Network.trace"
         chosen = resolve_loss(loss, where)
         data = Data(self, where, X, Y, chosen, sample_weight)
-        samples, name = data.samples, chosen.name_and_number
+        samples, name = data.samples, chosen.parts
         mode = self._mode(where, True, samples.rows)
         Z, A, dZ = self._core.trace(samples, name, mode, where)
         cost = self._core.backward(samples, name, 0.0, 0.0, False, mode, where)

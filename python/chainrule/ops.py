@@ -122,7 +122,7 @@ def loss_and_gradient(
     where = "ops.loss_and_gradient"
     chosen = resolve_loss(loss, where)
     g = _activation(_core.losses()[chosen.name] if activation is None else activation, where)
-    arguments = (Z, Y, chosen.name_and_number, g, sample_weight, out)
+    arguments = (Z, Y, chosen.parts, g, sample_weight, out)
     result: tuple[float, Array] = _call("loss_and_gradient", Z, *arguments)
     return result
 

@@ -7,12 +7,14 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
+from chainrule._class_weight import ClassWeight, weights_of_targets
 from chainrule._data import Data, Features
 from chainrule._epoch import run_epoch
 from chainrule._errors import check_choice, check_instance, check_integer, check_number
@@ -145,6 +147,7 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         shuffle: bool | RowOrder = True,
         rows: ArrayLike | None = None,
+        class_weight: ClassWeight = None,
     ) -> History:
         """Trains for `epochs` more epochs and returns the history of all epochs.
 
@@ -154,14 +157,18 @@ class Trainer:
         batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed,
         epoch), unless `shuffle` is False or a function of the epoch that returns their order. With
         `rows`, indices, only those take part, without a copy of them; the order counts in them.
-        `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the data at
-        the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while they
-        were trained on. A step whose cost is not finite is not taken: training ends there with a
-        RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
+        `validation_data` is (X, Y) or (X, Y, sample_weight). `class_weight`, a dict
+        {class: weight}, 1 for those not in it, or "balanced", multiplies the weights of rows by
+        those of their classes (indices, or the two targets of one output), in the validation data
+        too; balanced classes weigh alike, and a row 1 on average. Metrics take a pass over the data
+        at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while
+        they were trained on. A step whose cost is not finite is not taken: training ends there with
+        a RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
         """
         where = self._fit_name
-        data = self._data(where, X, Y, sample_weight)
-        validation = check_validation(where, validation_data, self._data)
+        data = self._data(where, X, Y, sample_weight, class_weight)
+        check = partial(self._data, class_weight=class_weight)
+        validation = check_validation(where, validation_data, check)
         epochs = check_integer(where, "epochs", epochs, 1)
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
@@ -258,7 +265,7 @@ class Trainer:
         return self.net._core.train(
             self._state,
             data.samples,
-            self.loss.name_and_number,
+            self.loss.parts,
             self.l2,
             self.l1,
             self.penalize == "sum",
@@ -292,8 +299,16 @@ class Trainer:
             )
         return self.net._held_by_trainer(where)
 
-    def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
-        return Data(self.net, where, X, Y, self.loss, sample_weight)
+    def _data(
+        self, where: str, X: Any, Y: Any, sample_weight: Any, class_weight: ClassWeight = None
+    ) -> Data:
+        data = Data(self.net, where, X, Y, self.loss, sample_weight)
+        if class_weight is None:
+            return data
+        kind, groups = _core.loss_targets()[self.loss.name], self.net._core.groups
+        weights = weights_of_targets(where, class_weight, Y, kind, groups)
+        weights = weights if data.weights is None else weights * data.weights
+        return Data(self.net, where, data.X, Y, self.loss, weights)
 
     def __repr__(self) -> str:
         return (

@@ -59,7 +59,7 @@ class Configuration:
     dtype: str
     n_inputs: int
     layers: str  # units:activation[:slope or groups],.. and the others, see layers()
-    loss: str  # name[:number], 0 if left out
+    loss: str  # name[:numbers]
     optimizer: str  # kind:rate:momentum:beta2:epsilon:decay:momentum decay:largest step
     l2: float
     l1: float
@@ -124,8 +124,8 @@ def digest(*arrays: NDArray[Any]) -> str:
 
 
 def loss(c: Configuration) -> cr.losses.Loss:
-    name, number = f"{c.loss}:0".split(":")[:2]
-    return LOSSES[name](float(number)) if fields(LOSSES[name]) else LOSSES[name]()
+    name, *numbers = c.loss.split(":")
+    return LOSSES[name](*map(float, numbers))
 
 
 def groups(c: Configuration) -> list[int]:
@@ -176,22 +176,25 @@ def samples(c: Configuration) -> tuple[Floats, NDArray[Any], Floats | None]:
     X = numbers(X_STREAM, c.rows, c.n_inputs)
     weights = (random_bits(WEIGHT_STREAM, c.rows) % np.uint64(4)).astype(np.float64) / 2
     sample_weight = weights if c.weights == "unequal" else None
-    name = loss(c).name
-    if name != "cross_entropy":
+    kind = _core.loss_targets()[loss(c).name]
+    if kind not in ("Classes", "OneClass"):
         Y = numbers(Y_STREAM, c.rows, n_outputs)
-        if name == "binary_cross_entropy":
+        if kind == "Labels":
             Y = (Y + 1) / 2
-        if name == "poisson":
+        if kind == "Counts":
             Y = np.where(Y < 0, 0.0, 4 * Y)
+        if kind == "Sides":
+            Y = np.where(Y < 0, -1.0, 1.0)
         return X, Y, sample_weight
     bits = random_bits(Y_STREAM, c.rows * len(of_groups)).reshape(c.rows, -1)
     classes = (bits % np.array(of_groups, np.uint64)).astype(np.int64)
     if c.targets == "classes":
         return X, classes if len(of_groups) > 1 else classes.ravel(), sample_weight
-    labels, first = np.zeros((c.rows, n_outputs)), 0  # three quarters one class, one the next
+    labels, first = np.zeros((c.rows, n_outputs)), 0
+    own, next_ = (0.75, 0.25) if kind == "Classes" else (1.0, 0.0)  # a quarter the next class
     for n, of_group in zip(of_groups, classes.T, strict=True):
-        labels[np.arange(c.rows), first + of_group] = 0.75
-        labels[np.arange(c.rows), first + (of_group + 1) % n] = 0.25
+        labels[np.arange(c.rows), first + (of_group + 1) % n] = next_
+        labels[np.arange(c.rows), first + of_group] = own
         first += n
     return X, labels, sample_weight
 

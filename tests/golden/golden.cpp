@@ -91,10 +91,11 @@ NetworkSpec network_spec(const Configuration& c) {
   return {c.n_inputs, open_blocks.front()};
 }
 
-// name[:number]
+// name[:numbers]
 LossSpec loss_spec(const Configuration& c) {
   const std::vector<std::string> parts = split(c.loss, ':');
-  return {find<Loss>(losses, parts[0]), parts.size() > 1 ? std::stod(parts[1]) : 0.0};
+  auto number = [&](std::size_t i) { return i < parts.size() ? std::stod(parts[i]) : 0.0; };
+  return {find<Loss>(losses, parts[0]), number(1), number(2)};
 }
 
 // kind:rate:momentum:beta2:epsilon:decay:momentum decay:largest step without trailing zeros
@@ -131,7 +132,7 @@ struct Data {
   Samples samples;
 
   Data(const Configuration& c, const Groups& groups) : x(numbers<T>(kX, c.rows * c.n_inputs)) {
-    const Loss loss = loss_spec(c).kind;
+    const TargetKind kind = target_kind(loss_spec(c).kind);
     for (index_t i = 0; i < c.rows; ++i) {
       weights.push_back(static_cast<double>(random_bits(kWeight, i) % 4) / 2);
       for (const index_t n : groups) {
@@ -139,9 +140,11 @@ struct Data {
         classes.push_back(static_cast<std::int64_t>(random_bits(kY, place) % static_cast<std::uint64_t>(n)));
         for (index_t j = 0; j < n; ++j) {
           double value = number(kY, static_cast<index_t>(y.size()));
-          if (loss == Loss::kBinaryCrossEntropy) value = (value + 1) / 2;
-          if (loss == Loss::kPoisson) value = value < 0 ? 0.0 : 4 * value;
-          if (loss == Loss::kCrossEntropy) {  // three quarters one class, one quarter the next
+          if (kind == TargetKind::kLabels) value = (value + 1) / 2;
+          if (kind == TargetKind::kCounts) value = value < 0 ? 0.0 : 4 * value;
+          if (kind == TargetKind::kSides) value = value < 0 ? -1.0 : 1.0;
+          if (kind == TargetKind::kOneClass) value = j == classes.back() ? 1.0 : 0.0;
+          if (kind == TargetKind::kClasses) {  // three quarters one class, one quarter the next
             value = j == classes.back() ? 0.75 : j == (classes.back() + 1) % n ? 0.25 : 0.0;
           }
           y.push_back(static_cast<T>(value));

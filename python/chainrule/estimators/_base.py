@@ -67,10 +67,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """Targets of validation data, which must fit the others and teach nothing."""
         raise NotImplementedError
 
-    def _targets(self, y: Array) -> Array:
-        """Encoded targets as they are trained on."""
-        return y
-
     def _decode(self, y: Array) -> Array:
         """Encoded targets as the user knows them."""
         raise NotImplementedError
@@ -175,7 +171,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         if weights is not sample_weight and not np.any(weights):
             expected = "a weight > 0 for at least one row"
             raise ValueError(message(where, "class_weight", expected, self.class_weight))
-        data = self._engine.data(where, X, self._targets(y), loss, weights)
+        data = self._engine.data(where, X, y, loss, weights)
         tasks = Tasks(self, X, y, sample_weight)
         if _options.is_lbfgs(self):
             if validation is not None:

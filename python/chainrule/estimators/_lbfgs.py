@@ -50,7 +50,7 @@ class Objective:
         if not np.isfinite(flat).all():
             return np.nan, np.zeros_like(flat)
         self.set(flat)
-        core, loss = self.net._core, self.loss.name_and_number
+        core, loss = self.net._core, self.loss.parts
         cost = core.backward(self.data.samples, loss, self.l2, 0.0, False, (True, 0, 0), "fit")
         gradients = [self.net.gradients[name].ravel() for name in self.names]
         if self.outputs_in_loss > 1:  # see Rules._losses

@@ -9,10 +9,17 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 
+from chainrule._class_weight import check_class_weight
 from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
 from chainrule._sklearn import ACTIVATIONS
-from chainrule._trainer_checks import check_callbacks, check_limit, check_precision, numbers_of
+from chainrule._trainer_checks import (
+    check_callbacks,
+    check_limit,
+    check_precision,
+    is_for_numbers,
+    numbers_of,
+)
 from chainrule.activations import Activation, as_activation
 from chainrule.callbacks import Callback
 from chainrule.layers import Dense, Layer, as_layer
@@ -66,7 +73,7 @@ def check(est: Any, where: str) -> None:
         _check_class_weight(where, est.class_weight)
     if hasattr(est, "loss"):
         loss = resolve_loss(est.loss, where)
-        if loss.name in ("binary_cross_entropy", "cross_entropy"):
+        if not is_for_numbers(loss):
             raise ValueError(message(where, "loss", "a loss for numbers", est.loss))
     if est.optimizer is not None:
         resolve_optimizer(est.optimizer, where)
@@ -89,12 +96,7 @@ def check(est: Any, where: str) -> None:
 def _check_class_weight(where: str, given: Any) -> None:
     """A list has one for each label or target."""
     for one in given if isinstance(given, list) else [given]:
-        if isinstance(one, Mapping):
-            for weight in one.values():
-                check_number(where, "class_weight", weight, minimum=0, note=" for each class")
-        elif one is not None and not (isinstance(one, str) and one == "balanced"):
-            expected = "a dict {class: weight}, 'balanced' or None"
-            raise TypeError(message(where, "class_weight", expected, given))
+        check_class_weight(where, one)
 
 
 def is_lbfgs(est: Any) -> bool:

@@ -77,7 +77,7 @@ def prepare(
         trainer.clip_value, trainer.clip_norm = est.clip_value, est.clip_norm
         try:
             with trainer.following(rules):
-                trainer.fit(samples.X, est._targets(samples.y), **options)
+                trainer.fit(samples.X, samples.y, **options)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
         est._engine.forget_lists()

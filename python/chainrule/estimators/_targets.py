@@ -75,13 +75,8 @@ class OneTarget:
         """Units and activation of the last layer, and the loss."""
         if self.is_multiclass:
             return len(self.classes), "softmax", CrossEntropy(label_smoothing)
-        return len(self.classes) if self.is_multilabel else 1, "sigmoid", BinaryCrossEntropy()
-
-    def smoothed(self, y: Array, label_smoothing: float) -> Array:
-        """Encoded y as the loss takes it; cross-entropy smooths by itself."""
-        if self.is_multiclass or label_smoothing == 0:
-            return y
-        return (1 - label_smoothing) * y + label_smoothing / 2
+        units = len(self.classes) if self.is_multilabel else 1
+        return units, "sigmoid", BinaryCrossEntropy(label_smoothing)
 
     def predicted(self, outputs: Array) -> Array:
         """What y would be."""
@@ -145,9 +140,6 @@ class SeveralTargets:
     def output(self, label_smoothing: float) -> tuple[int, Activation, Loss]:
         sizes = tuple(len(c) for c in self.classes)
         return sum(sizes), Activation("softmax", groups=sizes), CrossEntropy(label_smoothing)
-
-    def smoothed(self, y: Array, label_smoothing: float) -> Array:
-        return y
 
     def predicted(self, outputs: Array) -> Array:
         return self.decode(self._largest(outputs))

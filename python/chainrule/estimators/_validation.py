@@ -35,7 +35,7 @@ class Validation(Samples):
 
     def loss(self, est: Any, trainer: Trainer) -> float:
         """As the loss curve has it, without the penalty."""
-        name, core = trainer.loss.name_and_number, trainer.net._core
+        name, core = trainer.loss.parts, trainer.net._core
         where = trainer._fit_name
         cost = core.cost(self.data.samples, name, 0.0, 0.0, (False, 0, 0), where)
         return cost / est._outputs_in_loss(trainer.loss)
@@ -69,7 +69,7 @@ def of_user(
     """The user's own."""
     X, encoded, weights = checked_for_validation(est, where, X_val, y_val, sample_weight_val)
     weights = est._all_weights(where, encoded, weights)
-    data = est._engine.data(where, X, est._targets(encoded), loss, weights, "_val")
+    data = est._engine.data(where, X, encoded, loss, weights, "_val")
     return Validation(X, encoded, weights, data)
 
 
@@ -92,7 +92,7 @@ def hold_out(est: Any, where: str, loss: Loss, samples: Samples) -> tuple[Array,
     X, y = samples.X[held_out], samples.y[held_out]
     weights = None if samples.weights is None else samples.weights[held_out]
     at = f"{where}, rows held out for validation"
-    data = est._engine.data(at, X, est._targets(y), loss, weights)
+    data = est._engine.data(at, X, y, loss, weights)
     return rows, Validation(X, y, weights, data)
 
 

@@ -5,11 +5,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from chainrule._class_weight import weights_of_columns, weights_of_rows
 from chainrule._errors import message
 from chainrule.activations import Activation
 from chainrule.estimators._base import BaseMLP
@@ -192,9 +192,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.out_activation_ = "logistic" if activation == "sigmoid" else "softmax"
         return units, activation, loss
 
-    def _targets(self, y: Array) -> Array:
-        return self._target.smoothed(y, self.label_smoothing)
-
     def _stratify(self, y: Array) -> Array | None:
         return y if y.ndim == 2 and y.shape[1] == 1 else None
 
@@ -205,11 +202,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if isinstance(self.class_weight, list) and labels.ndim == 1:
             expected = "a dict {class: weight}, 'balanced' or None for one target"
             raise TypeError(message(where, "class_weight", expected, self.class_weight))
-        if isinstance(self.class_weight, dict) and labels.ndim == 1:  # y may lack a class
-            table = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
-            of_class = table[np.searchsorted(self.classes_, labels)]
+        if labels.ndim == 1:
+            of_class = weights_of_rows(where, self.class_weight, labels, self.classes_)
         else:
-            of_class = compute_sample_weight(self.class_weight, labels)
+            several = isinstance(self._target, SeveralTargets)  # else labels
+            classes = list(self.classes_) if several else [np.arange(2)] * labels.shape[1]
+            of_class = weights_of_columns(where, self.class_weight, labels, classes)
         return of_class if weights is None else of_class * weights
 
     def _decode(self, y: Array) -> Array:

@@ -55,31 +55,51 @@ from .activations import (
     tanh_backward,
 )
 from .checks import Array, Parameters
+from .focal import (
+    binary_focal,
+    binary_focal_backward,
+    binary_focal_from_Z,
+    binary_focal_to_Z,
+    focal,
+    focal_backward,
+    focal_from_Z,
+    focal_to_Z,
+)
 from .gradient_check import numerical_gradients, relative_difference
 from .initialization import INITIALIZERS, initialize_parameters
-from .losses import (
+from .loss_table import (
     LOSSES,
     Loss,
+    loss_backward,
+    loss_forward,
+)
+from .losses import (
     absolute_error,
     absolute_error_backward,
     binary_cross_entropy,
     binary_cross_entropy_backward,
     binary_cross_entropy_from_Z,
+    binary_cross_entropy_to_Z,
     cross_entropy,
     cross_entropy_backward,
     cross_entropy_from_Z,
     cross_entropy_to_Z,
     huber,
     huber_backward,
-    loss_backward,
-    loss_forward,
     poisson,
     poisson_backward,
     poisson_from_Z,
+    poisson_to_Z,
     quantile_loss,
     quantile_loss_backward,
     squared_error,
     squared_error_backward,
+)
+from .margins import (
+    hinge,
+    hinge_backward,
+    multiclass_hinge,
+    multiclass_hinge_backward,
 )
 from .optimizers import OPTIMIZERS, State
 from .propagation import (
@@ -118,6 +138,11 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_from_Z",
+    "binary_cross_entropy_to_Z",
+    "binary_focal",
+    "binary_focal_backward",
+    "binary_focal_from_Z",
+    "binary_focal_to_Z",
     "clip_gradients",
     "compute_cost",
     "cross_entropy",
@@ -128,6 +153,10 @@ __all__ = [
     "elu_backward",
     "exp",
     "exp_backward",
+    "focal",
+    "focal_backward",
+    "focal_from_Z",
+    "focal_to_Z",
     "forward_propagation",
     "gelu",
     "gelu_backward",
@@ -135,6 +164,8 @@ __all__ = [
     "hard_sigmoid_backward",
     "hard_tanh",
     "hard_tanh_backward",
+    "hinge",
+    "hinge_backward",
     "huber",
     "huber_backward",
     "identity",
@@ -150,11 +181,14 @@ __all__ = [
     "mish",
     "mish_backward",
     "model",
+    "multiclass_hinge",
+    "multiclass_hinge_backward",
     "numerical_gradients",
     "optimize",
     "poisson",
     "poisson_backward",
     "poisson_from_Z",
+    "poisson_to_Z",
     "predict",
     "predict_classes",
     "quantile_loss",

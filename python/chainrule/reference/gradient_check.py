@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from .activations import Activation
 from .checks import Parameters, check_parameters
-from .losses import Loss
+from .loss_table import Loss
 from .propagation import compute_cost, forward_propagation
 
 

@@ -37,7 +37,7 @@ from .checks import (
     sample_shares,
     samples_as_columns,
 )
-from .losses import Loss, loss_backward, loss_forward
+from .loss_table import Loss, loss_backward, loss_forward
 from .targets import targets_as_columns
 
 

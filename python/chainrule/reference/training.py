@@ -22,7 +22,7 @@ from .checks import (
     samples_as_columns,
 )
 from .initialization import initialize_parameters
-from .losses import Loss
+from .loss_table import Loss
 from .propagation import backward_propagation, compute_cost, forward_propagation
 from .targets import targets_as_columns
 from .updates import clip_gradients, initialize_optimizer, update_parameters
