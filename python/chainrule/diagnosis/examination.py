@@ -1,5 +1,6 @@
 """`cr.diagnose`: measures a network, applies the rules, and orders what they say by cause."""
 
+import dataclasses
 import warnings
 from typing import Any, cast
 
@@ -69,7 +70,7 @@ def diagnose(
     optimizer's next step. With `probe` the learning rate is judged, too, by 200 steps of
     `batch_size` rows on copies, with the rate and others, powers of ten apart. If layers of a
     trained network are in trouble, it is made anew from its seed: when it was sound then, and the
-    rate too high for it, the rate is to blame and comes first. Without a trainer updates are those of
+    rate too high for it, the rate is to blame and comes first. Without a trainer updates are of
     `Adam()`, and nothing is said of the rate. Overfitting is told from `validation_data`, as in
     `Trainer.fit`, or else from `history`, by default the trainer's. Network and trainer stay as
     they are.
@@ -144,8 +145,7 @@ class _Patient:
         if self.net.is_finite():
             layers, verdicts = self.examine(self.net)
             if is_trained and self.probe:
-                ended_well = not verdicts and cost < LITTLE_LEARNED * self.baseline
-                verdicts = [*self.blame(history, ended_well), *verdicts]
+                verdicts = [*self.blame(history, cost, not verdicts), *verdicts]
             if not verdicts and self.trainer is not None and self.probe:
                 verdicts = list(rate_verdicts(self.probes(born=False)))
         else:
@@ -175,21 +175,28 @@ class _Patient:
         rule = "parameters not finite, layers sound when made anew"
         return at_birth or [Verdict("rate too high", text, rule)]
 
-    def blame(self, history: History, ended_well: bool) -> list[Verdict]:
-        """Whether a high rate has brought trouble to a network that was born sound."""
+    def blame(self, history: History, now: float, sound: bool) -> list[Verdict]:
+        """Whether a high rate has brought trouble to a network that was born sound.
+
+        `now` is its cost, `sound` whether its layers are.
+        """
         born = fresh(self.net)
         if self.examine(born)[1]:
             return []
         start = max(self.baseline, self.cost(born, self.data, True))
         found = list(kicked(history, start))
-        if found or ended_well:
+        if found or (sound and now < LITTLE_LEARNED * self.baseline):
             return found
         probes = self.probes(born=True)
-        with_own, sound = self.verdicts_after(probes.rate), None
+        if self.trainer is not None and self.trainer.steps > PROBE_STEPS:
+            # What took more steps should have come at least as far.
+            own = max(probes.costs[probes.rate], now)
+            probes = dataclasses.replace(probes, costs=probes.costs | {probes.rate: own})
+        with_own, better = self.verdicts_after(probes.rate), None
         if with_own:
             as_low = [rate for rate in probes.lower if not self.verdicts_after(rate)]
-            sound = max(as_low, default=None)
-        return blame_rate(probes, with_own, sound)
+            better = max(as_low, default=None)
+        return blame_rate(probes, with_own, better)
 
     def verdicts_after(self, rate: float) -> list[Verdict]:
         """On the layers of the network made anew, after steps with this rate."""

@@ -1,6 +1,7 @@
 """The numbers of each layer in one pass, in float64. Start at `measure_layers`."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -120,7 +121,7 @@ def _measure(path: str, layer: Layer, A: Array, dZ: Array) -> LayerMeasure:
         low, high = LIMITED[name]
         s = (A - low) / (high - low)
         saturated = float(np.mean(4 * s * (1 - s) < SATURATED_BELOW))
-    gradient = rms(dZ) * np.sqrt(dZ.shape[1])
+    gradient = rms(dZ) * math.sqrt(dZ.shape[1])
     none = np.nan
     return LayerMeasure(path, kind, A.shape[1], rms(A), gradient, none, none, none, dead, saturated)
 

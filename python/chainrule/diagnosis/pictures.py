@@ -2,6 +2,7 @@
 
 import os
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,7 +64,7 @@ def plot_diagnosis(diagnosis: "Diagnosis", path: str | os.PathLike[str] | None =
 
 def _curve(
     ax: "Axes",
-    rows: "tuple[LayerMeasure, ...] | list[LayerMeasure]",
+    rows: Sequence[LayerMeasure],
     name: str,
     color: str,
     marker: str,

@@ -128,6 +128,6 @@ def smooth(costs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _suggestion(rates: NDArray[np.float64], smoothed: NDArray[np.float64]) -> float | None:
     at = int(np.argmin(smoothed))
-    if smoothed[at] > (1 - FELL) * smoothed[: at + 1].max():
+    if smoothed[at] >= (1 - FELL) * smoothed[: at + 1].max():
         return None
     return float(rates[at] / BELOW_LOWEST)

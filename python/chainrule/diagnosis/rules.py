@@ -5,7 +5,7 @@ come from one pass; those of the learning rate from steps on a copy; overfitting
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chainrule.diagnosis.measures import LayerMeasure, main_path
@@ -72,7 +72,7 @@ class Probes:
     rate: float
     steps: int
     start: float
-    costs: Mapping[float, float]
+    costs: dict[float, float]
     baseline: float
 
     @property
@@ -137,7 +137,7 @@ def _exploding(rows: Sequence[LayerMeasure], x_rms: float) -> Iterator[Verdict]:
     last = rows[-1].gradient
     remedy = "use smaller first weights (initializer), batch or layer norm, or clip_norm"
     back = max(rows, key=lambda row: row.gradient)
-    if last > 0 and back.gradient > last / FLOW:
+    if last > 0 and back.gradient * FLOW > last:
         text = (
             f"the gradient there is {back.gradient / last:.1g} times that of the output: {remedy}"
         )
@@ -145,7 +145,7 @@ def _exploding(rows: Sequence[LayerMeasure], x_rms: float) -> Iterator[Verdict]:
         return
     # What the output layer needs is up to the targets.
     forward = max(rows[:-1], key=lambda row: row.activation, default=None)
-    if forward is not None and x_rms > 0 and forward.activation > x_rms / FLOW:
+    if forward is not None and x_rms > 0 and forward.activation * FLOW > x_rms:
         text = f"the values there are {forward.activation / x_rms:.1g} times the inputs: {remedy}"
         yield Verdict("exploding", text, f"activation > {1 / FLOW:g} x the inputs'", forward.path)
 
@@ -213,9 +213,8 @@ def _or_infinity(cost: float) -> float:
 
 def _compared(probes: Probes, other: float) -> str:
     return (
-        f"in {probes.steps} steps the cost goes from {probes.start:.4g} to "
-        f"{probes.costs[probes.rate]:.4g} with the rate {probes.rate:.2g}, to "
-        f"{probes.costs[other]:.4g} with {other:.2g}"
+        f"the cost goes from {probes.start:.4g} to {probes.costs[probes.rate]:.4g} with the rate "
+        f"{probes.rate:.2g}, in {probes.steps} steps to {probes.costs[other]:.4g} with {other:.2g}"
     )
 
 
