@@ -44,3 +44,34 @@ def test_the_pipeline_in_onnx_runtime_predicts_the_digits(tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert "test accuracy 9" in said[0]
     assert float(said[1].split()[-1]) < 1e-5
+
+
+TROUBLES = {  # script: epochs in a small setting, its verdicts
+    "vanishing": (3, ["vanishing", "healthy"]),
+    "exploding": (3, ["exploding", "healthy"]),
+    "dead_units": (5, ["rate too high", None, "healthy"]),
+    "saturation": (3, ["saturated", "healthy"]),
+    "learning_rate": (5, ["rate too low", "rate too high", "healthy"]),
+    "overfitting": (150, ["overfitting", "healthy"]),
+}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_a_trouble_and_its_remedy(name, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    epochs, verdicts = TROUBLES[name]
+    monkeypatch.syspath_prepend(str(EXAMPLES / "troubles"))
+    example = runpy.run_path(str(EXAMPLES / "troubles" / f"{name}.py"))
+    results = example["main"](str(tmp_path / "picture.png"), epochs)
+    for (_, diagnosis), expected in zip(results.values(), verdicts, strict=True):
+        assert expected in (None, diagnosis.verdict), diagnosis
+    if name == "dead_units":
+        assert "dead" in [verdict.name for verdict in diagnosis_of(results, 0).verdicts]
+    accuracy = [trainer.history["val_accuracy"][-1] for trainer, _ in results.values()]
+    assert accuracy[-1] == max(accuracy)
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+    assert capsys.readouterr().out.count("test accuracy") == len(results)
+
+
+def diagnosis_of(results, index):
+    return list(results.values())[index][1]

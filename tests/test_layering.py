@@ -116,7 +116,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"network"},
     {"_trainer_checks"},
     {"trainer", "checkpoint", "gradient_check"},
-    {"estimators"},
+    {"estimators", "diagnosis"},
     {"onnx"},
     {"__init__"},
     {"cli"},
@@ -127,7 +127,7 @@ CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer",
 # Conveniences whose work stands on a higher floor: imported when called.
 LATE = {("network", "checkpoint")}
 # Packages that import themselves and stand on other packages; loaded when first named.
-EXTRAS = {"cli", "estimators", "onnx"}
+EXTRAS = {"cli", "diagnosis", "estimators", "onnx"}
 # Third-party packages at import time; all others are imported when they are needed.
 PACKAGES = {"numpy"}
 PACKAGES_OF = {"_container": {"safetensors"}}

@@ -50,6 +50,13 @@ from chainrule.trainer import Trainer
 
 if TYPE_CHECKING:
     from chainrule import onnx, ops, reference
+    from chainrule.diagnosis import (
+        Diagnose,
+        Diagnosis,
+        RateRangeTest,
+        diagnose,
+        learning_rate_range_test,
+    )
     from chainrule.estimators import MLPClassifier, MLPRegressor
     from chainrule.onnx import export_onnx
     from chainrule.plots import plot_history
@@ -70,6 +77,8 @@ __all__ = [
     "Callback",
     "CrossEntropy",
     "Dense",
+    "Diagnose",
+    "Diagnosis",
     "Dropout",
     "EarlyStopping",
     "FileFormatError",
@@ -92,6 +101,7 @@ __all__ = [
     "Quantile",
     "RAdam",
     "RMSProp",
+    "RateRangeTest",
     "Residual",
     "Rprop",
     "SquaredError",
@@ -100,10 +110,12 @@ __all__ = [
     "check_gradients",
     "constant",
     "cosine",
+    "diagnose",
     "exponential",
     "export_onnx",
     "get_num_threads",
     "inverse_time",
+    "learning_rate_range_test",
     "one_cycle",
     "onnx",
     "ops",
@@ -120,6 +132,11 @@ __all__ = [
 _LAZY_MODULES = ("onnx", "ops", "reference")
 _LAZY_NAMES = {
     "plot_history": "plots",
+    "Diagnose": "diagnosis",
+    "Diagnosis": "diagnosis",
+    "RateRangeTest": "diagnosis",
+    "diagnose": "diagnosis",
+    "learning_rate_range_test": "diagnosis",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "export_onnx": "onnx",

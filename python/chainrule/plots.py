@@ -1,6 +1,8 @@
 """Pictures of training. Needs matplotlib: `pip install chainrule[plot]`."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
@@ -26,30 +28,45 @@ def plot_history(
     """
     if not len(history):
         raise ValueError(message("plot_history", "history", "at least one epoch", history))
+    names = [key for key in history.to_dict() if key not in OWN_KEYS and not key.startswith("val_")]
+    panels = ["loss", *names]
+    with picture("plot_history", (7.0, 1.2 + 2.4 * len(panels)), path) as figure:
+        from matplotlib.ticker import MaxNLocator
+
+        axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for ax, name in zip(axes, panels, strict=True):
+            _draw(ax, history, name)
+        axes[-1].set_xlabel("epoch")
+        axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        figure.align_ylabels(axes)
+        if title is not None:
+            figure.suptitle(title)
+    return figure
+
+
+@contextmanager
+def picture(
+    where: str, size: tuple[float, float], path: str | os.PathLike[str] | None
+) -> "Iterator[Figure]":
+    """A figure to draw in; then it is saved, if there is a path. `where` stands in refusals."""
     try:
         import matplotlib.pyplot as plt
         from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
     except ImportError as error:
-        raise ImportError("plot_history needs matplotlib: pip install 'chainrule[plot]'") from error
-
-    names = [key for key in history.to_dict() if key not in OWN_KEYS and not key.startswith("val_")]
-    panels = ["loss", *names]
-    size = (7.0, 1.2 + 2.4 * len(panels))
+        raise ImportError(f"{where} needs matplotlib: pip install 'chainrule[plot]'") from error
     # A figure that goes to a file must not stay in pyplot's list of open figures.
     figure = plt.figure(figsize=size) if path is None else Figure(figsize=size)
     figure.set_layout_engine("constrained")
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for ax, name in zip(axes, panels, strict=True):
-        _draw(ax, history, name)
-    axes[-1].set_xlabel("epoch")
-    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    figure.align_ylabels(axes)
-    if title is not None:
-        figure.suptitle(title)
+    yield figure
     if path is not None:
         figure.savefig(path, dpi=150)
-    return figure
+
+
+def tidy(ax: "Axes") -> None:
+    """The look of a panel."""
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
 
 
 def _draw(ax: "Axes", history: History, name: str) -> None:
@@ -65,6 +82,4 @@ def _draw(ax: "Axes", history: History, name: str) -> None:
             label = f"lowest: {values[best]:.4g} in epoch {epochs[best]}"
             ax.plot(epochs[best], values[best], "o", color=VALIDATION, ms=5, label=label)
     ax.set_ylabel(name.replace("_", " "))
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
+    tidy(ax)

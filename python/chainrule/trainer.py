@@ -124,12 +124,15 @@ class Trainer:
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
         by_name = (learning_rate_factors, decay_factors, frozen)
         own = own_options("Trainer", net._core.parameter_table(), self.optimizer, *by_name)
+        self._own_options = own
         if own is not None:
             self._state.set_own_options(net._core, own)
         self.ema = None if ema is None else check_number("Trainer", "ema", ema, above=0, below=1)
         if self.ema is not None:
             self._state.start_averages(net._core, self.ema)
         self._shows_averages = False
+        # While a fit runs, for callbacks: its data and which rows of them take part (None: all).
+        self._fitted: tuple[Data, NDArray[np.int64] | None] | None = None
 
     @property
     def steps(self) -> int:
@@ -179,6 +182,8 @@ class Trainer:
 
         with self._hold(where), ExitStack() as at_the_end:
             try_metrics(self, data, validation)
+            self._fitted = data, chosen
+            at_the_end.callback(setattr, self, "_fitted", None)
             self.stop_reason = None
             last_epoch = self.epoch + epochs
             for callback in callbacks:

@@ -1,0 +1,150 @@
+"""The numbers of each layer in one pass, in float64. Start at `measure_layers`."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.activations import Activation
+from chainrule.layers import Layer, Residual
+from chainrule.losses import Loss
+from chainrule.network import Network
+
+Array = NDArray[Any]
+
+# Zero over half of their inputs, with a derivative of zero there: a unit that is there for every
+# row learns nothing.
+DYING = {"relu"}
+# With limits on both sides, where the derivative goes to zero.
+LIMITED = {
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "hard_tanh": (-1.0, 1.0),
+}
+# With s the place between the limits, 4 s (1 - s) is the derivative's share of its largest value,
+# for sigmoid and tanh alike: below it a unit passes back less than a twentieth of the gradient.
+SATURATED_BELOW = 0.05
+
+
+@dataclass(frozen=True)
+class LayerMeasure:
+    """One layer, by its path ("2", or "2.1" inside a residual block).
+
+    activation   root mean square of A
+    gradient     root mean square over the rows of the norm of dZ, the gradient of a row's loss
+    weight       root mean square of its weight matrix, NaN if it has none; as are
+    update       that of the change of it in the optimizer's next step, and
+    ratio        update / weight
+    dead         share of units that are zero for all rows, NaN for activations that cannot die
+    saturated    share of values near a limit, NaN for activations without limits
+    """
+
+    path: str
+    kind: str
+    units: int
+    activation: float
+    gradient: float
+    weight: float
+    update: float
+    ratio: float
+    dead: float
+    saturated: float
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it stands in a residual block."""
+        return "." in self.path
+
+    @property
+    def title(self) -> str:
+        """Path and kind."""
+        return f"{self.path} {self.kind}"
+
+
+def in_float64(net: Network) -> Network:
+    """The same network where products of many large or small numbers stay in range."""
+    twin = Network._without_values(net.layers, net.n_inputs, "float64", net.seed)
+    for name, value in net.parameters.items():
+        twin.parameters[name] = value
+    return twin
+
+
+def measure_layers(
+    net: Network, X: Any, Y: Any, loss: Loss, weights: Any, updates: Mapping[str, Array]
+) -> list[LayerMeasure]:
+    """Of all layers in order; `updates` by name of parameter."""
+    twin = in_float64(net)
+    rows = _measured(twin, X, Y, loss, weights, "")
+    return [_with_updates(row, net.parameters, updates) for row in rows]
+
+
+def _measured(
+    net: Network, X: Any, Y: Any, loss: str | Loss, weights: Any, above: str
+) -> Iterator[LayerMeasure]:
+    trace = net.trace(X, Y, loss, weights)
+    for number, layer in enumerate(net.layers, start=1):
+        path = f"{above}{number}"
+        yield _measure(path, layer, trace.A[number], trace.dZ[number])
+        if isinstance(layer, Residual):
+            x, dy = trace.A[number - 1], trace.dZ[number]
+            yield from _branch(net, layer, str(number), x, dy, weights, f"{path}.")
+
+
+def _branch(
+    net: Network, block: Residual, path: str, x: Array, dy: Array, weights: Any, above: str
+) -> Iterator[LayerMeasure]:
+    """A pass through a residual's branch with its input x and the gradient dy of its output.
+
+    The loss 1/2 (a - y)^2 has the gradient a - y in a: with y = a - dy it is the one wanted.
+    """
+    branch = Network._without_values(block.layers, x.shape[1], "float64", net.seed)
+    for name in branch.parameters:
+        branch.parameters[name] = net.parameters[f"{path}.{name}"]
+    last = len(block.layers)
+    a = branch.trace(x, np.zeros_like(dy), "squared_error", weights).A[last]
+    yield from _measured(branch, x, a - dy, "squared_error", weights, above)
+
+
+def _measure(path: str, layer: Layer, A: Array, dZ: Array) -> LayerMeasure:
+    activation = cast(Activation | None, getattr(layer, "activation", None))
+    name = "" if activation is None else activation.name
+    kind = layer.name if name in ("", "identity") else f"{layer.name} {name}"
+    dead = saturated = np.nan
+    if name in DYING:
+        dead = float(np.mean(np.all(A == 0, axis=0)))
+    elif name in LIMITED:
+        low, high = LIMITED[name]
+        s = (A - low) / (high - low)
+        saturated = float(np.mean(4 * s * (1 - s) < SATURATED_BELOW))
+    gradient = rms(dZ) * math.sqrt(dZ.shape[1])
+    none = np.nan
+    return LayerMeasure(path, kind, A.shape[1], rms(A), gradient, none, none, none, dead, saturated)
+
+
+def _with_updates(
+    row: LayerMeasure, parameters: Mapping[str, Array], updates: Mapping[str, Array]
+) -> LayerMeasure:
+    name = f"{row.path}.weight"
+    if name not in updates:
+        return row
+    weight, update = rms(parameters[name]), rms(updates[name])
+    ratio = update / weight if weight else np.inf
+    return dataclasses.replace(row, weight=weight, update=update, ratio=ratio)
+
+
+def rms(values: Array) -> float:
+    """The root of the mean square, of values of any size."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.sqrt(np.mean(np.square(values / largest, dtype=np.float64))))
+
+
+def main_path(rows: Sequence[LayerMeasure]) -> list[LayerMeasure]:
+    """The layers of the network itself, through which every gradient goes."""
+    return [row for row in rows if not row.is_inside]
