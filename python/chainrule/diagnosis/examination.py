@@ -242,4 +242,4 @@ class _Patient:
     def cost(self, net: Network, data: Data, training: bool) -> float:
         """Without penalties; in training as the optimizer sees it, with statistics of the batch."""
         mode = training, net.seed, 0
-        return net._core.cost(data.samples, self.loss.name_and_number, 0.0, 0.0, mode, "diagnose")
+        return net._core.cost(data.samples, self.loss.parts, 0.0, 0.0, mode, "diagnose")
