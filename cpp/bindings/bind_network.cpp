@@ -65,9 +65,10 @@ py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
 
 // A value in the shape of a parameter. Runs the user's code if `value` is an object that converts itself to an array.
 template <class T>
-py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const std::string& where) {
-  return p.shape.is_vector ? contiguous_arg<T>(where, p.name, value, p.shape.columns, 0)
-                           : contiguous_arg<T>(where, p.name, value, p.shape.rows, p.shape.columns);
+py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const std::string& where,
+                             bool finite = true) {
+  return p.shape.is_vector ? contiguous_arg<T>(where, p.name, value, p.shape.columns, 0, finite)
+                           : contiguous_arg<T>(where, p.name, value, p.shape.rows, p.shape.columns, finite);
 }
 
 // A copy of the first `rows` rows of a workspace slice.
@@ -213,7 +214,9 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
             check_state(self.spec, which);
             const Parameter& p = parameter(net.net, index);
-            p.shape.store(parameter_arg<T>(p, value, "Trainer").data(), self.state[which].data() + p.offset);
+            // A mean of squares may overflow while the parameters stay finite.
+            const py::array_t<T> array = parameter_arg<T>(p, value, "Trainer", false);
+            p.shape.store(array.data(), self.state[which].data() + p.offset);
           },
           "network"_a, "which"_a, "index"_a, "value"_a);
   type.def(

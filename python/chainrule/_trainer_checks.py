@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from chainrule import _core
 from chainrule._errors import check_instance, check_integer, check_number, message
+from chainrule._fingerprint import Prints, Sources
+from chainrule._unfinished import Plan
 from chainrule.activations import Activation
 from chainrule.callbacks import Callback
 from chainrule.layers import Dense
@@ -19,6 +21,9 @@ from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 
 
+AS_BEFORE = ", as in the fit that goes on"
+
+
 def check_batch_size(where: str, batch_size: Any, rows: int) -> int:
     if batch_size is None:
         return rows
@@ -26,6 +31,57 @@ def check_batch_size(where: str, batch_size: Any, rows: int) -> int:
         return min(32, rows)
     note = " (the number of rows), 'auto' or None"
     return check_integer(where, "batch_size", batch_size, 1, rows, note)
+
+
+def check_plan(
+    where: str,
+    n: int,
+    epochs: int | None,
+    batch_size: Any,
+    shuffle: Any,
+    first_epoch: int,
+    before: Plan | None,
+) -> tuple[Plan, Any]:
+    """The plan for n rows and the full `shuffle`; `before` is that of the fit that goes on, if any.
+
+    What is left out is as before.
+    """
+    if epochs is not None:
+        epochs = check_integer(where, "epochs", epochs, 1)
+    if before is None:
+        batch = check_batch_size(where, batch_size, n)
+        shuffle = True if shuffle is None else shuffle
+        epochs = epochs or 1
+    else:
+        batch = min(before.batch, n)
+        if not isinstance(batch_size, str) and check_batch_size(where, batch_size, n) != batch:
+            raise ValueError(message(where, "batch_size", f"{batch}{AS_BEFORE}", batch_size))
+        shuffle = _check_same_shuffle(where, shuffle, before.shuffle)
+        first_epoch, epochs = before.first_epoch, epochs or before.epochs
+    kind = shuffle if isinstance(shuffle, bool) else None
+    return Plan(batch, n, kind, first_epoch, first_epoch + epochs), shuffle
+
+
+def _check_same_shuffle(where: str, shuffle: Any, before: bool | None) -> Any:
+    if shuffle is None and before is not None:
+        return before
+    kind = shuffle if isinstance(shuffle, bool) else None
+    if kind != before or shuffle is None:
+        expected = "the function" if before is None else str(before)
+        raise ValueError(message(where, "shuffle", f"{expected}{AS_BEFORE}", shuffle))
+    return shuffle
+
+
+def check_same_data(where: str, before: Prints | None, given: Sources) -> None:
+    """Whether these are the data of the last fit, as far as they were known."""
+    prints = given.prints() if before else {}
+    for name, known in (before or {}).items():
+        if known is not None and prints.get(name) != known:
+            raise ValueError(
+                f"[{where}] {name}: expected the data of the last fit, {known}, got "
+                f"{prints.get(name)}; resume='other data' goes on with them, resume=False begins a "
+                "new fit"
+            )
 
 
 # The order of the rows in an epoch, by its number.

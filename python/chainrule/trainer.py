@@ -1,36 +1,42 @@
 """The training loop: Python decides, the core does many mini-batches per call.
 
-Start at `Trainer.fit`. Between two calls of the core, every 50 ms or after a longer step, callbacks
-run and Ctrl-C is seen; the network is then in its state after the last complete step.
+Start at `Trainer.fit`; the loop itself is `_run.Run`. Between two calls of the core, every 50 ms or
+after a longer step, callbacks run and Ctrl-C is seen; the network is then in its state after the
+last complete step.
 """
 
 import math
-import time
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from typing import Any, Literal
+from itertools import starmap
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._data import Data, Features
-from chainrule._errors import check_choice, check_instance, check_integer, check_number, warn
+from chainrule._errors import check_choice, check_instance, check_integer, check_number, message
+from chainrule._fingerprint import Prints, Sources
 from chainrule._optimizer import core_optimizer
+from chainrule._run import Run, try_metrics
 from chainrule._trainer_checks import (
     RowOrder,
-    check_batch_size,
     check_callbacks,
     check_limit,
     check_metrics,
+    check_plan,
     check_precision,
     check_rows,
+    check_same_data,
     check_shuffle,
     numbers_of,
     warn_of_range,
 )
+from chainrule._unfinished import Unfinished
 from chainrule.callbacks import Callback
-from chainrule.history import OWN_KEYS, History, monitored_key
+from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric
 from chainrule.network import Network
@@ -38,7 +44,6 @@ from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
 
 CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
-OVERFLOW = "a parameter became infinite or NaN"
 SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
 
 
@@ -56,7 +61,7 @@ class Trainer:
     Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
     completed), `steps` (optimizer steps done), `step_costs` and `step_penalties` (the cost before
     each step of the latest epoch, and the penalty in it), `stop_reason` (None, or why the last fit
-    ended early).
+    ended early), `is_unfinished`.
     """
 
     _fit_name = "Trainer.fit"  # what a user called; stands in messages
@@ -93,6 +98,10 @@ class Trainer:
         self._single_steps = 0  # by `step` and `apply_gradients`
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
+        self._run: Run | None = None  # the fit at work
+        self._unfinished: Unfinished | None = None  # the last fit, if it was cut off
+        self._sources: Sources | None = None  # the data of the last fit
+        self._expected_data: Prints | None = None  # of the next fit, by the file of this trainer
         warn_of_range(net, self.loss)
         for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)
@@ -104,19 +113,25 @@ class Trainer:
         """Optimizer steps done."""
         return self._state.steps
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last fit was cut off, by Ctrl-C, an exception or a kill, and can go on."""
+        return self._unfinished is not None
+
     def fit(
         self,
         X: Features,
         Y: ArrayLike,
-        epochs: int = 1,
+        epochs: int | None = None,
         batch_size: int | Literal["auto"] | None = "auto",
         validation_data: tuple[Any, ...] | None = None,
         sample_weight: ArrayLike | None = None,
-        callbacks: Iterable[Callback] = (),
-        shuffle: bool | RowOrder = True,
+        callbacks: Iterable[Callback] | None = None,
+        shuffle: bool | RowOrder | None = None,
         rows: ArrayLike | None = None,
+        resume: bool | Literal["other data"] | None = None,
     ) -> History:
-        """Trains for `epochs` more epochs and returns the history of all epochs.
+        """Trains for `epochs` more epochs (None: one) and returns the history of all epochs.
 
         X (m, n_inputs), an array or a scipy.sparse matrix (only a batch at a time becomes dense);
         Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a step ("auto": 32,
@@ -128,27 +143,83 @@ class Trainer:
         the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while they
         were trained on. A step whose cost is not finite is not taken: training ends there with a
         RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
+
+        A fit that was cut off, by a kill, Ctrl-C or an exception, goes on where it was and ends
+        with the same bits as if it had not been: by itself in a trainer from `Trainer.load`, with
+        `resume=True` in the trainer at hand. `epochs`, `batch_size`, `shuffle` and `callbacks` are
+        those of then if left out; `epochs` counts from where that fit began. The data must be
+        given again. Others than then, here and in any first fit after `Trainer.load`, raise
+        ValueError; `resume="other data"` takes them (with another number of rows the epoch starts
+        over), and `resume=False` begins a new fit on any.
         """
         where = self._fit_name
         data = self._data(where, X, Y, sample_weight)
         validation = self._validation(where, validation_data)
-        epochs = check_integer(where, "epochs", epochs, 1)
+        given = Sources(X, Y, sample_weight, validation_data, rows)
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
-        batch = check_batch_size(where, batch_size, n)
-        order = check_shuffle(where, shuffle, chosen, n, self.seed)
-        callbacks = check_callbacks(where, callbacks)
+        left = self._left(where, resume, given)
+        before = None if left is None else left.plan
+        plan, mixed = check_plan(where, n, epochs, batch_size, shuffle, self.epoch, before)
+        order = check_shuffle(where, mixed, chosen, n, self.seed)
+        heard = None if callbacks is None else check_callbacks(where, callbacks)
+        numbers: dict[int, int] = {}
+        if left is not None:
+            heard, numbers = left.match(where, heard)
 
+        run = Run(self, plan, data, validation, order, heard or [])
         with self.net._held_by_trainer(where), ExitStack() as at_the_end:
-            self._try_metrics(data, validation)
-            self.stop_reason = None
-            last_epoch = self.epoch + epochs
-            for callback in callbacks:
+            try_metrics(self, data, validation)
+            if left is None:
+                self.stop_reason = None
+            at_the_end.callback(self._forget_same_weights)
+            for callback in run.callbacks:
                 at_the_end.callback(callback.on_fit_end, self)  # runs whatever happens
-                callback.on_fit_begin(self, epochs, -(-n // batch))
-            while self.epoch < last_epoch and self.stop_reason is None:
-                self._run_epoch(data, batch, order(self.epoch), validation, callbacks)
+                callback.on_fit_begin(self, plan.epochs, plan.steps)
+            if left is not None:
+                run.go_on_from(left, numbers)
+            self._sources = given
+            self._work(run)
         return self.history
+
+    def _work(self, run: Run) -> None:
+        """Runs to the end, or leaves in `_unfinished` what is left."""
+        outer, self._run = self._run, run
+        self._unfinished, self._expected_data = None, None
+        try:
+            run.go()
+        except BaseException:
+            self._unfinished = run.cut_off()
+            raise
+        finally:
+            self._run = outer
+
+    def _left(
+        self, where: str, resume: bool | Literal["other data"] | None, given: Sources
+    ) -> Unfinished | None:
+        """What is left of a fit that is to go on with these data."""
+        if resume not in (True, False, None, "other data"):
+            expected = "True, False, None or 'other data'"
+            raise ValueError(message(where, "resume", expected, resume))
+        if resume is None:
+            resume = self._expected_data is not None
+        if resume is True:
+            check_same_data(where, self._prints(), given)
+        return self._unfinished if resume else None
+
+    def _left_over(self) -> Unfinished | None:
+        """Of the fit at work, or of one that was cut off."""
+        return self._unfinished if self._run is None else self._run.unfinished()
+
+    def _prints(self) -> Prints | None:
+        """Of the data of the last fit, this process's or another's; None if there was none."""
+        if self._expected_data is not None or self._sources is None:
+            return self._expected_data
+        return self._sources.prints()
+
+    def _forget_same_weights(self) -> None:
+        if self._unfinished is not None:
+            self._unfinished.weights = self._unfinished.other_weights(self.net.parameters)
 
     def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """One optimizer step on one batch; returns the cost before it.
@@ -183,56 +254,42 @@ class Trainer:
         """Ends the running fit after the current epoch; called by callbacks."""
         self.stop_reason = str(reason)
 
-    def _run_epoch(
-        self,
-        data: Data,
-        batch: int,
-        order: NDArray[np.int64],
-        validation: Data | None,
-        callbacks: Sequence[Callback],
-    ) -> None:
-        where = self._fit_name
-        steps_per_epoch = -(-len(order) // batch)
-        rates = self._rates(steps_per_epoch)
-        for callback in callbacks:
-            callback.on_epoch_begin(self, self.epoch)
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes everything to one safetensors file, whole or not at all; nothing in it is code.
 
-        start = time.perf_counter()
-        costs, penalties = np.empty(steps_per_epoch), np.empty(steps_per_epoch)
-        done = 0
-        while done < steps_per_epoch:
-            new, of_penalty = self._train(data, order[done * batch :], batch, rates[done:], where)
-            end = done + len(new)
-            costs[done:end], penalties[done:end] = new, of_penalty
-            done = end
-            for callback in callbacks:
-                callback.on_steps_end(self, len(new), float(new[-1]))
-            if not math.isfinite(new[-1]):  # the core takes no step with it
-                costs[done:] = penalties[done:] = new[-1]
-                break
-        seconds = time.perf_counter() - start
+        That is network, optimizer with its state, schedule, counters, history, a fingerprint of the
+        data of the last fit and, while it runs or after it was cut off, where it stands, with the
+        state of its callbacks. Callbacks may save at every occasion. Raises OSError; ValueError if
+        a parameter is not finite; TypeError for a callback's state that no file holds;
+        RuntimeError while another thread trains the network.
+        """
+        from chainrule.trainer_file import save_trainer
 
-        self.step_costs, self.step_penalties = costs, penalties
-        loss = np.average(costs, weights=data.batch_weights(order, batch))
-        logs = {"epoch": self.epoch, "loss": float(loss)}
-        if self.metrics:
-            logs |= self._evaluate(data, cost=False)
-        if validation is not None:
-            logs |= {f"val_{key}": value for key, value in self._evaluate(validation).items()}
-        logs |= {"learning_rate": float(rates[-1]), "seconds": seconds}
-        self.history.append(logs)
-        monitored = monitored_key(logs, self.schedule.monitor, self.schedule.where)
-        self._schedule_state = self.schedule.advance(self._schedule_state, logs[monitored])
-        self.epoch += 1
-        for callback in callbacks:
-            callback.on_epoch_end(self, self.epoch - 1, self.history.last())
-        if not (math.isfinite(loss) and self.net._core.parameters_are_finite()):
-            self.stop(f"the cost became {loss}" if not math.isfinite(loss) else OVERFLOW)
-            warn(
-                f"[{where}] epoch {self.epoch - 1}: {self.stop_reason}; lower the learning rate or "
-                "scale the data",
-                RuntimeWarning,
-            )
+        save_trainer(self, path)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        schedule: Schedule | Callable[[float], float] | None = None,
+        metrics: Iterable[Any] = (),
+    ) -> Self:
+        """The trainer that `save` wrote; its `fit` goes on where it was, given the same data.
+
+        A `schedule` or `metrics` of the user's own are in no file and must be given again, as to
+        `Trainer`; else ValueError names them. Raises OSError, FileFormatError for a file of another
+        kind and for a damaged or hostile one.
+        """
+        from chainrule.trainer_file import load_trainer
+
+        return load_trainer(cls, path, schedule, metrics)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies hold what a file holds, and the schedule and the metrics themselves."""
+        from chainrule.trainer_file import trainer_from_bytes, trainer_to_bytes
+
+        own = (self.schedule, tuple(self.metrics))
+        return trainer_from_bytes, (type(self), trainer_to_bytes(self), *own)
 
     def _rates(self, steps: int) -> NDArray[np.float64]:
         """The learning rate of each step of the present epoch."""
@@ -250,8 +307,10 @@ class Trainer:
         batch: int,
         rates: NDArray[np.float64],
         where: str,
+        parts: list[tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.net._core.train(
+        """The costs and penalties of the steps done, which are added to `parts`."""
+        arguments = (
             self._state,
             data.samples,
             self.loss.name_and_number,
@@ -265,6 +324,10 @@ class Trainer:
             SECONDS_PER_CALL,
             where,
         )
+        parts = [] if parts is None else parts
+        # One call for Python, so that no Ctrl-C comes between the steps and the record of them.
+        parts.extend(starmap(self.net._core.train, [arguments]))
+        return parts[-1]
 
     @property
     def _clip(self) -> tuple[float, float]:
@@ -282,19 +345,6 @@ class Trainer:
             for metric in self.metrics:
                 values[metric.name] = metric(data.Y, prediction, data.weights)
         return values
-
-    def _try_metrics(self, data: Data, validation: Data | None) -> None:
-        """What does not fit the targets, or is not monitored, shows before the first step."""
-        keys = [*OWN_KEYS, *(metric.name for metric in self.metrics)]
-        if validation is None:
-            keys.remove("val_loss")
-        else:
-            keys += [f"val_{metric.name}" for metric in self.metrics]
-        monitored_key(keys, self.schedule.monitor, self.schedule.where)
-        if self.metrics and not self.history:
-            for d in (data, validation):
-                if d is not None:
-                    self._evaluate(d, cost=False)
 
     def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
         return Data(self.net, where, X, Y, self.loss, sample_weight)
