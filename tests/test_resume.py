@@ -166,7 +166,7 @@ def test_the_best_weights_are_there_after_ctrl_c_and_the_latest_go_on(data, tmp_
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(**kwargs, callbacks=callbacks)
     same_weights(trainer, expected)
-    assert trainer._unfinished.weights is not None
+    assert trainer._fit.unfinished.weights is not None
     trainer.save(tmp_path / "run")
     loaded = cr.Trainer.load(tmp_path / "run")
     same_weights(loaded, trainer)
@@ -251,7 +251,7 @@ def test_a_trainer_that_never_trained_can_be_saved(tmp_path):
     new_trainer("adam").save(tmp_path / "run")
     loaded = cr.Trainer.load(tmp_path / "run")
     assert outcome(loaded) == outcome(new_trainer("adam"))
-    assert loaded._expected_data is None
+    assert loaded._fit.expected_data is None
 
 
 def test_trainers_are_pickled_and_copied(data):
@@ -307,7 +307,9 @@ def test_one_error_names_all_functions_that_are_missing(with_own):
     _, path = with_own
     schedule = r"Warmup\(schedule=FunctionOfEpoch\(function=<function lower>\), .*\)"
     both = rf"^\[Trainer.load\] schedule, metrics: expected the schedule {schedule} and the metrics"
-    with pytest.raises(ValueError, match=rf"{both} middle, log_loss of this trainer again") as caught:
+    with pytest.raises(
+        ValueError, match=rf"{both} middle, log_loss of this trainer again"
+    ) as caught:
         cr.Trainer.load(path)
     assert not isinstance(caught.value, cr.FileFormatError)
     with pytest.raises(ValueError, match=r"^\[Trainer.load\] metrics: expected the metrics middle"):
@@ -493,6 +495,7 @@ def test_a_fit_at_work_in_another_thread_is_not_saved(data, tmp_path):
 
 def test_training_that_diverged_is_not_saved_and_diverges_again(data, tmp_path):
     X, Y = data["X"], data["X"][:, :2] * 1e3
+
     def trainer():
         return cr.Trainer(build(6, [(2, "identity", 0)], "float32"), "squared_error", cr.SGD(10.0))
 
@@ -557,9 +560,10 @@ def test_an_epoch_ends_as_a_whole_where_ctrl_c_comes_in_its_last_lines(data, mon
         if len(self) == 1:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(cr.History, "append", interrupted)
-        trainer.fit(**data, epochs=2, batch_size=BATCH)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(**data, epochs=2, batch_size=BATCH)
     assert len(trainer.history) == trainer.epoch == 0
     trainer.fit(**data, resume=True)
     assert outcome(trainer) == outcome(expected)

@@ -225,8 +225,8 @@ py::array_t<T> contiguous_arg(const std::string& where, const std::string& name,
   }
   const py::array in_place = readable(array, sizeof(T) == 8);
   if (finite) {
-    check_finite(where, name, source_of(in_place), in_place.shape(0), is_vector ? 1 : in_place.shape(1),
-                 sizeof(T) == 8, is_vector);
+    check_finite(where, name, source_of(in_place), in_place.shape(0), is_vector ? 1 : in_place.shape(1), sizeof(T) == 8,
+                 is_vector);
   }
   return contiguous<T>(in_place);
 }

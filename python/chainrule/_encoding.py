@@ -35,16 +35,16 @@ def encode(value: Any, arrays: list[Array], where: str, argument: str, depth: in
         return {ARRAY: len(arrays) - 1}
     if isinstance(value, list | tuple):
         return [encode(item, arrays, where, argument, depth + 1) for item in value]
-    if isinstance(value, dict) and not {ARRAY, FLOAT} & set(value):
-        if all(isinstance(key, str) for key in value):
-            return {k: encode(v, arrays, where, argument, depth + 1) for k, v in value.items()}
+    is_dict = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    if is_dict and not {ARRAY, FLOAT} & set(value):
+        return {k: encode(v, arrays, where, argument, depth + 1) for k, v in value.items()}
     types = ", ".join(dtype.name for dtype in NAMES)
     expected = f"None, numbers, strings, arrays of {types}, and lists and dicts (by names) of them"
     raise TypeError(message(where, argument, expected, value))
 
 
 def decode(value: Any, arrays: Sequence[Array], depth: int = 0) -> Any:
-    """The value that `encode` was given. Raises ValueError or TypeError for JSON of other origin."""
+    """The value that `encode` was given. Raises ValueError or TypeError for other JSON."""
     if depth > DEEPEST:
         raise ValueError("values within values too deep")
     if isinstance(value, list):

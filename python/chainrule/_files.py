@@ -19,8 +19,8 @@ def write_atomically(path: PathLike, buffers: Iterable[Any]) -> None:
     """Writes buffers of bytes to a temporary beside the file, which then takes its name.
 
     Whatever happens, power failure included, the file is the old one or the new one, whole. Raises
-    OSError that names the file; the temporary is then gone, and the old file there unless only the last step failed,
-    the flush of the folder.
+    OSError that names the file; the temporary is then gone, and the old file there unless only the
+    last step failed, the flush of the folder.
     """
     try:
         _write(Path(path), buffers)

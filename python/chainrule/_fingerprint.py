@@ -1,4 +1,4 @@
-"""What tells the data of a fit from others: dtype, shape and a CRC-32 of all bytes of each argument.
+"""What tells the data of a fit from others: dtype, shape and a CRC-32 of all bytes of each array.
 
 Taking it costs a pass over the data, so it waits until somebody asks: until then a fit keeps weak
 references, which keep no data alive. Data that are gone by then are not told from others.
@@ -64,7 +64,7 @@ def _checksum(arrays: list[NDArray[Any]]) -> int:
         rows = max(1, BLOCK * len(array) // max(1, array.nbytes))
         for first in range(0, len(array), rows):
             block = np.ascontiguousarray(array[first : first + rows])
-            value = zlib.crc32(block.reshape(-1).view(np.uint8), value)
+            value = zlib.crc32(block.reshape(-1).view(np.uint8).data, value)
     return value
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from chainrule._encoding import decode, encode
 from chainrule._errors import check_bool, check_choice, check_integer, check_number
+from chainrule._history_file import pop, take
 from chainrule._unfinished import PHASES, Plan, Progress, SavedCallback, Unfinished, rebuild
 from chainrule.callbacks import REBUILT, EarlyStopping
 from chainrule.network import Network
@@ -28,23 +29,6 @@ class Costs(NamedTuple):
         if any(array.dtype != np.float64 for array in self) or len(self[0]) != len(self[1]):
             raise ValueError("costs and penalties do not fit")
         return self.costs.copy(), self.penalties.copy()
-
-
-def take(document: Any, name: str, fields: set[str]) -> dict[str, Any]:
-    """The document, which must have these fields and no other."""
-    if not isinstance(document, dict) or set(document) != fields:
-        raise ValueError(f"{name} has other fields than {', '.join(sorted(fields))}")
-    return document
-
-
-def pop(tensors: dict[str, Array], name: str, ndim: int | None = None) -> Array:
-    """A tensor taken out; it must be there, with so many dimensions."""
-    if name not in tensors:
-        raise ValueError(f"the tensor {name[:80]!r} is missing")
-    array = tensors.pop(name)
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name[:80]} has the shape {array.shape}")
-    return array
 
 
 def fit_document(left: Unfinished, where: str) -> tuple[dict[str, Any], list[Array]]:
@@ -100,7 +84,11 @@ def read_fit(
     saved = [_read_callback(one, arrays, trainer.net) for one in d["callbacks"]]
     plan = _read_plan(d, trainer)
     progress = _read_progress(d, plan, trainer, costs, len(saved))
-    weights = {name[len("cut_off/") :]: tensors.pop(name) for name in list(tensors) if name.startswith("cut_off/")}
+    weights = {
+        name[len("cut_off/") :]: tensors.pop(name)
+        for name in list(tensors)
+        if name.startswith("cut_off/")
+    }
     if weights:
         _check_weights(weights, trainer.net)
     return Unfinished(plan, progress, saved, weights or None)
@@ -125,9 +113,9 @@ def _read_progress(
     reported = check_integer("fit", "reported", d["reported"], 0, done)
     if done > plan.steps or (phase == "steps" and trainer.epoch == plan.last_epoch):
         raise ValueError("more steps were done than planned")
-    if phase == "epoch_end":
-        if trainer.epoch == plan.first_epoch or not {"epoch", "loss"} <= set(trainer.history.keys()):
-            raise ValueError("no epoch has ended")
+    ended = trainer.epoch > plan.first_epoch and {"epoch", "loss"} <= set(trainer.history.keys())
+    if phase == "epoch_end" and not ended:
+        raise ValueError("no epoch has ended")
     return Progress(phase, told, reported, seconds, [costs.checked()] if done else [])
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from chainrule import _core
 from chainrule._errors import check_instance, check_integer, check_number, message
-from chainrule._fingerprint import Prints, Sources
 from chainrule._unfinished import Plan
 from chainrule.activations import Activation
 from chainrule.callbacks import Callback
@@ -19,7 +18,6 @@ from chainrule.losses import Loss
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
-
 
 AS_BEFORE = ", as in the fit that goes on"
 
@@ -70,18 +68,6 @@ def _check_same_shuffle(where: str, shuffle: Any, before: bool | None) -> Any:
         expected = "the function" if before is None else str(before)
         raise ValueError(message(where, "shuffle", f"{expected}{AS_BEFORE}", shuffle))
     return shuffle
-
-
-def check_same_data(where: str, before: Prints | None, given: Sources) -> None:
-    """Whether these are the data of the last fit, as far as they were known."""
-    prints = given.prints() if before else {}
-    for name, known in (before or {}).items():
-        if known is not None and prints.get(name) != known:
-            raise ValueError(
-                f"[{where}] {name}: expected the data of the last fit, {known}, got "
-                f"{prints.get(name)}; resume='other data' goes on with them, resume=False begins a "
-                "new fit"
-            )
 
 
 # The order of the rows in an epoch, by its number.

@@ -1,4 +1,4 @@
-"""Where a fit stands, and what is left of one that was cut off: data classes that a file can hold."""
+"""Where a fit stands, and what is left of one that was cut off: what a file holds of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

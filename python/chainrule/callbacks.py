@@ -98,8 +98,8 @@ class ProgressBar(Callback):
         self._shown = {str(key): str(value) for key, value in state["shown"].items()}
         if self._bar is not None:
             self._bar.initial = steps  # so that the rate is that of today
-            self._bar.update(steps)
-            self._show()
+            self._bar.n = steps
+            self._bar.set_postfix(self._shown)
 
     def _show(self, **values: float) -> None:
         self._shown |= {key: f"{value:.4g}" for key, value in values.items()}

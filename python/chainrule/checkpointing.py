@@ -52,7 +52,7 @@ class Checkpoint(Callback):
 
     @classmethod
     def newest(cls, path: str | os.PathLike[str]) -> Path | None:
-        """The newest file of a `Checkpoint(path)`, numbered or not, that is whole; None without any.
+        """The newest whole file of a `Checkpoint(path)`, numbered or not; None if there is none.
 
         Files that are damaged are passed over with a RuntimeWarning. Raises FileFormatError if
         there are only such, OSError if one cannot be read.
@@ -81,15 +81,13 @@ class Checkpoint(Callback):
         self._steps_since += steps
         self._is_saved = False
         by_steps = self._steps is not None and self._steps_since >= self._steps
-        by_time = (
-            self._seconds is not None and time.monotonic() - self._saved_at >= self._seconds
-        )
+        by_time = self._seconds is not None and time.monotonic() - self._saved_at >= self._seconds
         if by_steps or by_time:
             self._save(trainer)
 
     def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
         self._is_saved = False
-        run = trainer._run
+        run = trainer._fit.run
         if self.every == "epoch" or run is None or run.is_last_epoch:
             self._save(trainer)
 

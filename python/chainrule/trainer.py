@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._data import Data, Features
-from chainrule._errors import check_choice, check_instance, check_integer, check_number, message
-from chainrule._fingerprint import Prints, Sources
+from chainrule._errors import check_choice, check_instance, check_integer, check_number
+from chainrule._fingerprint import Sources
+from chainrule._last_fit import LastFit
 from chainrule._optimizer import core_optimizer
 from chainrule._run import Run, try_metrics
 from chainrule._trainer_checks import (
@@ -29,12 +30,10 @@ from chainrule._trainer_checks import (
     check_plan,
     check_precision,
     check_rows,
-    check_same_data,
     check_shuffle,
     numbers_of,
     warn_of_range,
 )
-from chainrule._unfinished import Unfinished
 from chainrule.callbacks import Callback
 from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
@@ -98,10 +97,7 @@ class Trainer:
         self._single_steps = 0  # by `step` and `apply_gradients`
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
-        self._run: Run | None = None  # the fit at work
-        self._unfinished: Unfinished | None = None  # the last fit, if it was cut off
-        self._sources: Sources | None = None  # the data of the last fit
-        self._expected_data: Prints | None = None  # of the next fit, by the file of this trainer
+        self._fit = LastFit()
         warn_of_range(net, self.loss)
         for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)
@@ -116,7 +112,7 @@ class Trainer:
     @property
     def is_unfinished(self) -> bool:
         """Whether the last fit was cut off, by Ctrl-C, an exception or a kill, and can go on."""
-        return self._unfinished is not None
+        return self._fit.unfinished is not None
 
     def fit(
         self,
@@ -158,7 +154,7 @@ class Trainer:
         given = Sources(X, Y, sample_weight, validation_data, rows)
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
-        left = self._left(where, resume, given)
+        left = self._fit.to_go_on_from(where, resume, given)
         before = None if left is None else left.plan
         plan, mixed = check_plan(where, n, epochs, batch_size, shuffle, self.epoch, before)
         order = check_shuffle(where, mixed, chosen, n, self.seed)
@@ -172,54 +168,14 @@ class Trainer:
             try_metrics(self, data, validation)
             if left is None:
                 self.stop_reason = None
-            at_the_end.callback(self._forget_same_weights)
+            at_the_end.callback(self._fit.forget_same_weights, self.net.parameters)
             for callback in run.callbacks:
                 at_the_end.callback(callback.on_fit_end, self)  # runs whatever happens
                 callback.on_fit_begin(self, plan.epochs, plan.steps)
             if left is not None:
                 run.go_on_from(left, numbers)
-            self._sources = given
-            self._work(run)
+            self._fit.work(run, given)
         return self.history
-
-    def _work(self, run: Run) -> None:
-        """Runs to the end, or leaves in `_unfinished` what is left."""
-        outer, self._run = self._run, run
-        self._unfinished, self._expected_data = None, None
-        try:
-            run.go()
-        except BaseException:
-            self._unfinished = run.cut_off()
-            raise
-        finally:
-            self._run = outer
-
-    def _left(
-        self, where: str, resume: bool | Literal["other data"] | None, given: Sources
-    ) -> Unfinished | None:
-        """What is left of a fit that is to go on with these data."""
-        if resume not in (True, False, None, "other data"):
-            expected = "True, False, None or 'other data'"
-            raise ValueError(message(where, "resume", expected, resume))
-        if resume is None:
-            resume = self._expected_data is not None
-        if resume is True:
-            check_same_data(where, self._prints(), given)
-        return self._unfinished if resume else None
-
-    def _left_over(self) -> Unfinished | None:
-        """Of the fit at work, or of one that was cut off."""
-        return self._unfinished if self._run is None else self._run.unfinished()
-
-    def _prints(self) -> Prints | None:
-        """Of the data of the last fit, this process's or another's; None if there was none."""
-        if self._expected_data is not None or self._sources is None:
-            return self._expected_data
-        return self._sources.prints()
-
-    def _forget_same_weights(self) -> None:
-        if self._unfinished is not None:
-            self._unfinished.weights = self._unfinished.other_weights(self.net.parameters)
 
     def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """One optimizer step on one batch; returns the cost before it.
@@ -285,7 +241,7 @@ class Trainer:
         return load_trainer(cls, path, schedule, metrics)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles and copies hold what a file holds, and the schedule and the metrics themselves."""
+        """Pickles and copies hold what a file holds, and the schedule and metrics themselves."""
         from chainrule.trainer_file import trainer_from_bytes, trainer_to_bytes
 
         own = (self.schedule, tuple(self.metrics))

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._container import Contents, pack, unpack
 from chainrule._errors import check_integer, check_number
 from chainrule._files import write_atomically
-from chainrule._fit_file import Costs, fit_document, fit_tensors, pop, read_fit, take
+from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
+from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import core_optimizer, read_state, write_state
 from chainrule.checkpoint import (
     build_network,
@@ -31,7 +31,6 @@ from chainrule.checkpoint import (
     network_tensors,
     read_file,
 )
-from chainrule.history import History
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import resolve_optimizer
@@ -86,8 +85,8 @@ def _packed(trainer: "Trainer", where: str) -> list[Any]:
         for which, arrays in enumerate(read_state(trainer)["arrays"]):
             for name, array in zip(trainer.net.parameters, arrays, strict=True):
                 tensors[f"optimizer/{which}/{name}"] = array
-        tensors |= _history_tensors(trainer.history)
-        costs, left = (trainer.step_costs, trainer.step_penalties), trainer._left_over()
+        tensors |= history_tensors(trainer.history)
+        costs, left = (trainer.step_costs, trainer.step_penalties), trainer._fit.left_over()
         documents = {"network": network_description(trainer.net), "trainer": _document(trainer)}
         if left is not None:
             document, arrays = fit_document(left, where)
@@ -112,8 +111,8 @@ def _document(trainer: "Trainer") -> dict[str, Any]:
         "single_steps": trainer._single_steps,
         "schedule_state": asdict(trainer._schedule_state),
         "stop_reason": trainer.stop_reason,
-        "history": _history_keys(trainer.history),
-        "data": trainer._prints(),
+        "history": history_keys(trainer.history),
+        "data": trainer._fit.prints(),
     }
 
 
@@ -126,24 +125,6 @@ def _schedule_document(schedule: Schedule) -> dict[str, Any]:
     except (TypeError, ValueError):
         pass
     return {"own": re.sub(r" at 0x[0-9a-f]+", "", repr(schedule))}
-
-
-def _history_keys(history: History) -> list[str]:
-    """In the order of the last record, which callbacks may see again."""
-    last = history.last() if history else {}
-    return list(dict.fromkeys([*last, *history.keys()]))
-
-
-def _history_tensors(history: History) -> dict[str, Array]:
-    tensors: dict[str, Array] = {}
-    for key, column in history.to_dict().items():
-        has = np.array([value is not None for value in column])
-        values = [0 if value is None else value for value in column]
-        whole = all(isinstance(v, int) and abs(v) < 2**63 for v in values)
-        tensors[f"history/{key}"] = np.array(values, np.int64 if whole else np.float64)
-        if not has.all():
-            tensors[f"history_has/{key}"] = has
-    return tensors
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -184,7 +165,7 @@ def _built(
             trainer.step_costs, trainer.step_penalties = costs.checked()
         else:
             left = read_fit(fit, trainer, costs, tensors)
-            trainer._unfinished = left
+            trainer._fit.unfinished = left
             if left.progress.phase != "steps":
                 trainer.step_costs, trainer.step_penalties = costs.checked()
         if tensors:
@@ -253,7 +234,10 @@ def _optimizer_arrays(
 
 
 def _set_progress(
-    trainer: "Trainer", document: dict[str, Any], arrays: list[list[Array]], tensors: dict[str, Array]
+    trainer: "Trainer",
+    document: dict[str, Any],
+    arrays: list[list[Array]],
+    tensors: dict[str, Array],
 ) -> None:
     counts = {
         name: check_integer("Trainer", name, document[name], 0, 2**62)
@@ -269,8 +253,8 @@ def _set_progress(
     if data is not None:
         if not all(v is None or isinstance(v, str) for v in take(data, "data", DATA).values()):
             raise TypeError("a fingerprint is no text")
-        trainer._expected_data = data
-    trainer.history = History.from_dict(_columns(document["history"], tensors))
+        trainer._fit.expected_data = data
+    trainer.history = read_history(document["history"], tensors)
 
 
 def _schedule_state(document: Any) -> ScheduleState:
@@ -281,19 +265,3 @@ def _schedule_state(document: Any) -> ScheduleState:
         None if d["best"] is None else check_number("Trainer", "best", d["best"]),
         check_integer("Trainer", "bad_epochs", d["bad_epochs"], 0),
     )
-
-
-def _columns(keys: Any, tensors: dict[str, Array]) -> dict[str, list[float | None]]:
-    if not isinstance(keys, list) or len(set(keys)) < len(keys):
-        raise ValueError("the history's keys are no list, or one stands there twice")
-    columns = {}
-    for key in keys:
-        values, has = pop(tensors, f"history/{key}", 1), tensors.pop(f"history_has/{key}", None)
-        if has is not None and (has.dtype != np.bool_ or has.shape != values.shape):
-            raise ValueError(f"history_has/{key} does not fit")
-        if values.dtype not in (np.int64, np.float64):
-            raise TypeError(f"history/{key} holds no numbers")
-        gaps = has is not None
-        listed = values.tolist()
-        columns[key] = [v if not gaps or has[i] else None for i, v in enumerate(listed)]
-    return columns
