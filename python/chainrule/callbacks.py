@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._errors import check_bool, check_integer, check_number, message, quoted
+from chainrule._errors import (
+    check_bool,
+    check_instance,
+    check_integer,
+    check_number,
+    message,
+    quoted,
+)
 from chainrule.history import monitored_key
 from chainrule.metrics import check_direction, improves
 
@@ -178,7 +185,7 @@ class EarlyStopping(Callback):
         self.best = None if best is None else check_number(where, "best", best)
         self.best_epoch = None if epoch is None else check_integer(where, "best_epoch", epoch, 0)
         self._bad_epochs = check_integer(where, "bad_epochs", state["bad_epochs"], 0)
-        self._best_parameters = dict(state["best_parameters"])
+        self._best_parameters = check_instance(where, "weights", state["best_parameters"], dict)
 
 
 class CSVLogger(Callback):

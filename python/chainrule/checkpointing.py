@@ -75,7 +75,9 @@ class Checkpoint(Callback):
     def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
         self._begin()
         self.path.parent.stat()  # a folder that is not there is told at once
+        # What a killed process left.
         remove_leftovers(self._next_path())
+        self._remove_old()
 
     def on_steps_end(self, trainer: "Trainer", steps: int, loss: float) -> None:
         self._steps_since += steps
@@ -105,6 +107,9 @@ class Checkpoint(Callback):
             raise
         self._is_saved = True
         self._saved_at, self._steps_since = time.monotonic(), 0
+        self._remove_old()
+
+    def _remove_old(self) -> None:
         if self.keep > 1:
             for _, file in sorted(_numbered(self.path))[: -self.keep]:
                 file.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from numpy.typing import NDArray
 
 from chainrule._container import Contents, pack, unpack
-from chainrule._errors import check_integer, check_number
+from chainrule._errors import check_instance, check_integer, check_number
 from chainrule._files import write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
@@ -142,7 +142,8 @@ def _built(
             raise ValueError(f"expected the documents network and trainer, got {list(documents)}")
         document = take(documents["trainer"], "trainer", FIELDS)
         found = _schedule_of(document["schedule"])
-        named = [_metric_of(entry) for entry in document["metrics"]]
+        metrics_found = check_instance("Trainer", "metrics", document["metrics"], list)
+        named = [_metric_of(entry) for entry in metrics_found]
     schedule, metrics = _completed(document, found, named, schedule, metrics)
     with file_errors(WHERE, name):
         names = [key for key in tensors if "/" not in key and key not in ("costs", "penalties")]
