@@ -1,5 +1,6 @@
 """Files that are no trainers, though most say so, with the right checksum: `trainers()`."""
 
+import contextlib
 import functools
 import json
 from typing import Any
@@ -73,10 +74,15 @@ RIGHT = {
     ("metrics.0.own", "True"),  # then it must be given, which is another refusal
 }
 REQUIRED = {
-    "trainer": tuple(name for name in FIELDS["trainer"] if "." not in name)
-    + ("loss.kind", "optimizer.kind", "schedule.kind", "metrics.0.name", "schedule_state.best"),
-    "fit": tuple(name for name in FIELDS["fit"] if "." not in name)
-    + ("callbacks.0.kind", "callbacks.0.optional", "callbacks.0.state.best", "callbacks.1.state"),
+    "trainer": (
+        *(name for name in FIELDS["trainer"] if "." not in name),
+        *("loss.kind", "optimizer.kind", "schedule.kind", "metrics.0.name", "schedule_state.best"),
+    ),
+    "fit": (
+        *(name for name in FIELDS["fit"] if "." not in name),
+        *("callbacks.0.kind", "callbacks.0.optional", "callbacks.0.state.best"),
+        "callbacks.1.state",
+    ),
 }
 
 
@@ -112,10 +118,8 @@ def whole_trainer() -> bytes:
     X = np.linspace(-1, 1, 24).reshape(8, 3)
     trainer.fit(X, X[:, :2])
     callbacks = [cr.EarlyStopping(50), Numbers(), Cut()]
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         trainer.fit(X, X[:, :2], 3, None, validation_data=(X, X[:, :2]), callbacks=callbacks)
-    except KeyboardInterrupt:
-        pass
     trainer.net.W[1] = 2 * trainer.net.W[1]  # so that the weights of then are in the file, too
     return trainer_file.trainer_to_bytes(trainer)
 
