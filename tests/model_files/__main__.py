@@ -3,10 +3,11 @@
 import tempfile
 from pathlib import Path
 
+from chainrule import trainer
 from chainrule._container import VERSION
 from chainrule.cli import main
 
-from . import FOLDER, TABLE, network
+from . import FOLDER, TABLE, fit, network
 
 folder = FOLDER / f"version_{VERSION}"
 folder.mkdir(exist_ok=True)
@@ -14,6 +15,10 @@ for dtype in ("float32", "float64"):
     path = folder / f"network_{dtype}.safetensors"
     if not path.exists():
         network(dtype).save(path)
+    path = folder / f"trainer_{dtype}.safetensors"
+    if not path.exists():
+        trainer.SECONDS_PER_CALL = 0.0  # so that it is cut off in mid-epoch
+        fit(network(dtype), stop_after=5).save(path)
 path = folder / "table.safetensors"
 if not path.exists():
     with tempfile.TemporaryDirectory() as place:
