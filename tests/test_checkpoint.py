@@ -88,6 +88,23 @@ def test_a_time_is_counted_from_one_file_to_the_next(tmp_path, monkeypatch):
     assert seen.steps == [4, 7, 10, 13, 15]
 
 
+@pytest.mark.parametrize("checkpoint_first", [True, False])
+def test_the_last_file_knows_that_training_was_stopped(checkpoint_first, tmp_path):
+    class Stop(cr.Callback):
+        optional = True
+
+        def on_epoch_end(self, trainer, epoch, logs):
+            trainer.stop("enough")
+
+    callbacks = [cr.Checkpoint(tmp_path / "run", "1 h"), Stop()]
+    trainer = new_trainer()
+    fit(trainer, *callbacks[:: 1 if checkpoint_first else -1])
+    loaded = cr.Trainer.load(tmp_path / "run")
+    loaded.fit(X, Y)
+    assert (loaded.epoch, loaded.steps, loaded.stop_reason) == (1, STEPS, "enough")
+    assert weights(loaded) == weights(trainer)
+
+
 @pytest.mark.parametrize(
     ("every", "seconds"),
     [("5 min", 300), ("30s", 30), ("1.5 h", 5400), ("2 hours", 7200), (" 10 seconds ", 10)],

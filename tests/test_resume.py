@@ -469,9 +469,10 @@ def test_data_of_a_fit_that_ended_are_known_too(data, tmp_path):
 
 
 def test_what_resume_may_be(data):
-    refusal = r"^\[Trainer.fit\] resume: expected True, False, None or 'other data', got 'yes'$"
-    with pytest.raises(ValueError, match=refusal):
-        new_trainer("adam").fit(**data, resume="yes")
+    for wrong in ("yes", 1, 0.0):
+        refusal = rf"^\[Trainer.fit\] resume: expected True, False, None or .*, got {wrong!r}$"
+        with pytest.raises(ValueError, match=refusal):
+            new_trainer("adam").fit(**data, resume=wrong)
 
 
 def test_a_fit_at_work_in_another_thread_is_not_saved(data, tmp_path):

@@ -39,7 +39,7 @@ class LastFit:
         self, where: str, resume: bool | Literal["other data"] | None, given: Sources
     ) -> Unfinished | None:
         """What is left, if the next fit is to go on with it. Raises ValueError for other data."""
-        if resume not in (True, False, None, "other data"):
+        if not (resume is None or isinstance(resume, bool) or resume == "other data"):
             expected = "True, False, None or 'other data'"
             raise ValueError(message(where, "resume", expected, resume))
         if resume is None:

@@ -40,6 +40,8 @@ class Callback:
 
     # Whether a fit may go on without it, because it ends with the same weights then.
     optional: ClassVar[bool] = False
+    # Whether it hears of everything after the callbacks of which this is False.
+    comes_last: ClassVar[bool] = False
     # The arguments of the constructor, kept as attributes of these names, where a file may hold
     # all that is needed to build the callback again.
     arguments: ClassVar[tuple[str, ...]] = ()
@@ -62,7 +64,8 @@ class Callback:
     def state(self) -> State | None:
         """What the callback remembers, for `Trainer.save`: None, or names with plain values.
 
-        Plain values are None, numbers, strings, NumPy arrays, and lists and dicts of them.
+        Plain values are None, numbers, strings, NumPy arrays, and lists and dicts of them; what is
+        large is an array.
         """
         return None
 

@@ -37,6 +37,7 @@ class Checkpoint(Callback):
     """
 
     optional = True
+    comes_last = True  # so that the file has what others do at the end of the last epoch
 
     def __init__(
         self, path: str | os.PathLike[str], every: str | int = "epoch", keep: int = 1

@@ -159,6 +159,8 @@ class Trainer:
         plan, mixed = check_plan(where, n, epochs, batch_size, shuffle, self.epoch, before)
         order = check_shuffle(where, mixed, chosen, n, self.seed)
         heard = None if callbacks is None else check_callbacks(where, callbacks)
+        if heard is not None:
+            heard.sort(key=lambda callback: callback.comes_last)
         numbers: dict[int, int] = {}
         if left is not None:
             heard, numbers = left.match(where, heard)
