@@ -50,7 +50,7 @@ def expected():
 class Seen(cr.Callback):
     """After which step each file was written; to stand behind the checkpoint."""
 
-    optional = True
+    optional = comes_last = True
 
     def __init__(self, folder):
         self.folder, self.before, self.steps = folder, set(), []

@@ -192,9 +192,10 @@ def test_callbacks_may_save_at_every_occasion(data, tmp_path):
     assert len(saver.files) == OCCASIONS + 2
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    for path in saver.files[1:-1]:
-        again, loaded = Log(), cr.Trainer.load(path)
-        loaded.fit(**data, callbacks=[again, Saver(elsewhere)])
+    for n, path in enumerate(saver.files[1:-1], start=1):
+        again, rest, loaded = Log(), Saver(elsewhere), cr.Trainer.load(path)
+        loaded.fit(**data, callbacks=[again, rest])
+        assert len(rest.files) == OCCASIONS - n + 2  # of all after that one, and of begin and end
         assert outcome(loaded) == outcome(expected)
         assert again.heard == log.heard
     first, last = (cr.Trainer.load(saver.files[i]) for i in (0, -1))
