@@ -88,6 +88,13 @@ def test_a_time_is_counted_from_one_file_to_the_next(tmp_path, monkeypatch):
     assert seen.steps == [4, 7, 10, 13, 15]
 
 
+def test_files_that_a_killed_process_did_not_remove_go_even_if_nothing_is_left_to_do(tmp_path):
+    fit(new_trainer(), cr.Checkpoint(tmp_path / "run", every=2, keep=9))
+    trainer = cr.Trainer.load(cr.Checkpoint.newest(tmp_path / "run"))
+    trainer.fit(X, Y, callbacks=[cr.Checkpoint(tmp_path / "run", keep=2)])
+    assert names(tmp_path) == ["run.000007", "run.000008"]
+
+
 @pytest.mark.parametrize("checkpoint_first", [True, False])
 def test_the_last_file_knows_that_training_was_stopped(checkpoint_first, tmp_path):
     class Stop(cr.Callback):

@@ -1,7 +1,7 @@
 """The latest fit of a trainer: at work, cut off or ended, in this process or in another."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -35,9 +35,7 @@ class LastFit:
         finally:
             self.run = outer
 
-    def to_go_on_from(
-        self, where: str, resume: bool | Literal["other data"] | None, given: Sources
-    ) -> Unfinished | None:
+    def to_go_on_from(self, where: str, resume: Any, given: Sources) -> Unfinished | None:
         """What is left, if the next fit is to go on with it. Raises ValueError for other data."""
         if not (resume is None or isinstance(resume, bool) or resume == "other data"):
             expected = "True, False, None or 'other data'"

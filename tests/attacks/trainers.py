@@ -90,7 +90,7 @@ class Numbers(cr.Callback):
     """A user's own, with a state."""
 
     def state(self) -> dict[str, Any]:
-        return {"numbers": np.arange(3), "lowest": float("inf")}
+        return {"numbers": np.arange(2), "lowest": float("inf")}
 
 
 class Cut(cr.Callback):
@@ -119,7 +119,7 @@ def whole_trainer() -> bytes:
     trainer.fit(X, X[:, :2])
     callbacks = [cr.EarlyStopping(50), Numbers(), Cut()]
     with contextlib.suppress(KeyboardInterrupt):
-        trainer.fit(X, X[:, :2], 3, None, validation_data=(X, X[:, :2]), callbacks=callbacks)
+        trainer.fit(X, X[:, :2], 3, 4, validation_data=(X, X[:, :2]), callbacks=callbacks)
     trainer.net.W[1] = 2 * trainer.net.W[1]  # so that the weights of then are in the file, too
     return trainer_file.trainer_to_bytes(trainer)
 
@@ -170,15 +170,17 @@ def edits() -> Named:
         ("steps_negative", "trainer", "steps", -1),
         ("steps_huge", "trainer", "steps", 2**63),
         ("batch_of_more", "fit", "batch", 9),
+        ("batch_of_all", "fit", "batch", 8),
         ("epochs_none", "fit", "last_epoch", 1),
         ("told_unknown", "fit", "told", [3]),
-        ("reported_more", "fit", "reported", 2),
+        ("reported_more", "fit", "reported", 3),
         ("arrays_more", "fit", "arrays", 10**9),
         ("arrays_less", "fit", "arrays", 1),
         ("array_negative", "fit", "callbacks.1.state.numbers.$array", -1),
         ("phase_end", "fit", "phase", "epoch_begin!"),
         ("deep_state", "fit", "callbacks.1.state", deep(200)),
         ("best_is_shorter", "fit", "callbacks.0.state.best_parameters.1~bias.$array", 0),
+        ("best_of_integers", "fit", "callbacks.0.state.best_parameters.2~bias.$array", 4),
         ("best_of_others", "fit", "callbacks.0.state.best_parameters", {"x": {"$array": 0}}),
         ("data_of_others", "trainer", "data", {"Z": "none"}),
         ("clip_zero", "trainer", "clip_norm", 0),
