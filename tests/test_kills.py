@@ -51,8 +51,9 @@ try:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 except KeyboardInterrupt:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    trainer.save(path)
-    sys.exit(3)
+    if trainer.is_unfinished or trainer.epoch == 0:  # else it came at the very end
+        trainer.save(path)
+        sys.exit(3)
 h = hashlib.sha256()
 for record in trainer.history:
     h.update(repr(record | {"seconds": 0}).encode())

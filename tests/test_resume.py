@@ -1,5 +1,6 @@
 """Fits that were cut off go on, from memory and from files, and end with the same bits."""
 
+import contextlib
 import copy
 import math
 import pickle
@@ -173,6 +174,65 @@ def test_the_best_weights_are_there_after_ctrl_c_and_the_latest_go_on(data, tmp_
     for t in (trainer, loaded):  # without a word about the callbacks
         t.fit(**data, resume=True)
         assert outcome(t) == outcome(expected)
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_ctrl_c_inside_early_stopping_loses_nothing(at, data, monkeypatch):
+    """While it reads the best weights, while it stops training, while it puts them back."""
+    kwargs = {**data, "epochs": 30, "batch_size": BATCH}
+    expected, trainer = new_trainer("plateau"), new_trainer("plateau")
+    expected.fit(**kwargs, callbacks=[cr.EarlyStopping(5)])
+    names, calls = ("items", "__setitem__"), []
+
+    def interrupting(real):
+        def call(*arguments):
+            calls.append(real)
+            if len(calls) == at:
+                raise KeyboardInterrupt
+            return real(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in names:
+            patch.setattr(
+                type(trainer.net.parameters),
+                name,
+                interrupting(getattr(type(trainer.net.parameters), name)),
+            )
+        with contextlib.suppress(KeyboardInterrupt):
+            trainer.fit(**kwargs, callbacks=[cr.EarlyStopping(5)])
+    if trainer.is_unfinished:
+        trainer.fit(**data, resume=True)
+    assert outcome(trainer) == outcome(expected)
+
+
+def test_a_resume_that_fails_before_the_first_step_loses_no_weights(data, tmp_path):
+    class Fails(cr.Callback):
+        optional = True
+
+        def state(self):
+            return {}
+
+        def restore(self, state):
+            raise ZeroDivisionError
+
+        def on_steps_end(self, trainer, steps, loss):
+            if trainer.steps == 30:
+                trainer.save(tmp_path / "run")
+
+    expected = new_trainer("plateau")
+    callbacks = [cr.EarlyStopping(9), Fails()]
+    expected.fit(**data, epochs=9, batch_size=BATCH, callbacks=callbacks)
+    loaded = cr.Trainer.load(tmp_path / "run")
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            loaded.fit(**data, callbacks=[cr.EarlyStopping(9), Fails()])
+        assert loaded.is_unfinished
+        loaded.save(tmp_path / "run")
+        loaded = cr.Trainer.load(tmp_path / "run")
+    loaded.fit(**data)
+    assert outcome(loaded) == outcome(expected)
 
 
 def test_callbacks_may_save_at_every_occasion(data, tmp_path):

@@ -67,6 +67,15 @@ class Run:
         while not self._is_over():
             phases[self.at.phase]()
 
+    def end(self, callback: Callback) -> None:
+        """Tells a callback of the end; a Ctrl-C meanwhile must not leave half of the weights."""
+        try:
+            callback.on_fit_end(self.trainer)
+        except KeyboardInterrupt:
+            if callback.repeatable:
+                callback.on_fit_end(self.trainer)
+            raise
+
     def unfinished(self) -> Unfinished:
         """What is left to do."""
         at = replace(self.at, parts=list(self.at.parts))
@@ -96,7 +105,12 @@ class Run:
         for i, callback in enumerate(self.callbacks):
             if i not in at.told:
                 at.told = at.told | {i}
-                getattr(callback, occasion)(self.trainer, *arguments)
+                try:
+                    getattr(callback, occasion)(self.trainer, *arguments)
+                except BaseException:
+                    if callback.repeatable:
+                        at.told = at.told - {i}
+                    raise
 
     def _epoch(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The order of the rows and the learning rate of each step of the present epoch."""
@@ -137,12 +151,12 @@ class Run:
             logs |= {f"val_{key}": value for key, value in t._evaluate(self.validation).items()}
         logs |= {"learning_rate": rate, "seconds": at.seconds}
         monitored = monitored_key(logs, t.schedule.monitor, t.schedule.where)
-        state, nothing = t.schedule.advance(t._schedule_state, logs[monitored]), Progress().parts
+        state = t.schedule.advance(t._schedule_state, logs[monitored])
         t.history.append(logs)
         # No call from here on, so no Ctrl-C: the epoch ends as a whole (see `cut_off`).
         t.step_costs, t.step_penalties, t._schedule_state = costs, penalties, state
         t.epoch += 1
-        at.phase, at.told, at.reported, at.seconds, at.parts = "epoch_end", NOBODY, 0, 0.0, nothing
+        at.phase, at.told, at.reported, at.seconds, at.parts = "epoch_end", NOBODY, 0, 0.0, []
 
     def _end(self) -> None:
         t = self.trainer

@@ -40,6 +40,8 @@ class Callback:
 
     # Whether a fit may go on without it, because it ends with the same weights then.
     optional: ClassVar[bool] = False
+    # Whether it may hear once more of an occasion in which it was interrupted.
+    repeatable: ClassVar[bool] = False
     # Whether it hears of everything after the callbacks of which this is False.
     comes_last: ClassVar[bool] = False
     # The arguments of the constructor, kept as attributes of these names, where a file may hold
@@ -76,7 +78,7 @@ class Callback:
 class ProgressBar(Callback):
     """One bar (tqdm) over all steps of a fit, with the latest loss and val_loss."""
 
-    optional = True
+    optional = repeatable = True
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -130,6 +132,7 @@ class EarlyStopping(Callback):
     Raises ValueError at the end of the first epoch, listing the keys, if `monitor` is none of them.
     """
 
+    repeatable = True  # what it finds out it stores at the end, without a call in between
     arguments = ("patience", "monitor", "min_delta", "restore_best", "larger_is_better")
 
     def __init__(
@@ -160,15 +163,16 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
         key = monitored_key(logs, self.monitor, "EarlyStopping")
         if improves(logs[key], self.best, self.min_delta, self.larger_is_better):
+            kept = trainer.net.parameters.items() if self.restore_best else ()
+            best = {name: np.array(w) for name, w in kept}
             self.best, self.best_epoch, self._bad_epochs = logs[key], epoch, 0
-            if self.restore_best:
-                parameters = trainer.net.parameters
-                self._best_parameters = {name: np.array(w) for name, w in parameters.items()}
+            self._best_parameters = best
             return
-        self._bad_epochs += 1
-        if self._bad_epochs >= self.patience:
-            best = f"best {self.best} in epoch {self.best_epoch}"
-            trainer.stop(f"{key} did not improve for {self._bad_epochs} epochs ({best})")
+        bad_epochs = self._bad_epochs + 1
+        if bad_epochs >= self.patience:
+            best_one = f"best {self.best} in epoch {self.best_epoch}"
+            trainer.stop(f"{key} did not improve for {bad_epochs} epochs ({best_one})")
+        self._bad_epochs = bad_epochs
 
     def on_fit_end(self, trainer: "Trainer") -> None:
         for name, w in self._best_parameters.items():
@@ -199,7 +203,7 @@ class CSVLogger(Callback):
     after it was saved. Raises ValueError if an epoch's keys are not those of the header.
     """
 
-    optional = True
+    optional = repeatable = True
 
     def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
         self.path = Path(path)
@@ -222,6 +226,7 @@ class CSVLogger(Callback):
         size = self._file.seek(0, os.SEEK_END)
         if self._end is not None and self._end < size:
             size = self._file.truncate(self._end)
+        self._end = size  # until the line is there
         lines = io.StringIO(newline="")
         writer = csv.writer(lines)
         if not self._header or size == 0:

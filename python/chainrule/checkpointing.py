@@ -36,7 +36,7 @@ class Checkpoint(Callback):
     fails (no space, no permission) and can go on then, with `resume=True`.
     """
 
-    optional = True
+    optional = repeatable = True
     comes_last = True  # so that the file has what others do at the end of the last epoch
 
     def __init__(

@@ -170,9 +170,11 @@ class Trainer:
             try_metrics(self, data, validation)
             if left is None:
                 self.stop_reason = None
+            elif left.weights is None:  # callbacks have the best ones and may put them back
+                left.weights = dict(self.net.parameters)
             at_the_end.callback(self._fit.forget_same_weights, self.net.parameters)
             for callback in run.callbacks:
-                at_the_end.callback(callback.on_fit_end, self)  # runs whatever happens
+                at_the_end.callback(run.end, callback)  # whatever happens
                 callback.on_fit_begin(self, plan.epochs, plan.steps)
             if left is not None:
                 run.go_on_from(left, numbers)
