@@ -2,7 +2,8 @@
 
 Equal settings and equal seeds, both with all threads. The two take turns, a fit each, seed after
 seed; reported are the median time, the median of the ratios, and the scores on data that nobody was
-trained on. Predicting one row is timed apart.
+trained on. Predicting one row is timed apart. With --jobs instead a search over parameters, by one
+job and by several.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import chainrule as cr
+from bench import estimator_jobs
 from bench.command import append_rows, run_context
 from bench.machine import describe_machine, machine_line
 from bench.report import duration
@@ -144,21 +146,29 @@ HEADER = (
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python bench/estimators.py", description=__doc__)
     parser.add_argument("--dtype", default="float64", choices=("float32", "float64"))
-    parser.add_argument("--seeds", type=int, default=10, help="default 10")
+    parser.add_argument("--seeds", type=int, default=10, help="or rounds of --jobs; default 10")
+    parser.add_argument("--jobs", type=int, metavar="N", help="a search by 1 and by N jobs")
     parser.add_argument("--quick", action="store_true", help="the digits, 2 seeds, 5 epochs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="append a line per row")
     options = parser.parse_args(arguments)
     if options.seeds < 1:
         parser.error("--seeds: expected more than 0")
+    if options.jobs is not None and options.jobs < 2:
+        parser.error("--jobs: expected more than 1")
     warnings.simplefilter("ignore", ConvergenceWarning)
     machine = describe_machine()
-    print(machine_line(machine), HEADER, sep="\n\n", flush=True)
+    header = HEADER if options.jobs is None else estimator_jobs.HEADER
+    print(machine_line(machine), header, sep="\n\n", flush=True)
     cases, seeds = CASES, options.seeds
     if options.quick:
         cases, seeds = [Case("digits, 5 epochs", digits, {"max_iter": 5})], 2
     for case in cases:
-        rows = compare(case, options.dtype, seeds)
-        print(line(rows), flush=True)
+        if options.jobs is None:
+            rows = compare(case, options.dtype, seeds)
+            print(line(rows), flush=True)
+        else:
+            rows = [estimator_jobs.compare_jobs(case, options.dtype, options.jobs, seeds)]
+            print(estimator_jobs.line(rows[0]), flush=True)
         append_rows(options.json, [run_context(options.quick, machine) | row for row in rows])
 
 

@@ -34,6 +34,7 @@ FUNCTIONS = {
     "log1p": (19, 31),
     "tanh": (26, 38),
     "sigmoid": (25, 37),
+    "gelu": (58, 98),
 }
 
 
@@ -68,6 +69,14 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         "leaky_relu": (1, 1),
         "softmax": (f["exp"] + 3, 4),  # difference, sum, product
         "exp": (f["exp"], 1),
+        "elu": (f["exp"], 1),
+        "selu": (f["exp"] + 1, 1),
+        "gelu": (f["gelu"], f["gelu"] + 3),
+        "silu": (f["sigmoid"] + 1, f["sigmoid"] + 4),
+        "softplus": (f["exp"] + f["log1p"] + 1, f["exp"] + 1),
+        "mish": (f["exp"] + 5, f["exp"] + 10),
+        "hard_sigmoid": (2, 1),
+        "hard_tanh": (1, 1),
     }
     losses = {
         "binary_cross_entropy": (f["exp"] + f["log1p"] + 8, 2 * f["log"] + 10),
@@ -79,6 +88,7 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         "poisson": (f["exp"] + f["log"] + 6, f["log"] + 7),
     }
     updates = {"sgd": 2, "momentum": 4, "nesterov": 6, "rmsprop": 9, "adam": 13}
+    updates |= {"nadam": 16, "radam": 13, "adagrad": 6, "lion": 11, "rprop": 16}
 
     for name in _core.activations():
         if name in activations:  # the identity is never called
@@ -97,5 +107,5 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
     yield Kernel("rows", "transpose_panel", "", 0, 2, columns=48)
     yield Kernel("rows", "gather_float", "", 0, 1, 4)
     yield Kernel("rows", "gather_double", "", 0, 1, 8)
-    for name, flops in f.items():
-        yield Kernel("elements", name, "", flops, 2)
+    for name in ("log", "log1p"):
+        yield Kernel("elements", name, "", f[name], 2)

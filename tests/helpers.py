@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import chainrule as cr
-from chainrule import losses, reference
+from chainrule import _core, losses, reference
+from chainrule.activations import SLOPES
 
 Array = NDArray[Any]
-Layer = tuple[int, str, float]  # units, activation, slope (of leaky_relu)
+Layer = tuple[int, str, float]  # units, activation, slope (of those that have one)
+OUTPUTS = list(_core.activations())
+HIDDEN = [name for name in OUTPUTS if name != "softmax"]
 # Every loss, and those with a number with another one than by default.
 LOSSES = [
     *(kind() for kind in losses.LOSSES.values()),
@@ -27,7 +30,7 @@ def build(n_inputs: int, layers: Sequence[Layer], dtype: str, seed: int = 0) -> 
     The weights of an exp are small, so that exponentials of exponentials stay numbers.
     """
     described = [
-        cr.Dense(units, cr.Activation(name, slope if name == "leaky_relu" else None))
+        cr.Dense(units, cr.Activation(name, slope if name in SLOPES else None))
         for units, name, slope in layers
     ]
     net = cr.Network(described, n_inputs, dtype, seed)

@@ -13,18 +13,56 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from chainrule import _core
 
 from .golden import read_functions
 
 Array = NDArray[Any]
+
+
+def expm1_below_zero(x: Array) -> Array:
+    return np.expm1(np.minimum(x, 0))
+
+
+def softplus(x: Array) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def normal_below(x: Array) -> Array:
+    """P(Z < x), Z standard normal; in the widest type from its density d: for |x| <= 2.5
+    `1/2 + d (x + x^3 / 3 + x^5 / (3 5) + ..)`, for larger |x| Laplace's continued fraction
+    `P(Z > |x|) = d / (|x| + 1 / (|x| + 2 / (|x| + ..)))`."""
+    if x.dtype == np.float64:
+        return ndtr(x)
+    u = np.abs(x)
+    high = u.astype(np.float32).astype(x.dtype)  # whose square is exact
+    d = np.exp(-high * high / 2) * np.exp(-(u - high) * (u + high) / 2)
+    d /= np.sqrt(8 * np.arctan(x.dtype.type(1)))
+    series = fraction = np.zeros_like(u)
+    near, far = np.minimum(u, 2.5), np.maximum(u, 2.5)
+    for n in range(80, 0, -1):
+        series = near * near / (2 * n + 1) * (1 + series)
+        fraction = n / (far + fraction)
+    tail = np.where(u <= 2.5, 0.5 - d * near * (1 + series), d / (far + fraction))
+    return np.where(x < 0, tail, 1 - tail)
+
+
+SELU = [np.longdouble(text) for text in ("1.0507009873554804934", "1.6732632423543772848")]
 EXACT = {
     "exp": np.exp,
     "log": np.log,
     "log1p": np.log1p,
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "elu": lambda x: np.where(x > 0, x, expm1_below_zero(x)),
+    "selu": lambda x: SELU[0] * np.where(x > 0, x, SELU[1] * expm1_below_zero(x)),
+    "gelu": lambda x: x * normal_below(x),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "softplus": softplus,
+    "mish": lambda x: x * np.tanh(softplus(x)),
+    "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
 }
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
 
@@ -45,9 +83,9 @@ def errors_in_ulp(got: Array, exact: Array) -> Array:
 
 def worst(name: str, x: Array) -> tuple[float, float]:
     """The largest error on x, and where."""
-    got = getattr(_core.kernels, name)(x)
+    got, wider = getattr(_core.kernels, name)(x), WIDER[x.dtype.type]
     assert got.dtype == x.dtype
-    errors = errors_in_ulp(got, EXACT[name](x.astype(WIDER[x.dtype.type])))
+    errors = errors_in_ulp(got, EXACT[name](x.astype(wider)).astype(wider))
     at = int(np.argmax(errors))  # a NaN counts as the largest
     return float(errors[at]), float(x[at])
 

@@ -11,7 +11,7 @@ if not (ROOT / "bench").is_dir():
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT)
-    from bench import estimators
+    from bench import estimator_jobs, estimators
 
 
 def test_quick_run(tmp_path, capsys):
@@ -37,6 +37,31 @@ def test_a_line_has_medians_of_times_and_of_ratios():
     line = estimators.line([ours, theirs])
     assert "| 2.00 s | 10.0 s | 5.0 |" in line
     assert "| 0.6000 +- 0.0816 |" in line
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forks
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_quick_run_of_jobs(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    estimators.main(["--quick", "--jobs", "2", "--json", str(path)])
+    assert "| digits, 5 epochs | float64 |" in capsys.readouterr().out
+    (row,) = map(json.loads, path.read_text().splitlines())
+    assert row["jobs"] == 2
+    for name in ("one_thread", "one_job", "jobs"):
+        assert len(row[f"{name}_seconds"]) == 2
+
+
+def test_a_line_of_jobs_compares_with_one_jobs_work_divided():
+    row = {"case": "c", "dtype": "float64", "jobs": 2, "one_job_seconds": [3.0] * 3}
+    row |= {"one_thread_seconds": [4.0, 4.0, 8.0], "jobs_seconds": [2.0, 2.2, 3.0]}
+    assert estimator_jobs.line(row).endswith("| 4.00 s | 3.00 s | 2 | 2.20 s | 1.00 |")
+
+
+@pytest.mark.parametrize("jobs", ["0", "1"])
+def test_one_job_is_refused(capsys, jobs):
+    with pytest.raises(SystemExit):
+        estimators.main(["--jobs", jobs])
+    assert "--jobs: expected more than 1" in capsys.readouterr().err
 
 
 def test_no_seeds_are_refused(capsys):

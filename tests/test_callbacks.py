@@ -31,6 +31,7 @@ class FakeTrainer:
 
     def __init__(self):
         self.net, self.history, self.epoch, self.stopped = FakeNet(), History(), 0, None
+        self.ema = None
 
     def stop(self, reason):
         self.stopped = reason

@@ -14,7 +14,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import _files
-from chainrule import trainer as loop
+from chainrule import _stepping
 
 from .helpers import build
 from .test_model_files import CALLS, failing, names
@@ -26,7 +26,7 @@ Y = np.sin(X[:, :2])
 
 @pytest.fixture(autouse=True)
 def one_step_per_call(monkeypatch):
-    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(_stepping, "SECONDS_PER_CALL", 0.0)
 
 
 def new_trainer():

@@ -12,15 +12,38 @@ import pytest
 from chainrule._errors import check_integer
 from chainrule.activations import Activation, as_activation
 from chainrule.initializers import Initializer
-from chainrule.layers import LAYERS, Dense, layer_from_dict
+from chainrule.layers import (
+    LAYERS,
+    Activate,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    Residual,
+    layer_from_dict,
+)
 from chainrule.losses import LOSSES, CrossEntropy, Huber, Quantile, SquaredError, resolve_loss
-from chainrule.optimizers import OPTIMIZERS, SGD, Adam, AdamW, RMSProp, resolve_optimizer
+from chainrule.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adam,
+    AdamW,
+    Lion,
+    RMSProp,
+    Rprop,
+    resolve_optimizer,
+)
 
 EXAMPLES = {
     layer_from_dict: [
         Dense(3),
         Dense(64, "relu"),
         Dense(64, Activation("leaky_relu", 0.2), Initializer("orthogonal", {"gain": 1.5})),
+        BatchNorm(0.99, 1e-3),
+        LayerNorm(),
+        Dropout(0.2),
+        Activate("tanh"),
+        Residual([Dense(3, "relu"), Residual([BatchNorm()], projection=False)]),
     ],
     resolve_loss: [
         *(kind() for kind in LOSSES.values()),
@@ -32,6 +55,7 @@ EXAMPLES = {
         *(kind() for kind in OPTIMIZERS.values()),
         SGD(0.5, momentum=0.9, nesterov=True),
         AdamW(1e-4, weight_decay=0.0),
+        Rprop(0.1, 0.25, 2.0, 0.01, 1.0),
     ],
 }
 CASES = [(resolve, one) for resolve, examples in EXAMPLES.items() for one in examples]
@@ -98,7 +122,7 @@ def test_a_loss_has_one_number_at_most():
 @pytest.mark.parametrize(
     ("saved", "message"),
     [
-        ({"units": 3}, "[load] kind: expected one of 'Dense', got None"),
+        ({"units": 3}, "[load] kind: expected one of 'Dense', 'BatchNorm',"),
         ({"kind": "dense", "units": 3}, "got 'dense' (did you mean 'Dense'?)"),
         ({"kind": "Dense"}, "[load] units: missing"),
         ({"kind": "Dense", "unit": 3}, "got 'unit' (did you mean 'units'?)"),
@@ -117,7 +141,8 @@ def test_damaged_dict_is_refused(saved, message):
 def test_losses_and_optimizers_are_known_by_name():
     assert list(LOSSES)[:3] == ["binary_cross_entropy", "cross_entropy", "squared_error"]
     assert list(LOSSES)[3:] == ["absolute_error", "huber", "quantile", "poisson"]
-    assert list(OPTIMIZERS) == ["sgd", "rmsprop", "adam", "adamw"]
+    names = "sgd rmsprop adam adamw nadam radam adagrad lion rprop"
+    assert list(OPTIMIZERS) == names.split()
     assert resolve_loss("cross_entropy") == CrossEntropy(label_smoothing=0.0)
     assert resolve_loss("huber") == Huber(delta=1.0)
     assert resolve_loss("quantile") == Quantile(quantile=0.5)
@@ -125,6 +150,7 @@ def test_losses_and_optimizers_are_known_by_name():
     assert resolve_optimizer("rmsprop") == RMSProp(1e-3, rho=0.9, epsilon=1e-8)
     assert resolve_optimizer("adam") == Adam(1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8)
     assert resolve_optimizer("adamw") == AdamW(1e-3, 0.9, 0.999, 1e-8, weight_decay=0.01)
+    assert resolve_optimizer("lion") == Lion(1e-4, 0.9, 0.99, weight_decay=0.0)
 
 
 def test_object_is_resolved_to_itself():
@@ -177,7 +203,11 @@ def test_dense_refuses(arguments, error, message):
         Dense(**arguments)
 
 
-def test_only_leaky_relu_has_a_slope():
+def test_leaky_relu_and_elu_have_a_slope():
+    assert as_activation("elu") == Activation("elu", 1.0)
+    assert Activation("elu", 2).slope == 2.0
+    with pytest.raises(ValueError, match=r"slope: expected a finite number >= 0, got -0.1"):
+        Activation("elu", -0.1)
     assert as_activation("leaky_relu") == Activation("leaky_relu", 0.01)
     assert as_activation("relu").slope is None
     with pytest.raises(
@@ -239,6 +269,16 @@ def test_nesterov_needs_momentum_and_is_a_switch():
         SGD(nesterov=True)
     with pytest.raises(TypeError, match=r"\[SGD\] nesterov: expected True or False, got 1"):
         SGD(momentum=0.9, nesterov=1)
+
+
+def test_factors_and_limits_of_rprop_s_steps():
+    for bad, expected in [
+        ({"eta_minus": 1.0}, "eta_minus: expected a finite number > 0 and < 1, got 1.0"),
+        ({"eta_plus": 1.0}, "eta_plus: expected a finite number > 1, got 1.0"),
+        ({"largest_step": 1e-7}, "largest_step: expected a number >= smallest_step, 1e-06, got"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(f"[Rprop] {expected}")):
+            Rprop(**bad)
 
 
 def test_epsilon_hat_is_a_switch():

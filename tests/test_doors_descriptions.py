@@ -5,6 +5,7 @@ import math
 import pytest
 
 import chainrule as cr
+from chainrule import _core
 from chainrule.layers import layer_from_dict
 
 from .doors import build
@@ -17,13 +18,15 @@ SEED = "expected an integer from 0 to 9223372036854775807, got"
 LAYERS = "[Network] layers: expected a list of at least one layer, got"
 LAYER = "[Network, layer 1] layer: expected a layer such as Dense(64, 'relu'), got"
 DTYPE = "[Network] dtype: expected one of 'float32', 'float64', got"
-ACTIVATIONS = "one of 'identity', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'softmax', 'exp'"
+ACTIVATIONS = "one of " + ", ".join(map(repr, _core.activations()))
 LOSSES = (
     "one of 'binary_cross_entropy', 'cross_entropy', 'squared_error', 'absolute_error', 'huber', "
     "'quantile', 'poisson'"
 )
 SMOOTHING = f"[CrossEntropy] label_smoothing: {NUMBER} >= 0 and < 1, got"
-OPTIMIZERS = "one of 'sgd', 'rmsprop', 'adam', 'adamw'"
+OPTIMIZERS = (
+    "one of 'sgd', 'rmsprop', 'adam', 'adamw', 'nadam', 'radam', 'adagrad', 'lion', 'rprop'"
+)
 
 
 ONE_LAYER = (cr.Dense(3),)
@@ -89,7 +92,8 @@ BAD_CONSTRUCTION = [
     (
         lambda: layer_from_dict({"kind": "Conv", "units": 3}),
         ValueError,
-        "[layer_from_dict] kind: expected one of 'Dense', got 'Conv'",
+        "[layer_from_dict] kind: expected one of 'Dense', 'BatchNorm', 'LayerNorm', 'Dropout', "
+        "'Activation', 'Residual', got 'Conv'",
     ),
     (
         lambda: cr.Trainer(None, "cross_entropy"),
@@ -117,7 +121,7 @@ BAD_CONSTRUCTION = [
         lambda: trainer(optimizer=0.1),
         TypeError,
         f"[Trainer] optimizer: expected {OPTIMIZERS} or an object of SGD, RMSProp, Adam, AdamW, "
-        "got 0.1",
+        "NAdam, RAdam, Adagrad, Lion, Rprop, got 0.1",
     ),
     (
         lambda: trainer(metrics=["acc"]),

@@ -56,9 +56,9 @@ def test_gradient_of_lbfgs(activation, n_labels):
     y = 1 + np.mod(np.arange(5) + 1, n_labels)
     est = cr.MLPClassifier(10, activation, solver="lbfgs", alpha=1e-5, max_iter=1, random_state=1)
     est.fit(X, y)
-    encoded = est._encode(y, False, True)
+    encoded = est._target.encode(y)
     _, _, loss = est._output()
-    net = est._engine.ready()
+    net = est._engine.net
     objective = Objective(net, Data(net, "test", X, encoded, loss, None), loss, est.alpha)
     theta = objective.flat()
     _, gradient = objective(theta)
@@ -89,6 +89,30 @@ def test_weights_changed_in_place_or_replaced_count(binary):
     est.coefs_ = [np.ones((2, 2)), np.ones((5, 1))]
     with pytest.raises(ValueError, match="shape"):
         est.predict(X)
+
+
+def test_lists_that_nobody_has_are_not_compared(binary):
+    X, y = binary
+    est = cr.MLPClassifier(5, max_iter=3, random_state=0).fit(X, y)
+    before = est.predict_proba(X)
+    est.coefs_[0][:] = 0  # of a list that is gone after this line
+    changed = est.predict_proba(X)
+    assert not np.array_equal(changed, before)
+    assert np.array_equal(est.predict_proba(X), changed)
+    assert not est._engine._shown  # looked at, and forgotten
+    view = est.coefs_[0].T[1:]
+    for value in (1.0, 2.0):
+        view[:] = value
+        assert not np.array_equal(est.predict_proba(X), changed)
+        changed = est.predict_proba(X)
+    assert list(est._engine._shown) == ["weight"]
+    assert (est.coefs_[0][:, 1:] == 2).all()
+    kept = est.intercepts_
+    del view
+    est.predict_proba(X)
+    assert list(est._engine._shown) == ["bias"]
+    kept[1] = kept[1] + 100
+    assert (est.predict(X) == 1).all()
 
 
 def test_there_are_no_weights_before_fit():
@@ -155,6 +179,18 @@ def test_activations_per_layer_layers_optimizer_and_schedule(binary):
     assert weights_of(clone(est).fit(X, y)) == weights_of(est)
 
 
+@pytest.mark.parametrize("name", cr.optimizers.OPTIMIZERS)
+def test_every_optimizer_by_name_and_by_object(name, binary):
+    X, y = binary
+    options = {"hidden_layer_sizes": 5, "max_iter": 3, "random_state": 0}
+    est = cr.MLPClassifier(**options, optimizer=name).fit(X, y)
+    described = cr.optimizers.OPTIMIZERS[name]()
+    assert weights_of(cr.MLPClassifier(**options, optimizer=described).fit(X, y)) == weights_of(est)
+    assert est._engine.trainer.optimizer == described
+    again = pickle.loads(pickle.dumps(est))
+    assert weights_of(again.partial_fit(X, y)) == weights_of(est.partial_fit(X, y))
+
+
 def test_own_validation_data_and_any_scorer(binary):
     X, y = binary
     X_val, y_val = X[200:], y[200:]
@@ -188,6 +224,12 @@ def test_callbacks_and_the_progress_bar(binary, capsys):
     shown = capsys.readouterr()
     assert "step" in shown.err
     assert shown.out == ""
+    for verbose, lines in ((np.True_, ""), (np.False_, ""), (2, "Iteration 1, loss = ")):
+        cr.MLPClassifier(5, max_iter=1, verbose=verbose).fit(X, y)
+        shown = capsys.readouterr()
+        assert ("step" in shown.err) == (verbose is np.True_)
+        assert shown.out.startswith(lines)
+        assert bool(shown.out) == bool(lines)
 
 
 @pytest.mark.parametrize("kind", [cr.MLPClassifier, cr.MLPRegressor])

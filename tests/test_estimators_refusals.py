@@ -21,15 +21,15 @@ def binary():
 
 
 BAD = {
-    "alpha": (-1, "x", np.nan, None),
-    "batch_size": (0, 1.5, "all", None),
+    "alpha": (-1, "x", np.nan, None, 1e300),
+    "batch_size": (0, 1.5, "all", None, np.array([1, 2])),
     "learning_rate": ("fast", 3),
     "learning_rate_init": (0, -1, "x", 1e-60),
     "power_t": (-1, "x"),
     "max_iter": (0, 1.5, None),
     "shuffle": ("yes", 1),
     "tol": (-1, "x"),
-    "verbose": ("yes", None),
+    "verbose": ("yes", None, -1, np.array([1, 2])),
     "warm_start": ("no",),
     "momentum": (-0.1, 1.5),
     "nesterovs_momentum": ("x",),
@@ -38,15 +38,17 @@ BAD = {
     "beta_1": (1.0, -0.1),
     "beta_2": (1.0, "x"),
     "epsilon": (0, -1, 1e-60),
-    "n_iter_no_change": (0, -5, "x"),
+    "n_iter_no_change": (0, -5, "x", np.nan, -np.inf, np.array([1, 2])),
     "max_fun": (0, "x"),
     "solver": ("newton", None, 3),
-    "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x"),
+    "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x", np.array(5)),
     "activation": ("swish", ["relu", "tanh", "relu"], 3),
     "schedule": ("fast", 3),
     "layers": (3, ["relu"], [cr.Dense]),
     "optimizer": ("newton", 3, cr.SGD, cr.Adam(1e-60)),
-    "callbacks": (3, ["x"], [cr.ProgressBar]),
+    "callbacks": (3, 0, {}, ["x"], [cr.ProgressBar]),
+    "clip_norm": (0, -1, "x", 1e-60),
+    "clip_value": (0, np.inf, 1e-60),
     "scoring": ("x", 3, ["accuracy"]),
     "random_state": ("x", -1, 1.5),
     "class_weight": ("x", 3, {0: -1}, {0: "x"}, {0: np.inf}, [{0: -1}], {0: 0, 1: 0}),
@@ -68,11 +70,23 @@ def test_bad_parameters_are_named_with_the_method(kind, name, value, binary):
     for method, options in (("fit", {}), ("partial_fit", classes)):
         if not hasattr(est, method):
             continue  # of a solver that is none
-        where = rf"^\[{kind.__name__}\.{method}(, layer 1 \(Dense\))?\] "
-        expected = rf"{where}({name}|activation)(\.\w+)?: expected "
+        where = rf"^\[{kind.__name__}\.{method}(, layer 1( \(Dense\))?)?\] "
+        expected = rf"{where}({name}|layer|activation)(\.\w+)?: expected "
         with pytest.raises((ValueError, TypeError), match=expected):
             getattr(est, method)(X.astype(np.float32), y, **options)
         assert not hasattr(est, "coefs_")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_at_the_edge_work(dtype, binary):
+    X, y = binary
+    steep = {"solver": "sgd", "learning_rate": "invscaling", "power_t": 1000.0, "momentum": 0.0}
+    for options in (steep, {"alpha": 1e-60}, {"n_iter_no_change": np.float64(np.inf)}):
+        est = cr.MLPClassifier(5, max_iter=3, random_state=0, **options).fit(X.astype(dtype), y)
+        assert est.n_iter_ == 3
+    stands = cr.MLPClassifier(5, max_iter=1, random_state=0, **steep).fit(X.astype(dtype), y)
+    first = cr.MLPClassifier(5, max_iter=3, random_state=0, **steep).fit(X.astype(dtype), y)
+    assert (stands.coefs_[0] == first.coefs_[0]).all()
 
 
 def test_the_largest_momentum_of_scikit_learn_works(binary):
@@ -167,9 +181,13 @@ def test_a_diverging_fit_keeps_the_parameters_of_its_last_finite_step():
     y[45:] = 1e200
     options = {"hidden_layer_sizes": 5, "batch_size": 15, "shuffle": False, "random_state": 0}
     est = cr.MLPRegressor(max_iter=1, **options)
+    only_the_loss = (
+        r"^\[MLPRegressor.fit\] epoch 0: the loss became inf and the model has the parameters of "
+        "the step before. Solver produced non-finite parameter weights"
+    )
     with (
         pytest.warns(RuntimeWarning, match="the cost became inf"),
-        pytest.raises(ValueError, match="Solver produced non-finite parameter weights"),
+        pytest.raises(ValueError, match=only_the_loss),
     ):
         est.fit(X, y)
     three_steps = cr.MLPRegressor(max_iter=1, **options)

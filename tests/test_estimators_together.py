@@ -1,8 +1,5 @@
 """The estimators inside scikit-learn's tools, and with data of other libraries."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,29 +162,3 @@ def test_predictions_have_the_type_that_scikit_learn_gives(of_model, of_rows):
         assert got.dtype == getattr(theirs, method)(rows).dtype
         in_its_type = getattr(ours, method)(rows.astype(of_model))
         assert (got[..., -1] == in_its_type[..., -1]).all()  # the other column is 1 - this one
-
-
-MEMORY = """
-import resource, sys
-import numpy as np
-import chainrule as cr
-from chainrule import MLPClassifier
-rng = np.random.default_rng(0)
-X = rng.standard_normal((400_000, 100)).astype(sys.argv[1])
-y = (X[:, 0] > 0).astype(int)
-options = dict(hidden_layer_sizes=(8,), max_iter=1, early_stopping=sys.argv[2] == "True")
-MLPClassifier(**options).fit(X[:2000], y[:2000])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-MLPClassifier(**options).fit(X, y)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before) * 1024 / X.nbytes)
-"""
-
-
-@pytest.mark.parametrize(("early_stopping", "most"), [(False, 0.2), (True, 0.4)])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_no_copy_of_the_features(dtype, early_stopping, most):
-    """With early stopping a tenth is copied, and indices are drawn."""
-    command = [sys.executable, "-W", "ignore", "-c", MEMORY, dtype, str(early_stopping)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert float(done.stdout) < most

@@ -68,6 +68,13 @@ def test_class_weights_of_classes_that_a_batch_lacks():
         small(class_weight={7: 5}).fit(X, Y)
 
 
+@pytest.mark.parametrize("given", [[{0: 2}], [{0: 2}, {1: 2}], [], ["balanced"]], ids=str)
+def test_class_weights_of_one_target_are_no_list(given):
+    expected = r"^\[MLPClassifier.fit\] class_weight: expected a dict .* for one target, got \["
+    with pytest.raises(TypeError, match=expected):
+        small(class_weight=given).fit(X, Y)
+
+
 def test_balanced_weights_are_those_of_each_call():
     part = slice(30, 70)  # 20 rows of class 0, 20 of class 1
     balanced = small(class_weight="balanced").partial_fit(X[part], Y[part], classes=[0, 1, 2])

@@ -44,3 +44,12 @@ def test_the_resumed_training_ends_as_the_undisturbed_one(seconds, capsys):
     assert len(undisturbed.split(", ")[-1].strip()) == 16
     assert resumed.split(", ")[-2:] == undisturbed.split(", ")
     assert capsys.readouterr().out.startswith("undisturbed ")
+
+
+def test_the_pipeline_in_onnx_runtime_predicts_the_digits(tmp_path, capsys):
+    pytest.importorskip("skl2onnx")
+    example = runpy.run_path(str(EXAMPLES / "onnx_pipeline.py"))
+    assert example["main"](str(tmp_path / "digits.onnx")) > 0.95
+    said = capsys.readouterr().out.splitlines()
+    assert "test accuracy 9" in said[0]
+    assert float(said[1].split()[-1]) < 1e-5

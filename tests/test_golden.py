@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import _core, trainer
+from chainrule import _core, _stepping
+from chainrule.layers import LAYERS, walk
 
 from . import golden
+from .helpers import OUTPUTS
 
 CONFIGURATIONS = {c.name: c for c in golden.read()}
 WITH_FMA = [isa for isa in _core.available_isas() if isa != "baseline"]
@@ -74,7 +76,7 @@ def in_steps_by_hand(c, t):
 @every_configuration
 def test_the_bits_do_not_show_how_the_steps_were_called(name, run, monkeypatch):
     if run is in_calls_of_one_step:
-        monkeypatch.setattr(trainer, "SECONDS_PER_CALL", 0.0)
+        monkeypatch.setattr(_stepping, "SECONDS_PER_CALL", 0.0)
     c = CONFIGURATIONS[name]
     assert golden.bits(c, run) == c.hash
 
@@ -97,12 +99,14 @@ def test_the_table_covers_what_there_is():
     """Every activation, loss and optimizer in either type; sizes around those of the kernels."""
     seen = set()
     for c in CONFIGURATIONS.values():
-        layers = [layer.split(":") for layer in c.layers.split(",")]
+        layers = [layer for _, layer, _ in walk(golden.network(c).layers, c.n_inputs)]
+        dense = [layer for layer in layers if isinstance(layer, cr.Dense)]
         loss = golden.loss(c)
-        canonical = layers[-1][1] == _core.losses()[loss.name]
-        seen |= {(c.dtype, activation) for _, activation, *_ in layers}
+        canonical = dense[-1].activation.name == _core.losses()[loss.name]
+        seen |= {(c.dtype, layer.name) for layer in layers}
+        seen |= {(c.dtype, layer.activation.name) for layer in dense}
         seen |= {(c.dtype, c.optimizer.split(":")[0]), (c.dtype, loss.name, canonical)}
-        seen |= {c.n_inputs, *(int(units) for units, *_ in layers)}
+        seen |= {c.n_inputs, *(layer.units for layer in dense)}
         seen |= {c.targets, c.weights, ("batch", c.batch), ("l2", c.l2 > 0), ("l1", c.l1 > 0)}
         smoothed = loss.name == "cross_entropy" and loss.label_smoothing > 0
         seen |= {("smoothed", c.targets, smoothed), ("smoothed", canonical, smoothed)}
@@ -112,7 +116,7 @@ def test_the_table_covers_what_there_is():
         seen |= {(c.dtype, "seven threads", flops > 7 * 4e6)}  # 4e6 each: cpp/base/threads.h
     wanted = set()
     for dtype in ("float32", "float64"):
-        wanted |= {(dtype, name) for name in [*_core.activations(), *_core.optimizers()]}
+        wanted |= {(dtype, name) for name in [*OUTPUTS, *_core.optimizers(), *LAYERS]}
         wanted |= {(dtype, loss, canonical) for loss in _core.losses() for canonical in (1, 0)}
         wanted |= {(dtype, "seven threads", True)}
     wanted |= {1, 2, 7, 10, 16, 17, 33, 211, "dense", "classes", "equal", "unequal", ("batch", 1)}
@@ -120,4 +124,4 @@ def test_the_table_covers_what_there_is():
     wanted |= set(itertools.product(["groups"], (True, False), (True, False)))
     wanted |= set(itertools.product(("l2", "l1", "ragged", "chunks"), (True, False)))
     assert wanted <= seen, wanted - seen
-    assert len(CONFIGURATIONS) == 43
+    assert len(CONFIGURATIONS) == 71

@@ -37,7 +37,7 @@ def test_another_compiler_and_another_architecture_give_the_hashes_written_down(
 @pytest.mark.parametrize("toolchain", [CLANG, AARCH64], ids=["clang", "aarch64"])
 def test_functions_have_the_bits_written_down_and_keep_their_bounds(toolchain, built):
     """And products are compared with plain loops of fused multiply-adds, bit for bit."""
-    assert toolchain.accuracy(built(toolchain)).count(" ULP\n") == 10
+    assert toolchain.accuracy(built(toolchain)).count(" ULP\n") == 24
 
 
 def test_a_wrong_hash_is_seen(built, tmp_path):

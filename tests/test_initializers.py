@@ -118,6 +118,13 @@ def test_weights_are_decided_by_the_generator(name):
         ("sigmoid", Initializer("glorot_uniform")),
         ("tanh", Initializer("glorot_uniform")),
         ("softmax", Initializer("glorot_uniform")),
+        ("hard_tanh", Initializer("glorot_uniform")),
+        ("elu", Initializer("he_normal")),
+        ("gelu", Initializer("he_normal")),
+        ("silu", Initializer("he_normal")),
+        ("softplus", Initializer("he_normal")),
+        ("mish", Initializer("he_normal")),
+        ("selu", Initializer("lecun_normal")),
         ("identity", Initializer("glorot_uniform")),
     ],
 )

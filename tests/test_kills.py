@@ -21,7 +21,7 @@ import hashlib, signal, sys
 import os, time
 import numpy as np, chainrule as cr
 from chainrule import _files
-from chainrule import trainer as loop
+from chainrule import _stepping
 
 def slow_write(handle, data, write=os.write):  # a disk on which half of the time goes
     time.sleep(1e-4)
@@ -29,7 +29,7 @@ def slow_write(handle, data, write=os.write):  # a disk on which half of the tim
 
 _files.os.write = slow_write
 path, keep, threads, saves_on_ctrl_c = sys.argv[1], *map(int, sys.argv[2:])
-loop.SECONDS_PER_CALL = 0.002  # of an epoch of some 5 ms
+_stepping.SECONDS_PER_CALL = 0.002  # of an epoch of some 5 ms
 cr.set_num_threads(threads)
 X = np.random.default_rng(0).normal(size=(2500, 20))
 Y = (X[:, :4] + np.sin(3 * X[:, 4:8])).argmax(axis=1)

@@ -109,15 +109,17 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"_core", "_errors", "_fingerprint", "reference", "trace"},
     {"_container", "_description", "_files", "history", "runtime"},
     {"activations", "losses", "metrics", "optimizers", "_encoding", "_history_file"},
-    {"initializers", "schedules", "callbacks", "plots", "_data", "_optimizer", "parameters"},
-    {"layers", "ops", "_unfinished"},
-    {"summary"},
+    {"initializers", "schedules", "plots", "_data", "_optimizer", "_own_options", "parameters"},
+    {"layers", "ops", "callbacks", "_evaluation"},
+    {"summary", "_unfinished", "_sklearn", "_torch"},
+    {"interchange"},
     {"network"},
-    {"_trainer_checks", "checkpoint", "_fit_file"},
+    {"_trainer_checks", "checkpoint", "_fit_file", "_stepping"},
     {"_run", "trainer_file", "checkpointing"},
     {"_last_fit"},
     {"trainer", "gradient_check"},
     {"estimators"},
+    {"onnx"},
     {"__init__"},
     {"cli"},
     {"__main__"},
@@ -127,7 +129,7 @@ CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer",
 # Conveniences whose work stands on a higher floor: imported when called.
 LATE = {("network", "checkpoint")}
 # Packages that import themselves and stand on other packages; loaded when first named.
-EXTRAS = {"cli", "estimators"}
+EXTRAS = {"cli", "estimators", "onnx"}
 # Third-party packages at import time; all others are imported when they are needed.
 PACKAGES = {"numpy"}
 PACKAGES_OF = {"_container": {"safetensors"}}

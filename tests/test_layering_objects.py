@@ -104,7 +104,7 @@ def test_activations_agree():
     documented = re.findall(r"^\| (\w+) +\| ", activations.__doc__, re.M)
     assert documented[1:] == names
     assert list(reference.ACTIVATIONS) == names
-    for name, (_, _, has_slope) in _core.activations().items():
+    for name, (_, _, has_slope, _) in _core.activations().items():
         assert (activations.Activation(name).slope is not None) == has_slope
 
 
@@ -121,10 +121,10 @@ def test_optimizers_agree():
     reached = {}
     for optimizer in described:
         kind, hyperparameters, n_states = core_optimizer(optimizer)
-        assert len(hyperparameters) == 5
+        assert len(hyperparameters) == 7
         reached[kind] = n_states
     assert reached == _core.optimizers()
-    for name in ("rmsprop", "adam"):
+    for name in ("rmsprop", "adam", "nadam", "radam", "adagrad", "lion", "rprop"):
         assert len(reference.OPTIMIZERS[name].moments) == reached[name]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule import Activation, CrossEntropy, SquaredError, _core, ops, reference
+from chainrule.activations import SLOPES
 
 from .helpers import LOSSES, gamma, reference_loss, relative_difference, targets
 
@@ -18,12 +19,30 @@ SLOPE = 0.2
 
 
 def described(name):
-    return Activation(name, SLOPE) if name == "leaky_relu" else name
+    return Activation(name, SLOPE) if name in SLOPES else name
 
 
 def oracle(name):
     """As the reference takes it."""
-    return (name, SLOPE) if name == "leaky_relu" else name
+    return (name, SLOPE) if name in SLOPES else name
+
+
+# (Largest slope, roundings of the value) of the others.
+OWN = {
+    "identity": (1, 0),
+    "relu": (1, 0),
+    "leaky_relu": (1, 2),
+    "sigmoid": (1, 6),
+    "tanh": (1, 6),
+    "elu": (1, 6),
+    "selu": (1.76, 6),
+    "gelu": (1.13, 6),
+    "silu": (1.1, 8),
+    "softplus": (1, 6),
+    "mish": (1.09, 8),
+    "hard_sigmoid": (1 / 6, 2),
+    "hard_tanh": (1, 0),
+}
 
 
 def draw(rng, dtype, *shape):
@@ -46,13 +65,14 @@ def spread(Z):
 
 
 def activation_bound(name, Z, A, z_error):
-    """Of A = g(Z): what an error in Z becomes (slopes but exp's are at most 1), own roundings."""
+    """Of A = g(Z): what an error in Z becomes, and own roundings."""
     if name == "softmax":  # an error of every z moves a_j by up to 2 a_j of it
         return A * (2 * np.max(z_error) + gamma(Z.shape[1] + 10 + 2 * spread(Z)))
     if name == "exp":
         return A * (np.expm1(z_error) + gamma(2))
-    own = {"identity": 0, "relu": 0, "leaky_relu": 2, "sigmoid": 6, "tanh": 6}[name]
-    return z_error + gamma(own) * np.abs(A)
+    slope, own = OWN[name]
+    shift = 3 * (name == "hard_sigmoid")  # whose rounding is one of z + 3
+    return slope * (z_error + gamma(1) * shift) + gamma(own) * np.abs(A)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -98,9 +118,10 @@ def test_activation_and_its_way_back(name, n, rng, isa):
             S = np.sum(exact_A * np.abs(dA), axis=1, keepdims=True)
             bound = gamma(2 * n + 24 + 4 * spread(Z)) * exact_A * (np.abs(dA) + S)
         else:  # sigmoid: dA a (1 - a), tanh: dA (1 - a^2) with a to 6 roundings; exp: dA a, to 2
-            own = {"sigmoid": 10 * exact_A, "tanh": 16 + 0 * Z, "leaky_relu": 2 + 0 * Z}
-            own["exp"] = 3 * exact_A
-            bound = gamma(1) * own.get(name, 0 * Z) * np.abs(dA)
+            own = {"sigmoid": 10 * exact_A, "exp": 3 * exact_A, "softplus": 8 * (exact_dZ / dA)}
+            own |= {"tanh": 16, "leaky_relu": 2, "elu": 8 * SLOPE, "selu": 14, "hard_sigmoid": 1}
+            own |= {"gelu": 12, "silu": 12, "mish": 12}
+            bound = gamma(1) * own.get(name, 0) * np.abs(dA)
         assert_within(dZ, exact_dZ, bound * (1 + 1e-5))
 
 

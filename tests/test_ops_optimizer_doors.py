@@ -96,7 +96,8 @@ BAD_STEPS = {  # name: (what is added to good arguments, error, message)
     "unknown optimizer": (
         {"optimizer": "adm"},
         ValueError,
-        "optimizer: expected one of 'sgd', 'rmsprop', 'adam', 'adamw', got 'adm' "
+        "optimizer: expected one of 'sgd', 'rmsprop', 'adam', 'adamw', 'nadam', 'radam', "
+        "'adagrad', 'lion', 'rprop', got 'adm' "
         "(did you mean 'adam'?)",
     ),
 }

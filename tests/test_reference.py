@@ -22,6 +22,15 @@ OUTPUTS = {
     ("leaky_relu", 0.3): 0.5,
     "softmax": 0.0,
     "exp": math.log(0.5),
+    "elu": 0.5,
+    ("elu", 0.3): 0.5,
+    "selu": 0.48,
+    "gelu": 0.67,
+    "silu": 0.74,
+    "softplus": math.log(math.expm1(0.5)),
+    "mish": 0.64,
+    "hard_sigmoid": 0.0,
+    "hard_tanh": 0.5,
 }
 LOSSES = [*ref.LOSSES, ("cross_entropy", 0.2), ("huber", 0.3), ("quantile", 0.8)]
 REGULARIZATIONS = [{}, {"l2": 0.3}, {"l1": 0.2}, {"l2": 0.3, "l1": 0.2}]

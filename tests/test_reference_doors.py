@@ -138,6 +138,11 @@ def test_float32_parameters_stay_float32(rng):
         ("rmsprop", {"rho": np.float64(0.9)}),
         ("adam", {"beta1": np.float64(0.9)}),
         ("adamw", {"weight_decay": np.float64(0.1)}),
+        ("nadam", {"weight_decay": np.float64(0.1)}),
+        ("radam", {"beta2": np.float64(0.1)}),
+        ("adagrad", {"epsilon": np.float64(1e-3)}),
+        ("lion", {"weight_decay": np.float64(0.1)}),
+        ("rprop", {"eta_plus": np.float64(1.5)}),
     ]:
         updated, state = ref.update_parameters(
             parameters, grads, np.float64(0.1), optimizer, **options

@@ -42,6 +42,14 @@ def test_activations_match_the_formulas_in_plain_python(z):
         "tanh": math.tanh(z),
         "relu": z if z > 0 else 0.0,
         "leaky_relu": z if z > 0 else 0.01 * z,
+        "elu": z if z > 0 else math.expm1(z),
+        "selu": 1.0507009873554805 * (z if z > 0 else 1.6732632423543772 * math.expm1(z)),
+        "gelu": z * math.erfc(-z / math.sqrt(2)) / 2,
+        "silu": z / (1 + e) if z >= 0 else z * e / (1 + e),
+        "softplus": max(z, 0.0) + math.log1p(e),
+        "mish": z * math.tanh(max(z, 0.0) + math.log1p(e)),
+        "hard_sigmoid": min(max(z / 6 + 0.5, 0.0), 1.0),
+        "hard_tanh": min(max(z, -1.0), 1.0),
     }
     if z < 700:
         expected["exp"] = math.exp(z)

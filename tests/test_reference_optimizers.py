@@ -30,7 +30,13 @@ def adam_by_hand():
     return first, second
 
 
+def nadam_by_hand():
+    # m, v_hat as in Adam
+    return 0.1 * (8 / 3) / (2 + 1), 0.1 * (26 / 21) / (4 / sqrt(7) + 1)
+
+
 A1, A2 = adam_by_hand()
+N1, N2 = nadam_by_hand()
 BETAS = {"beta1": 0.5, "beta2": 0.75, "epsilon": 1.0}
 # optimizer, options, gradients, W1 after each step, b1 after each step (None: as W1)
 BY_HAND = [
@@ -56,13 +62,63 @@ BY_HAND = [
         [0.95 - A1, 0.95 * (0.95 - A1) - A2],
         [1 - A1, 1 - A1 - A2],
     ),
+    # momentum_decay so large that 0.96^(..) is 0: mu = 1/2 always, M = 1/2, then 1/4
+    # m_hat = 1/2 1 / (3/4) + 1/2 2 / (1/2) = 8/3; then 1/2 1 / (7/8) + 1/2 1 / (3/4) = 26/21
+    (
+        "nadam",
+        BETAS | {"weight_decay": 0.5, "momentum_decay": 1e6},
+        [2, 1],
+        [0.95 - N1, 0.95 * (0.95 - N1) - N2],
+        [1 - N1, 1 - N1 - N2],
+    ),
+    # R = 7: rho = 7 - 2 < 5, then below 5 again: no step is adaptive, m_hat = 2, then 4/3
+    (
+        "radam",
+        BETAS | {"weight_decay": 0.5},
+        [2, 1],
+        [0.95 - 0.2, 0.95 * (0.95 - 0.2) - 0.1 * 4 / 3],
+        [0.8, 0.8 - 0.1 * 4 / 3],
+    ),
+    # s = 4, then 4 + 5
+    (
+        "adagrad",
+        {"epsilon": 1.0},
+        [2, sqrt(5)],
+        [1 - 0.1 * 2 / 3, 1 - 0.1 * (2 / 3 + sqrt(5) / 4)],
+        None,
+    ),
+    # m = 1/4, then 1/2 1/4 - 1/2 1 < 0
+    (
+        "lion",
+        {"beta1": 0.5, "beta2": 0.75, "weight_decay": 0.5},
+        [1, -1],
+        [0.95 - 0.1, 0.95 * 0.85 + 0.1],
+        [0.9, 1.0],
+    ),
+    # the same sign: 0.1 grows to 0.15; another sign: 0.15 shrinks to 0.03, no step; then no sign
+    # before, so 0.03 stays; then it grows to 0.045
+    (
+        "rprop",
+        {"first_step": 0.1, "eta_plus": 1.5, "eta_minus": 0.2},
+        [2, 1e-3, -5, -5, -5],
+        [0.9, 0.75, 0.75, 0.78, 0.825],
+        None,
+    ),
+    # limits: 0.1 grows to 0.12 only, shrinks to 0.09 only
+    (
+        "rprop",
+        {"first_step": 0.1, "largest_step": 0.12, "smallest_step": 0.09},
+        [1, 1, -1, 1],
+        [0.9, 0.78, 0.78, 0.69],
+        None,
+    ),
 ]
 
 
 @pytest.mark.parametrize(
     ("optimizer", "options", "gradients", "W", "b"), BY_HAND, ids=[str(row[:2]) for row in BY_HAND]
 )
-def test_two_steps_worked_by_hand(optimizer, options, gradients, W, b):
+def test_steps_worked_by_hand(optimizer, options, gradients, W, b):
     path = run(optimizer, gradients, **options)
     np.testing.assert_allclose(path[:, 0], W, rtol=1e-14)
     np.testing.assert_allclose(path[:, 1], W if b is None else b, rtol=1e-14)
@@ -131,6 +187,11 @@ def test_defaults_are_the_published_ones():
         ("rmsprop", {"rho": 0.9, "epsilon": 1e-8}),
         ("adam", {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}),
         ("adamw", {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01}),
+        ("nadam", {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "momentum_decay": 4e-3}),
+        ("radam", {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}),
+        ("adagrad", {"epsilon": 1e-10}),
+        ("lion", {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}),
+        ("rprop", {"eta_minus": 0.5, "eta_plus": 1.2, "smallest_step": 1e-6, "largest_step": 50}),
     ]:
         np.testing.assert_array_equal(
             run(optimizer, gradients), run(optimizer, gradients, **options)
@@ -146,6 +207,11 @@ def test_defaults_are_the_published_ones():
         ("rmsprop", 0.02, {}),
         ("adam", 0.1, {}),
         ("adamw", 0.1, {"weight_decay": 1e-4}),
+        ("nadam", 0.1, {}),
+        ("radam", 0.1, {}),
+        ("adagrad", 0.5, {}),
+        ("lion", 0.01, {}),
+        ("rprop", 0.1, {"first_step": 0.1}),
     ],
     ids=str,
 )
@@ -163,12 +229,30 @@ def test_every_optimizer_descends_a_narrow_valley(optimizer, learning_rate, opti
 
 def test_the_state_starts_at_zero_in_the_shapes_of_the_parameters():
     parameters = ref.initialize_parameters([3, 4, 2], dtype=np.float32)
-    for optimizer, moments in [("sgd", "v"), ("rmsprop", "s"), ("adam", "mv"), ("adamw", "mv")]:
+    moments = {"sgd": "v", "rmsprop": "s", "adagrad": "s", "lion": "m", "rprop": "gd"}
+    for optimizer in ref.OPTIMIZERS:
         state = ref.initialize_optimizer(parameters, optimizer)
         assert state.pop("t") == 0
-        assert set(state) == set(moments)
+        assert set(state) == set(moments.get(optimizer, "mv"))
         for arrays in state.values():
             assert {n: (a.shape, a.dtype) for n, a in arrays.items()} == {
                 n: (w.shape, w.dtype) for n, w in parameters.items()
             }
             assert all(np.all(a == 0) for a in arrays.values())
+
+
+def test_radam_moves_by_the_rectified_rate_while_the_gradient_is_constant():
+    # m_hat = g and v_hat = g^2, so a step is alpha g at first, then alpha r.
+    path = run("radam", [4.0] * 200, learning_rate=0.01, beta2=0.99, epsilon=1e-300)[:, 0]
+    t = np.arange(1, 201)
+    rho = 199 - 2 * t * 0.99**t / (1 - 0.99**t)
+    with np.errstate(invalid="ignore"):
+        r = np.sqrt((rho - 4) * (rho - 2) * 199 / (195 * 197 * rho))
+    steps = -np.diff(path, prepend=1.0)
+    np.testing.assert_allclose(steps, np.where(rho > 5, 0.01 * r, 0.04), rtol=1e-9)
+    assert 0 < (rho > 5).argmax() < 10
+
+
+def test_nadam_with_constant_gradient_moves_by_the_learning_rate_in_the_long_run():
+    path = run("nadam", [3.0] * 4000, learning_rate=0.01, epsilon=1e-300)[:, 0]
+    assert path[-2] - path[-1] == pytest.approx(0.01, rel=1e-4)

@@ -54,12 +54,12 @@ REFUSED = [
         "activations: expected a list of 2, one per layer, got 'relu'",
     ),
     (
-        lambda: forward(activations=["relu", "gelu"]),
-        "expected one of identity, .*, softmax, exp, got 'gelu'",
+        lambda: forward(activations=["relu", "step"]),
+        "expected one of identity, .*, softmax, exp, .*, got 'step'",
     ),
     (
         lambda: forward(activations=["relu", ("tanh", 0.1)]),
-        r"for leaky_relu only, got \('tanh', 0.1\)",
+        r"for leaky_relu and elu only, got \('tanh', 0.1\)",
     ),
     (lambda: forward(activations=["relu", ("leaky_relu", np.nan)]), "expected a finite slope"),
     (
@@ -155,8 +155,9 @@ REFUSED = [
     (lambda: cost(l2=-0.1), "l2: expected a finite number >= 0, got -0.1"),
     (lambda: cost(l1=np.nan), "l1: expected a finite number >= 0, got nan"),
     (
-        lambda: update(optimizer="lion"),
-        "optimizer: expected one of sgd, rmsprop, adam, adamw, got 'lion'",
+        lambda: update(optimizer="adamax"),
+        "optimizer: expected one of sgd, rmsprop, adam, adamw, nadam, radam, adagrad, lion, rprop, "
+        "got 'adamax'",
     ),
     (lambda: update(beta1=0.9), "option of sgd: expected one of momentum, nesterov, got 'beta1'"),
     (lambda: update(alpha=0.9), "option of sgd: expected one of momentum, nesterov, got 'alpha'"),
@@ -189,7 +190,19 @@ REFUSED = [
         lambda: update(state=ref.initialize_optimizer(P, "adam")),
         "state: expected that of sgd, got one with t, m, v",
     ),
-    (lambda: ref.initialize_optimizer(P, "lion"), "optimizer: expected one of sgd, .*, got 'lion'"),
+    (lambda: ref.initialize_optimizer(P, "ftrl"), "optimizer: expected one of sgd, .*, got 'ftrl'"),
+    (
+        lambda: update(optimizer="nadam", momentum_decay=-1),
+        "momentum_decay: expected a finite number >= 0, got -1",
+    ),
+    (
+        lambda: update(optimizer="rprop", first_step=0),
+        "first_step: expected a finite number > 0, got 0",
+    ),
+    (
+        lambda: update(optimizer="rprop", eta_minus=1.0),
+        "eta_minus: expected a number from 0 to below 1, got 1.0",
+    ),
     (
         lambda: optimize(batch_size=0),
         r"batch_size: expected an integer from 1 to 7 \(.*\) or None, got 0",

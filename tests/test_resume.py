@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import trainer as loop
+from chainrule import _stepping
 from chainrule._optimizer import read_state
 
 from .helpers import build
@@ -21,7 +21,7 @@ EPOCHS, BATCH = 4, 30  # of 100 rows: four steps, the last one smaller
 @pytest.fixture(autouse=True)
 def one_step_per_call(monkeypatch):
     """So that a fit can be cut off after each step."""
-    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(_stepping, "SECONDS_PER_CALL", 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,8 @@ def test_a_bad_switch_leaves_the_instruction_set_as_it_is():
 
 # ---- import -------------------------------------------------------------------------------------
 
-OPTIONAL = {"sklearn", "matplotlib", "pandas", "pyarrow", "scipy", "onnx", "typer", "rich", "skops"}
+OPTIONAL = {"sklearn", "matplotlib", "pandas", "pyarrow", "scipy", "typer", "rich", "skops"}
+OPTIONAL |= {"onnx", "onnxruntime", "skl2onnx", "torch"}
 
 
 def test_import_loads_no_optional_package():

@@ -11,7 +11,7 @@
 namespace chainrule {
 
 // What a stream is for. Numbers are part of the bits a seed stands for: never renumber.
-enum class Purpose : std::uint32_t { kShuffle = 1 };
+enum class Purpose : std::uint32_t { kShuffle = 1, kDropout = 2 };
 
 using Philox = std::array<std::uint32_t, 4>;
 

@@ -18,7 +18,7 @@ template <class T>
 }
 
 template <class T>
-constexpr index_t padded(index_t n) {
+[[gnu::always_inline]] constexpr index_t padded(index_t n) {
   return n_panels<T>(n) * kPanel<T>;
 }
 

@@ -120,10 +120,10 @@ T* in_place_arg(const std::string& name, const py::object& object, index_t size)
 // One step on a whole array: kernels count in panels, so the rest goes through one padded panel.
 template <class T>
 void bound_optimizer_step(const std::string& kind, const py::object& w, const py::object& g, const py::object& state1,
-                          const py::object& state2, double learning_rate, std::int64_t t, bool decays, double momentum,
-                          double beta2, double epsilon, double weight_decay, bool epsilon_hat) {
-  const OptimizerSpec spec{
-      optimizer_arg("ops.optimizer_step", kind), momentum, beta2, epsilon, decays ? weight_decay : 0.0, epsilon_hat};
+                          const py::object& state2, double learning_rate, std::int64_t t, bool decays,
+                          const Hyperparameters& hyperparameters) {
+  OptimizerSpec spec = optimizer_arg("ops.optimizer_step", kind, hyperparameters);
+  if (!decays) spec.weight_decay = 0;
   const index_t n = py::reinterpret_borrow<py::array>(w).size(), whole = n / kPanel<T> * kPanel<T>;
   const py::object objects[] = {w, g, state1, state2};
   const char* const names[] = {"parameters", "gradients", "state", "state"};
@@ -157,7 +157,7 @@ void bind_type(py::module_& m, const char* suffix) {
   m.def(name("loss_and_gradient").c_str(), &bound_loss_and_gradient<T>, "Z"_a, "Y"_a, "loss"_a, "activation"_a,
         "sample_weight"_a, "out"_a);
   m.def(name("optimizer_step").c_str(), &bound_optimizer_step<T>, "kind"_a, "w"_a, "g"_a, "state1"_a, "state2"_a,
-        "learning_rate"_a, "t"_a, "decays"_a, "momentum"_a, "beta2"_a, "epsilon"_a, "weight_decay"_a, "epsilon_hat"_a);
+        "learning_rate"_a, "t"_a, "decays"_a, "hyperparameters"_a);
 }
 
 }  // namespace

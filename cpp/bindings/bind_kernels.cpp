@@ -19,18 +19,21 @@ namespace {
 template <class T>
 using Contiguous = py::array_t<T, py::array::c_style>;
 
-template <class T>
-void bind_math(py::module_& m, const char* name, void (*Kernels<T>::*function)(index_t, const T*, T*)) {
+// A function of as many elements as fill panels, in place.
+template <class T, class F>
+void bind_math(py::module_& m, const char* name, F function) {
   m.def(
       name,
       [function](const Contiguous<T>& x) {
         const index_t n = x.size(), whole = n / kPanel<T> * kPanel<T>;
         Contiguous<T> out(std::vector<py::ssize_t>(x.shape(), x.shape() + x.ndim()));
-        (kernels<T>().*function)(whole, x.data(), out.mutable_data());
+        T* const to = out.mutable_data();
+        std::copy_n(x.data(), n, to);
+        function(whole, to);
         T rest[kPanel<T>] = {};
-        std::copy(x.data() + whole, x.data() + n, rest);
-        (kernels<T>().*function)(kPanel<T>, rest, rest);
-        std::copy_n(rest, n - whole, out.mutable_data() + whole);
+        std::copy(to + whole, to + n, rest);
+        function(kPanel<T>, rest);
+        std::copy_n(rest, n - whole, to + whole);
         return out;
       },
       py::arg("x").noconvert());
@@ -57,13 +60,19 @@ double fma_peak(int n_threads, double seconds) {
   return total;
 }
 
+#define CHAINRULE_NAME(struct_name, name, ...) name,
+
+// Activations have their own names; those with a slope get 1.
 template <class T>
 void bind_type(py::module_& m) {
-  bind_math<T>(m, "exp", &Kernels<T>::exp);
-  bind_math<T>(m, "log", &Kernels<T>::log);
-  bind_math<T>(m, "log1p", &Kernels<T>::log1p);
-  bind_math<T>(m, "tanh", &Kernels<T>::tanh);
-  bind_math<T>(m, "sigmoid", &Kernels<T>::sigmoid);
+  bind_math<T>(m, "log", [](index_t n, T* x) { kernels<T>().log(n, x, x); });
+  bind_math<T>(m, "log1p", [](index_t n, T* x) { kernels<T>().log1p(n, x, x); });
+  const char* const names[] = {CHAINRULE_ACTIVATIONS(CHAINRULE_NAME)};
+  for (int g = 0; g < kActivations; ++g) {
+    if (g == static_cast<int>(Activation::kSoftmax)) continue;  // works on whole rows
+    bind_math<T>(m, names[g],
+                 [g](index_t n, T* x) { kernels<T>().activate[g](n / kPanel<T>, kPanel<T>, {x, n}, T(1)); });
+  }
 }
 
 }  // namespace

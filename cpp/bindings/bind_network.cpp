@@ -1,75 +1,24 @@
-// Network, Optimizer and Samples, for float32 and float64. The GIL is released while the core works; a lock per network
-// lets any number of threads predict, or one train.
+// Network and Samples, for float32 and float64: all but training.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 
 #include "base/threads.h"
+#include "bindings/bound_network.h"
 #include "bindings/checked_samples.h"
+#include "bindings/layers.h"
 #include "bindings/names.h"
 #include "bindings/sparse.h"
-#include "network/pass.h"
 
 namespace chainrule {
 
 namespace {
 
-using Lock = std::unique_lock<std::shared_mutex>;
-using SharedLock = std::shared_lock<std::shared_mutex>;
-using NameAndNumber = std::pair<std::string, double>;  // of a loss
-using ClipArg = std::pair<double, double>;             // to a value, to a norm; infinity for neither
+using ModeArg = std::tuple<bool, std::uint64_t, std::uint32_t>;  // training, seed, step
 
-template <class T>
-struct BoundNetwork {
-  Network<T> net;
-  mutable std::shared_mutex mutex;
-
-  explicit BoundNetwork(const NetworkSpec& spec) : net(spec) {}
-
-  // Taken without waiting: who comes while the network is trained is told, never made to wait or to race.
-  template <class AnyLock>
-  AnyLock lock(const std::string& where) const {
-    AnyLock l(mutex, std::try_to_lock);
-    if (!l) throw std::runtime_error("[" + where + "] the network is at work in another thread");
-    return l;
-  }
-
-  // Training waits for predictions that are under way. Call it without the GIL, which they may need.
-  Lock wait_and_lock() const { return Lock(mutex); }
-};
-
-NetworkSpec spec_arg(index_t n_inputs, const py::list& layers) {
-  NetworkSpec spec{n_inputs, {}};
-  for (const py::handle& layer : layers) {
-    const auto kind = layer["kind"].cast<std::string>();
-    if (kind != "Dense")
-      throw py::value_error(complaint("Network", "layers", "a known kind of layer", "'" + kind + "'"));
-    const auto units = layer["units"].cast<index_t>();
-    spec.layers.push_back(
-        DenseSpec{units, activation_arg("Network", layer["activation"].cast<ActivationParts>(), units)});
-  }
-  return spec;
-}
-
-template <class T>
-py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
-  const ParameterShape& s = p.shape;
-  py::array_t<T> out(s.is_vector ? std::vector<py::ssize_t>{s.columns} : std::vector<py::ssize_t>{s.rows, s.columns});
-  s.read(flat.data() + p.offset, out.mutable_data());
-  return out;
-}
-
-// A value in the shape of a parameter. Runs the user's code if `value` is an object that converts itself to an array.
-template <class T>
-py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const std::string& where,
-                             bool finite = true) {
-  return p.shape.is_vector ? contiguous_arg<T>(where, p.name, value, p.shape.columns, 0, finite)
-                           : contiguous_arg<T>(where, p.name, value, p.shape.rows, p.shape.columns, finite);
-}
+Mode mode_arg(const ModeArg& mode) { return {std::get<0>(mode), std::get<1>(mode), std::get<2>(mode)}; }
 
 // A copy of the first `rows` rows of a workspace slice.
 template <class T>
@@ -77,11 +26,6 @@ py::array_t<T> rows_array(Panels<T> from, index_t rows, index_t columns) {
   py::array_t<T> out({rows, columns});
   unpack<T>(rows, columns, from, out.mutable_data(), columns, 1);
   return out;
-}
-
-template <class T>
-const Parameter& parameter(const Network<T>& net, std::size_t index) {
-  return net.plan().parameters.at(index);
 }
 
 template <class T>
@@ -95,11 +39,11 @@ void bind_parameters(py::class_<BoundNetwork<T>>& type) {
         for (const Parameter& p : self.net.plan().parameters) {
           const py::tuple shape = p.shape.is_vector ? py::tuple(py::make_tuple(p.shape.columns))
                                                     : py::tuple(py::make_tuple(p.shape.rows, p.shape.columns));
-          table.append(py::make_tuple(p.name, shape, p.shape.decays));
+          table.append(py::make_tuple(p.name, shape, p.shape.decays, p.shape.trained));
         }
         return table;
       },
-      "(name, shape, decays) of each parameter, in the order of the flat buffers.");
+      "(name, shape, decays, trained) of each parameter, in the order of the flat buffers.");
   type.def(
       "parameter",
       [](const Net& self, std::size_t index) {
@@ -147,109 +91,43 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
       "X"_a, "out"_a, "where"_a);
   type.def(
       "cost",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
+      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1, const ModeArg& mode,
          const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
         const py::gil_scoped_release without_gil;
-        return cost(self.net, samples.samples(), objective);
+        return cost(self.net, samples.samples(), objective, mode_arg(mode));
       },
-      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "where"_a);
+      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "mode"_a, "where"_a);
   type.def(
       "backward",
       [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1, bool accumulate,
-         const std::string& where) {
+         const ModeArg& mode, const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
         const py::gil_scoped_release without_gil;
-        return backward(self.net, samples.samples(), objective, accumulate);
+        return backward(self.net, samples.samples(), objective, mode_arg(mode), accumulate);
       },
-      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "where"_a);
+      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "mode"_a, "where"_a);
   type.def(
       "trace",
-      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, const std::string& where) {
+      [](Net& self, const CheckedSamples& samples, const NameAndNumber& loss, const ModeArg& mode,
+         const std::string& where) {
         const Objective objective{loss_arg(where, loss)};
         const auto lock = self.template lock<Lock>(where);
-        const Trace<T> trace = chainrule::trace(self.net, samples.samples(), objective);
+        const Trace<T> trace = chainrule::trace(self.net, samples.samples(), objective, mode_arg(mode));
         py::list Z, A, dZ;
-        const auto& layers = self.net.plan().layers;
-        for (std::size_t l = 0; l < layers.size(); ++l) {
-          const index_t rows = samples.samples().rows, columns = layers[l]->n_out();
-          Z.append(rows_array(trace.raw.y[l], rows, columns));
-          A.append(rows_array(trace.activated.y[l], rows, columns));
-          dZ.append(rows_array(trace.activated.d[l], rows, columns));
+        const Plan<T>& plan = self.net.plan();
+        for (const Outlet& outlet : plan.outlets) {
+          const index_t rows = samples.samples().rows, columns = plan.nodes[outlet.node].layer->n_out();
+          const Slice<T>&raw = trace.raw.slices[outlet.node], &activated = trace.activated.slices[outlet.node];
+          Z.append(rows_array(raw.y, rows, columns));
+          A.append(rows_array(outlet.activated ? activated.y : raw.y, rows, columns));
+          dZ.append(rows_array(activated.d, rows, columns));
         }
         return py::make_tuple(Z, A, dZ);
       },
-      "samples"_a, "loss"_a, "where"_a, "(Z, A, dZ), a list of arrays (rows, units) each.");
-}
-
-void check_state(const OptimizerSpec& spec, std::size_t which) {
-  const bool exists = which < static_cast<std::size_t>(state_count(spec.kind));
-  if (!exists) throw py::index_error("[Trainer] state: this optimizer keeps fewer arrays");
-}
-
-template <class T>
-void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name) {
-  using namespace py::literals;
-  using Net = BoundNetwork<T>;
-  using State = OptimizerState<T>;
-  py::class_<State>(m, optimizer_name, "Hyperparameters and state of an optimizer for one network.")
-      .def(py::init([](const Net& net, const std::string& kind, double momentum, double beta2, double epsilon,
-                       double weight_decay, bool epsilon_hat) {
-             return State({optimizer_arg("Trainer", kind), momentum, beta2, epsilon, weight_decay, epsilon_hat},
-                          net.net.plan().parameters_size);
-           }),
-           "network"_a, "kind"_a, "momentum"_a, "beta2"_a, "epsilon"_a, "weight_decay"_a, "epsilon_hat"_a)
-      .def_readwrite("steps", &State::steps)
-      .def(
-          "state",
-          [](const State& self, const Net& net, std::size_t which, std::size_t index) {
-            check_state(self.spec, which);
-            return public_array(parameter(net.net, index), self.state[which]);
-          },
-          "network"_a, "which"_a, "index"_a)
-      .def(
-          "set_state",
-          [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
-            check_state(self.spec, which);
-            const Parameter& p = parameter(net.net, index);
-            // A mean of squares may overflow while the parameters stay finite.
-            const py::array_t<T> array = parameter_arg<T>(p, value, "Trainer", false);
-            p.shape.store(array.data(), self.state[which].data() + p.offset);
-          },
-          "network"_a, "which"_a, "index"_a, "value"_a);
-  type.def(
-      "train",
-      [](Net& self, State& optimizer, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
-         bool penalize_sum, const ClipArg& clip,
-         const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
-         const py::array_t<double, py::array::c_style>& learning_rates, double seconds, const std::string& where) {
-        const Objective objective{loss_arg(where, loss), l2, l1, penalize_sum};
-        const index_t n_rows = order ? order->size() : samples.samples().rows;
-        py::array_t<double> costs(learning_rates.size()), penalties(learning_rates.size());
-        const Steps steps{order ? order->data() : nullptr, n_rows,  batch_size,           learning_rates.data(),
-                          {clip.first, clip.second},       seconds, costs.mutable_data(), penalties.mutable_data()};
-        index_t done = 0;
-        {
-          const py::gil_scoped_release without_gil;
-          const Lock lock = self.wait_and_lock();
-          done = train(self.net, optimizer, samples.samples(), objective, steps);
-        }
-        const py::slice steps_done(0, done, 1);
-        return py::make_tuple(costs[steps_done], penalties[steps_done]);
-      },
-      "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "clip"_a, "order"_a, "batch_size"_a,
-      "learning_rates"_a, "seconds"_a, "where"_a,
-      "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it.");
-  type.def(
-      "apply_gradients",
-      [](Net& self, State& optimizer, double learning_rate, const ClipArg& clip) {
-        const py::gil_scoped_release without_gil;
-        const Lock lock = self.wait_and_lock();
-        apply_gradients(self.net, optimizer, learning_rate, {clip.first, clip.second});
-      },
-      "optimizer"_a, "learning_rate"_a, "clip"_a);
+      "samples"_a, "loss"_a, "mode"_a, "where"_a, "(Z, A, dZ), for each layer an array (rows, units) each.");
 }
 
 template <class T>
@@ -257,7 +135,7 @@ void bind_type(py::module_& m, const char* name, const char* optimizer_name) {
   using namespace py::literals;
   py::class_<BoundNetwork<T>> type(m, name);
   type.def(py::init([](index_t n_inputs, const py::list& layers) {
-             return std::make_unique<BoundNetwork<T>>(spec_arg(n_inputs, layers));
+             return std::make_unique<BoundNetwork<T>>(NetworkSpec{n_inputs, layers_arg(layers)});
            }),
            "n_inputs"_a, "layers"_a);
   type.def("parameters_are_finite", [](const BoundNetwork<T>& self) {

@@ -53,12 +53,12 @@ void bind_runtime(py::module_& m) {
       "activations",
       [] {
         py::dict list;
-#define CHAINRULE_ROW(struct_name, name, low, high, has_slope) list[name] = py::make_tuple(low, high, has_slope);
+#define CHAINRULE_ROW(struct_name, name, ...) list[name] = py::make_tuple(__VA_ARGS__);
         CHAINRULE_ACTIVATIONS(CHAINRULE_ROW)
 #undef CHAINRULE_ROW
         return list;
       },
-      "name -> (lowest value, highest value, has a slope)");
+      "name -> (lowest value, highest value, has a slope, derivative from z)");
   m.def(
       "losses",
       [] {

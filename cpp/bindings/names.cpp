@@ -44,5 +44,9 @@ LossSpec loss_arg(const std::string& where, const std::pair<std::string, double>
 Optimizer optimizer_arg(const std::string& where, const std::string& name) {
   return find_name<Optimizer>(where, "optimizer", {CHAINRULE_OPTIMIZERS(CHAINRULE_NAME)}, name);
 }
+OptimizerSpec optimizer_arg(const std::string& where, const std::string& name, const Hyperparameters& h) {
+  const auto& [momentum, beta2, epsilon, weight_decay, momentum_decay, largest, epsilon_hat] = h;
+  return {optimizer_arg(where, name), momentum, beta2, epsilon, weight_decay, momentum_decay, largest, epsilon_hat};
+}
 
 }  // namespace chainrule

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ops/losses.h"
+#include "ops/optimizers.h"
 
 namespace chainrule {
 
@@ -16,5 +17,8 @@ ActivationSpec activation_arg(const std::string& where, const ActivationParts& p
 Loss loss_arg(const std::string& where, const std::string& name);
 LossSpec loss_arg(const std::string& where, const std::pair<std::string, double>& loss);  // name and number
 Optimizer optimizer_arg(const std::string& where, const std::string& name);
+// momentum or rho or beta1, beta2, epsilon, weight decay, momentum decay, largest step, epsilon_hat
+using Hyperparameters = std::tuple<double, double, double, double, double, double, bool>;
+OptimizerSpec optimizer_arg(const std::string& where, const std::string& name, const Hyperparameters& hyperparameters);
 
 }  // namespace chainrule

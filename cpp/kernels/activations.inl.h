@@ -1,5 +1,6 @@
-// Activations: value a = g(z) and derivative g'(z), which each of them can tell from a. The list is in lists.h;
-// softmax, which works on whole rows, has a room of its own.
+// Activations: value a = g(z) and derivative g'(z), told from a or, where lists.h says so, from z. Softmax, which works
+// on whole rows, and the smooth units, which start from the normal distribution or an exponential, have rooms of their
+// own.
 
 struct Identity {
   template <class T>
@@ -70,6 +71,55 @@ struct Exp {
   }
 };
 
+// z, or slope (e^z - 1) below 0: the slope there at 0, Clevert's alpha. Then a > 0 exactly where z > 0.
+struct Elu {
+  template <class T>
+  static V<T> value(V<T> z, V<T> slope) {
+    return z > splat(T(0)) ? z : slope * expm1<T>(clip<T>(z, -Math<T>::kVanishes, T(0)));
+  }
+  template <class T>
+  static V<T> derivative(V<T> a, V<T> slope) {
+    return a > splat(T(0)) ? splat(T(1)) : a + slope;
+  }
+};
+
+// lambda times elu with a slope of alpha, with which outputs tend to mean 0 and variance 1 (Klambauer et al. 2017).
+struct Selu {
+  static constexpr double kLambda = 1.0507009873554805, kLambdaAlpha = 1.7580993408473768;
+  template <class T>
+  static V<T> value(V<T> z, V<T>) {
+    return z > splat(T(0)) ? splat(T(kLambda)) * z : Elu::value<T>(z, splat(T(kLambdaAlpha)));
+  }
+  template <class T>
+  static V<T> derivative(V<T> a, V<T>) {
+    return a > splat(T(0)) ? splat(T(kLambda)) : a + splat(T(kLambdaAlpha));
+  }
+};
+
+// z / 6 + 1/2 within [0, 1]
+struct HardSigmoid {
+  template <class T>
+  static V<T> value(V<T> z, V<T>) {
+    return clip<T>(z + splat(T(3)), T(0), T(6)) / splat(T(6));
+  }
+  template <class T>
+  static V<T> derivative(V<T> a, V<T>) {
+    return (a > splat(T(0))) & (a < splat(T(1))) ? splat(T(1) / T(6)) : splat(T(0));
+  }
+};
+
+// z within [-1, 1]
+struct HardTanh {
+  template <class T>
+  static V<T> value(V<T> z, V<T>) {
+    return clip<T>(z, T(-1), T(1));
+  }
+  template <class T>
+  static V<T> derivative(V<T> a, V<T>) {
+    return (a > splat(T(-1))) & (a < splat(T(1))) ? splat(T(1)) : splat(T(0));
+  }
+};
+
 // Elementwise, a panel of rows at a time, unless the activation works on whole rows.
 template <class G, class T>
 static void activate(index_t rows, index_t n, Panels<T> z, T slope) {
@@ -85,7 +135,7 @@ static void activate(index_t rows, index_t n, Panels<T> z, T slope) {
   }
 }
 
-// dz = da * g'(z)
+// dz = da * g'(z), from a, or from z where lists.h says so
 template <class G, class T>
 static void activation_gradient(index_t rows, index_t n, Panels<const T> a, Panels<T> d, T slope) {
   if constexpr (__is_same(G, Softmax)) {

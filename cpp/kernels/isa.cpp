@@ -27,12 +27,16 @@ namespace CHAINRULE_ISA {
 // clang-format off: each file uses those before it
 #include "kernels/vec.inl.h"
 #include "kernels/math.inl.h"
+#include "kernels/normal.inl.h"
 #include "kernels/rows.inl.h"
 #include "kernels/softmax.inl.h"
+#include "kernels/smooth_units.inl.h"
 #include "kernels/activations.inl.h"
 #include "kernels/losses.inl.h"
 #include "kernels/cross_entropy.inl.h"
 #include "kernels/updates.inl.h"
+#include "kernels/normalize.inl.h"
+#include "kernels/dropout.inl.h"
 #include "kernels/multiply.inl.h"
 // clang-format on
 
@@ -55,17 +59,26 @@ constexpr Kernels<T> table() {
           {CHAINRULE_LOSSES(CHAINRULE_LOSS)},
           {CHAINRULE_LOSSES(CHAINRULE_LOSS_OF_ACTIVATION)},
           {CHAINRULE_OPTIMIZERS(CHAINRULE_UPDATE)},
+          average<T>,
           adjust<T>,
           sum_of_squares<T>,
           add_column_sums<T>,
           transpose_panel<T>,
+          moments<T>,
+          join_moments<T>,
+          inverse_deviation<T>,
+          normalize_columns<T>,
+          gradient_moments<T>,
+          normalize_columns_gradient<T>,
+          normalize_rows<T>,
+          normalize_rows_gradient<T>,
+          add_normal_sums<T>,
+          dropout<T>,
+          add_rows<T>,
           gather<T, float>,
           gather<T, double>,
-          map<T, exp<T>>,
           map<T, log<T>>,
           map<T, log1p<T>>,
-          map<T, tanh<T>>,
-          map<T, sigmoid<T>>,
           fma_peak<T>};
 }
 

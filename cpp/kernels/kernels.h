@@ -64,11 +64,14 @@ template <class T>
 struct UpdateStep {
   T learning_rate;  // of Adam: times sqrt(1 - beta2^t) / (1 - beta1^t)
   T decay;          // 1 - learning_rate * weight_decay for weights (AdamW), 1 otherwise
-  T momentum;       // momentum, rho or beta1
+  T momentum;       // momentum, rho or beta1; of Rprop the factor of a step that was too large
   T one_minus_momentum;
-  T beta2;
+  T beta2;  // of Rprop the factor of a step that may grow
   T one_minus_beta2;
-  T epsilon;  // of Adam: times sqrt(1 - beta2^t)
+  T epsilon;        // of Adam: times sqrt(1 - beta2^t); of Rprop the smallest step
+  T largest;        // step of Rprop
+  T gradient_rate;  // of NAdam: what multiplies g, as learning_rate does m
+  bool adaptive;    // of RAdam: whether the step is divided by the root of v
 };
 
 // What becomes of a gradient before its step: g + l2 w + l1 sign(w), cut to [-limit, limit], times scale. The penalty
@@ -78,14 +81,22 @@ struct Adjustment {
   T l2 = 0, l1 = 0, limit = T(__builtin_inf()), scale = 1;
 };
 
+// The random numbers of one layer of dropout in one step; see base/rng.h.
+struct DropoutStream {
+  std::uint32_t key[2], step, purpose;
+  std::uint32_t threshold;  // an element whose 16 bits are below it is dropped
+  index_t first_row;        // in the batch
+};
+
 template <class T>
 struct Kernels {
   void (*multiply)(const Product<T>&);
 
   // In place on (rows, n): z becomes a = g(z).
   void (*activate[kActivations])(index_t rows, index_t n, Panels<T> z, T slope);
-  // In place: d, the gradient in a, becomes the gradient in z, d * g'(z). g' is computed from a = g(z).
-  void (*activation_gradient[kActivations])(index_t rows, index_t n, Panels<const T> a, Panels<T> d, T slope);
+  // In place: d, the gradient in a, becomes the gradient in z, d * g'(z). g' is computed from a = g(z), or from z for
+  // the activations of which lists.h says so.
+  void (*activation_gradient[kActivations])(index_t rows, index_t n, Panels<const T> a_or_z, Panels<T> d, T slope);
 
   void (*loss[kLosses])(const LossRows<T>&);                // with its canonical activation: from z
   void (*loss_of_activation[kLosses])(const LossRows<T>&);  // with any other: from a
@@ -94,6 +105,9 @@ struct Kernels {
   // penalty. Unused state pointers may be null.
   double (*update[kOptimizers])(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>&,
                                 const Adjustment<T>*);
+
+  // average += share (w - average)   n a multiple of kPanel
+  void (*average)(index_t n, const T* w, T* average, T share);
 
   // Adjusts g in place, unless it is null; returns the penalty.   n a multiple of kPanel
   double (*adjust)(index_t n, const T* w, T* g, const Adjustment<T>&);
@@ -109,6 +123,31 @@ struct Kernels {
   // before and after.
   void (*transpose_panel)(index_t n_in, index_t n_out, index_t panel, index_t begin, index_t end, const T* w, T* out);
 
+  // Batch normalization (see normalize.inl.h for the formulas); vectors are padded to whole panels.
+  void (*moments)(index_t rows, index_t n, Panels<const T> x, const T* share, T weight, T* mean, T* squares);
+  void (*join_moments)(index_t n, T weight, T* mean, T* squares, T other_weight, const T* other_mean,
+                       const T* other_squares);
+  void (*inverse_deviation)(index_t n, const T* variance, T epsilon, T* out);
+  void (*normalize_columns)(index_t rows, index_t n, Panels<const T> x, const T* mean, const T* inverse, const T* gamma,
+                            const T* beta, Panels<T> y);
+  void (*gradient_moments)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* mean,
+                           const T* inverse, T* sums, T* products);
+  void (*normalize_columns_gradient)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* share,
+                                     const T* mean, const T* inverse, const T* gamma, const T* sums, const T* products,
+                                     bool add, Panels<T> dx);
+
+  // Layer normalization. The mean of row i goes to notes[i * kPanel], 1 / deviation to the element after it.
+  void (*normalize_rows)(index_t rows, index_t n, Panels<const T> x, T epsilon, const T* gamma, const T* beta,
+                         Panels<T> y, T* notes);
+  void (*normalize_rows_gradient)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* notes,
+                                  const T* gamma, bool add, Panels<T> dx);
+  void (*add_normal_sums)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* notes, T* sums);
+
+  // y = x * scale, or zero where the stream drops the element; with `add`, added to y.
+  void (*dropout)(index_t rows, index_t n, const DropoutStream&, T scale, Panels<const T> x, bool add, Panels<T> y);
+  // y = a + b; y += a if b.data is null.
+  void (*add_rows)(index_t rows, index_t n, Panels<const T> a, Panels<const T> b, Panels<T> y);
+
   // out[i, j] = x[order[i], j], or x[i, j] without an order: rows of a user's array, whose element (i, j) lies at
   // x + i * row_bytes + j * column_bytes. The order has `known` >= rows indices; rows that come next are fetched ahead.
   void (*gather_float)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t known,
@@ -116,12 +155,10 @@ struct Kernels {
   void (*gather_double)(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order,
                         index_t known, index_t rows, index_t n, Panels<T> out);
 
-  // Elementwise functions on n elements (a multiple of kPanel), for tests of their accuracy.
-  void (*exp)(index_t n, const T* x, T* out);
+  // Elementwise functions on n elements (a multiple of kPanel), for tests of their accuracy. The others are
+  // activations.
   void (*log)(index_t n, const T* x, T* out);
   void (*log1p)(index_t n, const T* x, T* out);  // on [0, 1]
-  void (*tanh)(index_t n, const T* x, T* out);
-  void (*sigmoid)(index_t n, const T* x, T* out);
 
   // Runs `rounds` rounds of independent fused multiply-adds in registers; returns the number of floating-point
   // operations.

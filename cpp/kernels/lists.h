@@ -6,15 +6,24 @@
 
 namespace chainrule {
 
-// X(struct, name, lowest, highest value, has a slope)
-#define CHAINRULE_ACTIVATIONS(X)                                      \
-  X(Identity, "identity", -__builtin_inf(), __builtin_inf(), false)   \
-  X(Sigmoid, "sigmoid", 0.0, 1.0, false)                              \
-  X(Tanh, "tanh", -1.0, 1.0, false)                                   \
-  X(Relu, "relu", 0.0, __builtin_inf(), false)                        \
-  X(LeakyRelu, "leaky_relu", -__builtin_inf(), __builtin_inf(), true) \
-  X(Softmax, "softmax", 0.0, 1.0, false)                              \
-  X(Exp, "exp", 0.0, __builtin_inf(), false)
+// X(struct, name, lowest, highest value, has a slope, derivative from z). The values of those with a slope are that of
+// the usual one. The derivative is told from a = g(z) where that can be done, and else from z.
+#define CHAINRULE_ACTIVATIONS(X)                                             \
+  X(Identity, "identity", -__builtin_inf(), __builtin_inf(), false, false)   \
+  X(Sigmoid, "sigmoid", 0.0, 1.0, false, false)                              \
+  X(Tanh, "tanh", -1.0, 1.0, false, false)                                   \
+  X(Relu, "relu", 0.0, __builtin_inf(), false, false)                        \
+  X(LeakyRelu, "leaky_relu", -__builtin_inf(), __builtin_inf(), true, false) \
+  X(Softmax, "softmax", 0.0, 1.0, false, false)                              \
+  X(Exp, "exp", 0.0, __builtin_inf(), false, false)                          \
+  X(Elu, "elu", -1.0, __builtin_inf(), true, false)                          \
+  X(Selu, "selu", -1.7580993408473768, __builtin_inf(), false, false)        \
+  X(Gelu, "gelu", -0.16997120747990369, __builtin_inf(), false, true)        \
+  X(Silu, "silu", -0.27846454276107379, __builtin_inf(), false, true)        \
+  X(Softplus, "softplus", 0.0, __builtin_inf(), false, false)                \
+  X(Mish, "mish", -0.30884341301725043, __builtin_inf(), false, true)        \
+  X(HardSigmoid, "hard_sigmoid", 0.0, 1.0, false, false)                     \
+  X(HardTanh, "hard_tanh", -1.0, 1.0, false, false)
 
 // X(struct, name, canonical activation, lowest, highest target). With its canonical activation a loss is computed from
 // z and gives the gradient in z.
@@ -33,7 +42,12 @@ namespace chainrule {
   X(Momentum, "momentum", 1)    \
   X(Nesterov, "nesterov", 1)    \
   X(RmsProp, "rmsprop", 1)      \
-  X(Adam, "adam", 2)
+  X(Adam, "adam", 2)            \
+  X(NAdam, "nadam", 2)          \
+  X(RAdam, "radam", 2)          \
+  X(Adagrad, "adagrad", 1)      \
+  X(Lion, "lion", 1)            \
+  X(Rprop, "rprop", 2)
 
 #define CHAINRULE_ENUMERATOR(struct_name, ...) k##struct_name,
 #define CHAINRULE_COUNT(...) +1

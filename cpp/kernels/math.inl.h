@@ -1,5 +1,5 @@
-// exp, log, log1p, tanh and sigmoid on vectors, from IEEE operations and fma only: the same bits on every instruction
-// set with fma. Maximal errors stand above each function and are tested (tests/test_accuracy.py).
+// exp, expm1, log, log1p, tanh and sigmoid on vectors, from IEEE operations and fma only: the same bits on every
+// instruction set with fma. Maximal errors stand above each function and are tested (tests/test_accuracy.py).
 
 // Constants of the argument reductions. ln 2 in two parts: the first has trailing zeros, so that n * first is exact.
 template <class T>
@@ -10,7 +10,8 @@ struct Math<float> {
   static constexpr float kLn2Hi = 0x1.62e4p-1f, kLn2Lo = 0x1.7f7d1cp-20f;
   static constexpr float kExpLow = -104.0f, kExpHigh = 89.0f;  // beyond: 0 and infinity
   static constexpr int kExpTerms = 7, kLogTerms = 5;
-  static constexpr float kTanhHigh = 20.0f;  // 2 |x| from which tanh is 1
+  static constexpr float kVanishes = 20.0f;    // x from which e^-x is nothing beside 1
+  static constexpr float kNormalHigh = 16.0f;  // x from which e^(-x^2 / 2) is 0
 };
 template <>
 struct Math<double> {
@@ -18,8 +19,23 @@ struct Math<double> {
   static constexpr double kLn2Hi = 0x1.62e42fefa38p-1, kLn2Lo = 0x1.ef35793c7673p-45;
   static constexpr double kExpLow = -746.0, kExpHigh = 710.0;
   static constexpr int kExpTerms = 13, kLogTerms = 11;
-  static constexpr double kTanhHigh = 42.0;
+  static constexpr double kVanishes = 42.0;
+  static constexpr double kNormalHigh = 40.0;
 };
+
+// x within [low, high]; NaN stays NaN.
+template <class T>
+static inline V<T> clip(V<T> x, T low, T high) {
+  x = x < splat(low) ? splat(low) : x;
+  return x > splat(high) ? splat(high) : x;
+}
+
+// -|x|
+template <class T>
+static inline V<T> minus_size(V<T> x) {
+  using Int = typename Of<T>::Int;
+  return (V<T>)((Int)x | (Int)splat(T(-0.0)));
+}
 
 // x = n ln 2 + r, |r| <= ln 2 / 2.
 template <class T>
@@ -63,9 +79,7 @@ static inline V<T> expm1_over_r(V<T> r) {
 template <class T>
 static inline V<T> exp(V<T> x) {
   using M = Math<T>;
-  x = x < splat(M::kExpLow) ? splat(M::kExpLow) : x;
-  x = x > splat(M::kExpHigh) ? splat(M::kExpHigh) : x;
-  const Reduced<T> a = reduce<T>(x);
+  const Reduced<T> a = reduce<T>(clip<T>(x, M::kExpLow, M::kExpHigh));
   const V<T> p = fma(expm1_over_r<T>(a.r), a.r, splat(T(1)));
   // 2^n in two factors, so that n may leave the normal range. The shift is logical, hence the offset.
   using Int = typename Of<T>::Int;
@@ -74,26 +88,30 @@ static inline V<T> exp(V<T> x) {
   return p * power_of_two<T>(half) * power_of_two<T>(a.n - half);
 }
 
-// 3.3 ULP; exact symmetry. tanh(x) = e / (e + 2) with e = e^(2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1).
+// e^x - 1 for |x| <= kVanishes: 2^n (e^r - 1) + (2^n - 1).
+template <class T>
+static inline V<T> expm1(V<T> x) {
+  const Reduced<T> a = reduce<T>(x);
+  const V<T> scale = power_of_two<T>(a.n);
+  return fma(scale, expm1_over_r<T>(a.r) * a.r, scale - splat(T(1)));
+}
+
+// 3.3 ULP; exact symmetry. tanh(x) = e / (e + 2) with e = e^(2|x|) - 1.
 template <class T>
 static inline V<T> tanh(V<T> x) {
-  using M = Math<T>;
   using Int = typename Of<T>::Int;
   const Int sign = (Int)x & (Int)splat(T(-0.0));
   V<T> twice = (V<T>)((Int)x ^ sign);
   twice += twice;
-  twice = twice > splat(M::kTanhHigh) ? splat(M::kTanhHigh) : twice;
-  const Reduced<T> a = reduce<T>(twice);
-  const V<T> scale = power_of_two<T>(a.n);
-  const V<T> e = fma(scale, expm1_over_r<T>(a.r) * a.r, scale - splat(T(1)));
+  twice = twice > splat(Math<T>::kVanishes) ? splat(Math<T>::kVanishes) : twice;
+  const V<T> e = expm1<T>(twice);
   return (V<T>)((Int)(e / (e + splat(T(2)))) ^ sign);
 }
 
 // 2.5 ULP. sigmoid(x) = 1 / (1 + e) or e / (1 + e) with e = e^-|x|, which never overflows.
 template <class T>
 static inline V<T> sigmoid(V<T> x) {
-  using Int = typename Of<T>::Int;
-  const V<T> e = exp<T>((V<T>)((Int)x | (Int)splat(T(-0.0))));
+  const V<T> e = exp<T>(minus_size<T>(x));
   const V<T> numerator = x < splat(T(0)) ? e : splat(T(1));
   return numerator / (splat(T(1)) + e);
 }

@@ -52,7 +52,8 @@ static inline void store(T* p, V<T> v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// fma(a, b, c) = a * b + c, rounded once (twice on the baseline, which has its own bits).
+// fma(a, b, c) = a * b + c, rounded once (twice on the baseline, which has its own bits). multiply_wide(a, b) is the
+// product of the lower halves of each lane.
 #if defined(__AVX512F__)
 static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return _mm512_fmadd_pd(a, b, c); }
@@ -60,6 +61,7 @@ static inline vfloat sqrt(vfloat a) { return _mm512_maskz_sqrt_ps(-1, a); }
 static inline vdouble sqrt(vdouble a) { return _mm512_maskz_sqrt_pd(-1, a); }
 static inline vfloat splat(float a) { return _mm512_set1_ps(a); }
 static inline vdouble splat(double a) { return _mm512_set1_pd(a); }
+static inline vuint64 multiply_wide(vuint64 a, vuint64 b) { return (vuint64)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
 #elif defined(__AVX2__)
 static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return _mm256_fmadd_pd(a, b, c); }
@@ -67,6 +69,7 @@ static inline vfloat sqrt(vfloat a) { return _mm256_sqrt_ps(a); }
 static inline vdouble sqrt(vdouble a) { return _mm256_sqrt_pd(a); }
 static inline vfloat splat(float a) { return _mm256_set1_ps(a); }
 static inline vdouble splat(double a) { return _mm256_set1_pd(a); }
+static inline vuint64 multiply_wide(vuint64 a, vuint64 b) { return (vuint64)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 #elif defined(__aarch64__)
 static inline vfloat fma(vfloat a, vfloat b, vfloat c) {
   return (vfloat)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
@@ -78,16 +81,35 @@ static inline vfloat sqrt(vfloat a) { return (vfloat)vsqrtq_f32((float32x4_t)a);
 static inline vdouble sqrt(vdouble a) { return (vdouble)vsqrtq_f64((float64x2_t)a); }
 static inline vfloat splat(float a) { return (vfloat)vdupq_n_f32(a); }
 static inline vdouble splat(double a) { return (vdouble)vdupq_n_f64(a); }
+static inline vuint64 multiply_wide(vuint64 a, vuint64 b) {
+  return (vuint64)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+}
 #else
 static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return a * b + c; }
 static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return a * b + c; }
 static inline vfloat splat(float a) { return vfloat{a, a, a, a}; }
 static inline vdouble splat(double a) { return vdouble{a, a}; }
+static inline vuint64 multiply_wide(vuint64 a, vuint64 b) {
+  return (a & std::uint64_t{0xFFFFFFFF}) * (b & std::uint64_t{0xFFFFFFFF});
+}
 static inline vfloat sqrt(vfloat a) {
   return vfloat{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
 }
 static inline vdouble sqrt(vdouble a) { return vdouble{__builtin_sqrt(a[0]), __builtin_sqrt(a[1])}; }
 #endif
+
+// a * a - s exactly, s being a * a rounded.
+template <class T>
+static inline V<T> error_of_square(V<T> a, V<T> s) {
+#if defined(__AVX2__) || defined(__aarch64__)
+  return fma(a, a, -s);
+#else
+  // In halves whose products are exact (Dekker 1971).
+  const typename Of<T>::Int upper_half = ~typename Of<T>::Int{} << ((Of<T>::kMantissaBits + 2) / 2);
+  const V<T> high = (V<T>)((typename Of<T>::Int)a & upper_half), low = a - high;
+  return ((high * high - s) + (high + high) * low) + low * low;
+#endif
+}
 
 // All bits set in the lanes whose element, `first` for lane 0, is below n.
 template <class T>

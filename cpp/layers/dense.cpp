@@ -4,7 +4,7 @@
 // as 64 x 16.
 #include "layers/dense.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "ops/multiply.h"
 
@@ -18,12 +18,11 @@ constexpr index_t kUnitRows = 48, kUnitPanels = 4, kUnitsAbreast = 2;
 }  // namespace
 
 template <class T>
-Dense<T>::Dense(index_t n_in, index_t n_out, ActivationSpec activation)
+Dense<T>::Dense(index_t n_in, index_t n_out)
     : n_in_(n_in),
       n_out_(n_out),
       // An eighth less, or it is not worth a mirror in the first layer.
-      weight_{"weight", n_in, n_out, false, true, 8 * panels_size<T>(n_out, n_in) <= 7 * panels_size<T>(n_in, n_out)},
-      activation_(std::move(activation)) {}
+      weight_{"weight", n_in, n_out, false, true, 8 * panels_size<T>(n_out, n_in) <= 7 * panels_size<T>(n_in, n_out)} {}
 
 template <class T>
 std::vector<ParameterShape> Dense<T>::parameters() const {
@@ -57,43 +56,39 @@ index_t Dense<T>::mirror_size(bool input_gradient) const {
 }
 
 template <class T>
-void Dense<T>::forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index_t rows, Output output) const {
+void Dense<T>::forward(Weights<T> weights, const Slice<T>& s) const {
   Product<T> p;
-  p.m = rows, p.k = n_in_, p.panels = n_panels<T>(n_out_);
-  p.a = x, p.transposed = false;
+  p.m = s.rows, p.k = n_in_, p.panels = n_panels<T>(n_out_);
+  p.a = s.x, p.transposed = false;
   p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_);
-  p.c = y;
+  p.c = s.y;
   p.start = weights.parameters + weight_.template size<T>(), p.start_panel = kPanel<T>;  // b
   multiply(p);                                                                           // z = b + x W
-  if (output == Output::kActivated) activate(activation_, rows, n_out_, y);
 }
 
 template <class T>
-void Dense<T>::backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
-                        Output output) const {
-  // forward:  z = x W + b, y = g(z)
-  if (output == Output::kActivated) activation_gradient<T>(activation_, rows, n_out_, y, d);  // dz = dy * g'(z)
-  if (dx.data == nullptr) return;
+void Dense<T>::backward(Weights<T> weights, const Slice<T>& s) const {
+  // forward:  z = x W + b
+  if (s.dx.data == nullptr) return;
   Product<T> p;
-  p.m = rows, p.k = n_out_, p.panels = n_panels<T>(n_in_);
-  p.a = d, p.transposed = false;
+  p.m = s.rows, p.k = n_out_, p.panels = n_panels<T>(n_in_);
+  p.a = s.d, p.transposed = false;
   p.b = panels_of(weight_.transposed ? weights.parameters : weights.mirror, n_out_);
-  p.c = dx;
-  p.start = kZeroPanel<T>, p.start_panel = 0;
+  p.c = s.dx;
+  p.start = s.adds ? nullptr : kZeroPanel<T>, p.start_panel = 0;
   multiply(p);  // dx = dz W^T
 }
 
 template <class T>
-void Dense<T>::gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
-                        bool add, const Ahead* ahead) const {
+void Dense<T>::gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const {
   if (unit.parameter == kBias) {
     if (!add) std::fill_n(g.data, unit.size, T(0));
-    kernels<T>().add_column_sums(rows, n_out_, d, g.data);  // db += sum over rows of dz
+    kernels<T>().add_column_sums(s.rows, n_out_, s.d, g.data);  // db += sum over rows of dz
     return;
   }
-  const Panels<const T> down = weight_.transposed ? d : x, across = weight_.transposed ? x : d;
+  const Panels<const T> d = s.d, down = weight_.transposed ? d : s.x, across = weight_.transposed ? s.x : d;
   Product<T> p;
-  p.m = unit.end - unit.begin, p.k = rows, p.panels = unit.pieces;
+  p.m = unit.end - unit.begin, p.k = s.rows, p.panels = unit.pieces;
   p.a = {down.data + down.place(unit.begin), down.panel}, p.transposed = true;
   p.b = {across.data + unit.panel * across.panel, across.panel};
   p.c = {g.data, g.stride};

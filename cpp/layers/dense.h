@@ -1,15 +1,14 @@
-// y = g(x W + b): the fully connected layer.
+// y = x W + b: the fully connected layer.
 #pragma once
 
 #include "layers/layer.h"
-#include "ops/activations.h"
 
 namespace chainrule {
 
 template <class T>
 class Dense final : public Layer<T> {
  public:
-  Dense(index_t n_in, index_t n_out, ActivationSpec activation);
+  Dense(index_t n_in, index_t n_out);
 
   index_t n_in() const override { return n_in_; }
   index_t n_out() const override { return n_out_; }
@@ -18,17 +17,14 @@ class Dense final : public Layer<T> {
   index_t mirror_size(bool input_gradient) const override;
   index_t flops_per_sample() const override { return 2 * n_in_ * n_out_; }
 
-  void forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index_t rows, Output output) const override;
-  void backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
-                Output output) const override;
-  void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g, bool add,
-                const Ahead* ahead) const override;
+  void forward(Weights<T> weights, const Slice<T>& s) const override;
+  void backward(Weights<T> weights, const Slice<T>& s) const override;
+  void gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
 
  private:
   index_t n_in_, n_out_;
   ParameterShape weight_;
-  ActivationSpec activation_;
 };
 
 }  // namespace chainrule

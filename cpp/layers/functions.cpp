@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/threads.h"
 #include "layers/dense.h"
+#include "ops/activations.h"
 
 namespace chainrule {
 
@@ -31,8 +32,8 @@ struct PackedDense {
   std::vector<ParameterShape> shapes;  // weight, bias
   Buffer<T> parameters, mirror;
 
-  PackedDense(index_t n_in, index_t n_out, const T* W, const T* b, const ActivationSpec& activation = {})
-      : layer(n_in, n_out, activation),
+  PackedDense(index_t n_in, index_t n_out, const T* W, const T* b)
+      : layer(n_in, n_out),
         shapes(layer.parameters()),
         parameters(shapes[0].template size<T>() + shapes[1].template size<T>()) {
     if (W) shapes[0].store(W, parameters.data());
@@ -69,11 +70,14 @@ double flops_of(const Dense<T>& layer, index_t rows) {
 template <class T>
 void dense_forward(index_t rows, index_t n_in, index_t n_out, const T* x, const T* W, const T* b,
                    const ActivationSpec& activation, T* out) {
-  PackedDense<T> dense(n_in, n_out, W, b, activation);
+  PackedDense<T> dense(n_in, n_out, W, b);
   dense.make_mirror(false);
   const Packed<T> in(rows, n_in, x), y(rows, n_out);
   share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
-    dense.layer.forward(dense.weights(), in.panels.from(first), y.panels.from(first), n, Output::kActivated);
+    Slice<T> s{};
+    s.rows = n, s.x = in.panels.from(first), s.y = y.panels.from(first);
+    dense.layer.forward(dense.weights(), s);
+    activate(activation, n, n_out, s.y);
   });
   y.save(out);
 }
@@ -87,8 +91,9 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
     dense.make_mirror(true);
     const Packed<T> gradient_in_x(rows, n_in);
     share(rows, flops_of(dense.layer, rows), [&](index_t first, index_t n) {
-      dense.layer.backward(dense.weights(), {}, d.panels.from(first), gradient_in_x.panels.from(first), n,
-                           Output::kRaw);
+      Slice<T> s{};
+      s.rows = n, s.d = d.panels.from(first), s.dx = gradient_in_x.panels.from(first);
+      dense.layer.backward(dense.weights(), s);
     });
     gradient_in_x.save(dx);
   }
@@ -100,8 +105,9 @@ void dense_backward(index_t rows, index_t n_in, index_t n_out, const T* x, const
   share(static_cast<index_t>(units.size()), flops_of(dense.layer, rows), [&](index_t first, index_t n) {
     for (index_t u = first; u < first + n; ++u) {
       const Unit& unit = units[static_cast<std::size_t>(u)];
-      dense.layer.gradient(unit, in.panels, d.panels, rows, {gradients.parameters.data() + unit.offset, unit.stride},
-                           true, nullptr);
+      Slice<T> s{};
+      s.rows = rows, s.x = in.panels, s.d = d.panels;
+      dense.layer.gradient(unit, s, {gradients.parameters.data() + unit.offset, unit.stride}, true, nullptr);
     }
   });
   gradients.save(dW, db);
@@ -119,7 +125,7 @@ void activation_backward(index_t rows, index_t n, const T* z, const T* da, const
   const Packed<T> y(rows, n, z);
   Packed<T> d(rows, n, da);
   if (da == nullptr) std::fill_n(d.memory.data(), d.memory.size(), T(1));
-  activate(activation, rows, n, y.panels);
+  if (!needs_z(activation)) activate(activation, rows, n, y.panels);
   activation_gradient<T>(activation, rows, n, y.panels, d.panels);
   d.save(out);
 }
@@ -139,7 +145,10 @@ double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, 
             LossRows<T>{rows, n, y.panels.panel, y.panels.data, targets ? t.panels.data : nullptr, classes,
                         scale.data(), d.panels.data, losses.data(), static_cast<T>(loss.parameter)});
   for (index_t i = 0; i < rows; ++i) sum += (weights ? weights[i] : 1.0) * losses[i];
-  if (!canonical) activation_gradient<T>(activation, rows, n, y.panels, d.panels);
+  if (!canonical) {
+    const Packed<T> kept(needs_z(activation) ? rows : 0, n, z);
+    activation_gradient<T>(activation, rows, n, needs_z(activation) ? kept.panels : y.panels, d.panels);
+  }
   d.save(dz);
   return sum / total;
 }

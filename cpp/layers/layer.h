@@ -1,13 +1,13 @@
 // What a network is made of. A layer knows shapes and arithmetic; it owns no memory and is handed slices.
 //
-// Buffers of one layer in a pass over `rows` samples: x (rows, n_in), y (rows, n_out), and d (rows, n_out), in which
-// the gradient in y arrives. `backward` turns d in place into the gradient in z, the value before the activation, and
-// writes the gradient in x; `gradient` then forms the parameters' gradients from x and d. Rows do not depend on each
-// other in `forward` and `backward`, so threads share a batch by rows; units do not depend on each other in `gradient`
-// and `refresh`, so threads share the parameters by units.
+// A layer is z = f(x); what the plan puts after it is an activation, which is not its business. `forward` writes z to
+// y; `backward` finds the gradient in z in d and writes the gradient in x to dx; `gradient` then forms the parameters'
+// gradients. Rows do not depend on each other in `forward` and `backward`, so threads share a batch by rows; units do
+// not depend on each other in `gradient` and `refresh`, so threads share the parameters by units. A layer that mixes
+// the rows of a batch does it between the two, see `collect`.
 #pragma once
 
-#include <string>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -20,9 +20,10 @@ namespace chainrule {
 struct ParameterShape {
   const char* name;
   index_t rows, columns;
-  bool is_vector;   // shown as (columns,)
-  bool decays;      // L2, L1 and weight decay act on it
-  bool transposed;  // as it is stored
+  bool is_vector;       // shown as (columns,)
+  bool decays;          // L2, L1 and weight decay act on it
+  bool transposed;      // as it is stored
+  bool trained = true;  // otherwise the layer keeps track of it itself: running statistics
 
   index_t stored_rows() const { return transposed ? columns : rows; }
   index_t stored_columns() const { return transposed ? rows : columns; }
@@ -67,9 +68,39 @@ struct Weights {
   const T* mirror;
 };
 
-// Whether a layer's y and d stand before or after its activation. The output layer of a canonical pair of activation
-// and loss stops at z.
-enum class Output { kActivated, kRaw };
+// How a batch goes through the layers.
+struct Mode {
+  bool training = false;   // by statistics of the batch, and with dropout
+  std::uint64_t seed = 0;  // random numbers are a function of these two
+  std::uint32_t step = 0;
+};
+
+// A layer's buffers for `rows` rows of a batch, from row `first` on.
+template <class T>
+struct Slice {
+  index_t first = 0, rows = 0;
+  Panels<const T> x, x2;  // (rows, n_in); the second one of a sum alone
+  Panels<T> y;            // (rows, n_out)
+  Panels<T> notes;        // (rows, notes()) from forward to backward; null in prediction
+  Panels<T> d;            // (rows, n_out) gradient in y
+  Panels<T> dx, dx2;      // (rows, n_in) gradients in x and x2; null where nobody needs them
+  bool adds, adds2;       // to what is in dx, in dx2: x has another reader
+  const T* share;         // (rows) weight of each row / their sum
+  T* sums;                // (sums_size()) over all rows of the batch
+  Mode mode;
+
+  Slice at(index_t row, index_t n) const {
+    Slice s = *this;
+    s.first = row, s.rows = n;
+    s.x = x.from(row), s.x2 = x2.from(row), s.y = y.from(row), s.notes = notes.from(row);
+    s.d = d.from(row), s.dx = dx.from(row), s.dx2 = dx2.from(row);
+    s.share = share + row;
+    return s;
+  }
+};
+
+// Rows of a batch are summed in blocks of so many, the blocks in order: no bit depends on the number of threads.
+inline constexpr index_t kBlockRows = 32;
 
 template <class T>
 class Layer {
@@ -79,21 +110,31 @@ class Layer {
   virtual index_t n_out() const = 0;
   virtual std::vector<ParameterShape> parameters() const = 0;
   virtual std::vector<Unit> units() const = 0;
-  // Elements of the mirror: whatever the layer keeps beside its parameters and derives from them. The first layer of a
-  // network is not asked for the gradient in its input.
+  // Elements of the mirror: whatever the layer keeps beside its parameters and derives from them. Nobody asks for the
+  // gradient in a network's input.
   virtual index_t mirror_size(bool input_gradient) const = 0;
-  virtual index_t flops_per_sample() const = 0;  // of forward
+  virtual index_t flops_per_sample() const = 0;     // of forward
+  virtual index_t notes() const { return 0; }       // columns
+  virtual bool passes_on() const { return false; }  // y = x in prediction
 
-  virtual void forward(Weights<T> weights, Panels<const T> x, Panels<T> y, index_t rows, Output output) const = 0;
-  // dx.data may be null: the gradient in the network's input is not needed.
-  virtual void backward(Weights<T> weights, Panels<const T> y, Panels<T> d, Panels<T> dx, index_t rows,
-                        Output output) const = 0;
-  // Writes or, with `add`, adds the unit's gradient. What `ahead` lists, unless it is null, may be
+  virtual void forward(Weights<T> weights, const Slice<T>& s) const = 0;
+  virtual void backward(Weights<T> weights, const Slice<T>& s) const = 0;
+  // Writes or, with `add`, adds the unit's gradient, of all rows at once. What `ahead` lists, unless it is null, may be
   // fetched meanwhile.
-  virtual void gradient(const Unit& unit, Panels<const T> x, Panels<const T> d, index_t rows, UnitGradient<T> g,
-                        bool add, const Ahead* ahead) const = 0;
+  virtual void gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const = 0;
   // Brings the mirror up to date with the unit's parameters.
   virtual void refresh(const Unit& unit, const T* parameters, T* mirror) const = 0;
+
+  // Layers that mix the rows of a batch. In training, `collect` sums blocks of rows of x before `forward`, and `join`
+  // the blocks, for some panels of columns; `collect_gradient` and `join_gradient` do the same with d before
+  // `backward`. The whole batch is in the workspace. `track` updates a unit of parameters that are not trained.
+  virtual bool mixes_rows() const { return false; }
+  virtual index_t sums_size(index_t) const { return 0; }  // for a batch of so many rows
+  virtual void collect(const Slice<T>&) const {}
+  virtual void join(const Slice<T>&, index_t, index_t) const {}
+  virtual void collect_gradient(const Slice<T>&) const {}
+  virtual void join_gradient(const Slice<T>&, index_t, index_t) const {}
+  virtual void track(const Unit&, const Slice<T>&, T*) const {}
 };
 
 }  // namespace chainrule

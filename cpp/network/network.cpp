@@ -20,9 +20,16 @@ void Network<T>::set_parameter(const Parameter& p, const T* matrix) {
 
 template <class T>
 void Network<T>::refresh_mirror(const PlannedUnit& u) {
-  if (!plan_.has_mirror[u.layer]) return;
-  plan_.layers[u.layer]->refresh(u.unit, parameters_.data() + plan_.parameter_offset[u.layer],
-                                 mirror_.data() + plan_.mirror_offset[u.layer]);
+  const Node<T>& node = plan_.nodes[u.node];
+  if (!node.has_mirror) return;
+  node.layer->refresh(u.unit, parameters_.data() + node.parameter_offset, mirror_.data() + node.mirror_offset);
+}
+
+template <class T>
+void Network<T>::track(const PlannedUnit& u, const Slice<T>& batch) {
+  const Node<T>& node = plan_.nodes[u.node];
+  node.layer->track(u.unit, batch, parameters_.data() + node.parameter_offset);
+  refresh_mirror(u);
 }
 
 template <class T>
@@ -34,7 +41,7 @@ bool Network<T>::parameters_are_finite() const {
 
 template <class T>
 Workspace<T>& Network<T>::workspace(index_t batch, int n_threads) {
-  const index_t rows = std::min(batch, Workspace<T>::kMaxRows);
+  const index_t rows = rows_at_once(batch);
   if (workspace_.rows < rows || workspace_.scratch.size() < n_threads * Workspace<T>::kScratch) {
     const index_t threads_so_far = workspace_.scratch.size() / Workspace<T>::kScratch;
     workspace_ =
@@ -45,12 +52,13 @@ Workspace<T>& Network<T>::workspace(index_t batch, int n_threads) {
 
 template <class T>
 index_t Network<T>::workspace_bytes(index_t batch) const {
-  return Workspace<T>::bytes(plan_, std::min(batch, Workspace<T>::kMaxRows));
+  return Workspace<T>::bytes(plan_, rows_at_once(batch));
 }
 
 template <class T>
 void Network<T>::predict(const RowSource& x, index_t rows, T* out) const {
-  const index_t tile = std::min(rows, kTileRows), scratch_size = 2 * plan_.widest * panel_stride<T>(tile);
+  const index_t tile = std::min(rows, kTileRows), slots = static_cast<index_t>(plan_.slots);
+  const index_t scratch_size = slots * plan_.widest * panel_stride<T>(tile);
   const int n_threads = threads_for(work<T>(plan_.flops_per_sample, rows));
   thread_local Buffer<T> scratch;  // one per calling thread, so that calls do not meet
   if (scratch.size() < scratch_size * n_threads) scratch = Buffer<T>(scratch_size * n_threads);
@@ -67,13 +75,19 @@ void Network<T>::predict(const RowSource& x, index_t rows, T* out) const {
 template <class T>
 void Network<T>::predict_rows(const RowSource& x, index_t first, index_t rows, T* scratch, T* out) const {
   const index_t stride = panel_stride<T>(rows);
-  Panels<T> from = {scratch, stride}, next = {scratch + plan_.widest * stride, stride};
-  x.gather(Order::all(first + rows).from(first), rows, plan_.n_inputs, from);
-  for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
-    plan_.layers[l]->forward(weights(l), from, next, rows, Output::kActivated);
-    std::swap(from, next);
+  auto at = [&](std::size_t slot) {
+    return Panels<T>{scratch + static_cast<index_t>(slot) * plan_.widest * stride, stride};
+  };
+  x.gather(Order::all(first + rows).from(first), rows, plan_.n_inputs, at(0));
+  for (const Node<T>& node : plan_.nodes) {
+    const std::size_t input = plan_.slot(node.input);
+    Slice<T> s{};
+    s.first = first, s.rows = rows;
+    s.x = at(input), s.x2 = at(plan_.slot(node.input2)), s.y = at(node.slot);
+    if (input != node.slot) node.layer->forward(weights(node), s);  // otherwise it passes its input on
+    activate(node.activation, rows, node.layer->n_out(), s.y);
   }
-  unpack<T>(rows, plan_.n_outputs, from, out, plan_.n_outputs, 1);
+  unpack<T>(rows, plan_.n_outputs, at(plan_.nodes.back().slot), out, plan_.n_outputs, 1);
 }
 
 template class Network<float>;

@@ -1,6 +1,8 @@
 // A network: its plan, its flat buffers, and prediction.
 #pragma once
 
+#include <algorithm>
+
 #include "base/team_size.h"
 #include "network/plan.h"
 #include "ops/samples.h"
@@ -23,17 +25,22 @@ class Network {
   const Buffer<T>& gradients() const { return gradients_; }
   const Buffer<T>& parameters() const { return parameters_; }
   UnitGradient<T> gradient(const PlannedUnit& u) { return {gradients_.data() + u.offset, u.unit.stride}; }
-  Weights<T> weights(std::size_t layer) const {
-    return {parameters_.data() + plan_.parameter_offset[layer], mirror_.data() + plan_.mirror_offset[layer]};
+  Weights<T> weights(const Node<T>& node) const {
+    return {parameters_.data() + node.parameter_offset, mirror_.data() + node.mirror_offset};
   }
   // Sets a parameter from a contiguous matrix in its public shape.
   void set_parameter(const Parameter& p, const T* matrix);
   bool parameters_are_finite() const;
-  void refresh_mirror(const PlannedUnit& u);  // after its parameters have changed
+  void refresh_mirror(const PlannedUnit& u);                // after its parameters have changed
+  void track(const PlannedUnit& u, const Slice<T>& batch);  // updates running statistics
 
   // Workspace for batches of `batch` rows; kept, and grown when a larger batch or team comes.
   Workspace<T>& workspace(index_t batch, int n_threads = 1);
   index_t workspace_bytes(index_t batch) const;
+  // Rows of such a batch that the workspace holds.
+  index_t rows_at_once(index_t batch) const {
+    return plan_.mixes_rows() ? batch : std::min(batch, Workspace<T>::kMaxRows);
+  }
   TeamSize& team_size() { return team_size_; }  // of its training steps
 
   // out (rows, n_outputs), contiguous: the last layer's activation. Does not depend on how rows are split into calls.

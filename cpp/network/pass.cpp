@@ -21,8 +21,8 @@ double batch_flops(const Network<T>& network, index_t rows) {
 }  // namespace
 
 template <class T>
-double cost(Network<T>& network, const Samples& samples, const Objective& objective) {
-  Pass<T> pass(Goal::kCost, network, samples, objective, network.workspace(samples.rows));
+double cost(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode) {
+  Pass<T> pass(Goal::kCost, network, samples, objective, mode, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
     const Cost cost = pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
@@ -32,8 +32,9 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
 }
 
 template <class T>
-double backward(Network<T>& network, const Samples& samples, const Objective& objective, bool accumulate) {
-  Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(samples.rows));
+double backward(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode,
+                bool accumulate) {
+  Pass<T> pass(Goal::kGradients, network, samples, objective, mode, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
     const Cost cost =
@@ -44,20 +45,30 @@ double backward(Network<T>& network, const Samples& samples, const Objective& ob
 }
 
 template <class T>
-Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective) {
+Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode) {
   const Plan<T>& plan = network.plan();
-  Trace<T> result{Workspace<T>(plan, samples.rows), Workspace<T>(plan, samples.rows)};
-  Workspace<T>& work = result.activated;
-  Pass<T> pass(Goal::kTrace, network, samples, objective, work);
-  run_team(1, [&](const Team& team) {
-    pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
-  });
-  Panels<const T> x = work.x;
-  for (std::size_t l = 0; l < plan.layers.size(); ++l) {
-    const Weights<T> weights = network.weights(l);
-    plan.layers[l]->forward(weights, x, result.raw.y[l], samples.rows, Output::kRaw);
-    plan.layers[l]->forward(weights, x, work.y[l], samples.rows, Output::kActivated);  // the pass may stop at z
-    x = work.y[l];
+  const index_t rows = samples.rows;
+  Trace<T> result{Workspace<T>(plan, rows), Workspace<T>(plan, rows)};
+  Pass<T> pass(Goal::kTrace, network, samples, objective, mode, result.activated);
+  run_team(1,
+           [&](const Team& team) { pass.batch(team, samples.all(), rows, samples.total_weight(samples.all(), rows)); });
+  for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+    const Node<T>& node = plan.nodes[i];
+    Slice<T> s = result.activated.slices[i];
+    s.mode = mode;
+    const Panels<T> y = s.y;
+    s.y = result.raw.slices[i].y;
+    node.layer->forward(network.weights(node), s);
+    copy_panels<T>(rows, node.layer->n_out(), s.y, y);  // the pass may have stopped at z
+    activate(node.activation, rows, node.layer->n_out(), y);
+    if (!plan.mixes_rows()) continue;
+    for (index_t r = 0; r < rows; ++r) {  // where rows are mixed, the pass had to take their weights
+      const T share = s.share[r];
+      for (index_t j = 0; j < node.layer->n_out(); ++j) {
+        T& d = s.d.from(r).data[s.d.place(j)];
+        d = share > T(0) ? d / share : T(0);
+      }
+    }
   }
   return result;
 }
@@ -69,7 +80,8 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   const double flops = batch_flops(network, largest);
   TeamSize& size = network.team_size();
   size.prepare(flops, largest <= kFewRows && network.parameters().bytes() > kNearestCaches);
-  Pass<T> pass(Goal::kGradients, network, samples, objective, network.workspace(largest, size.largest()));
+  Pass<T> pass(Goal::kGradients, network, samples, objective, Mode{true, steps.seed},
+               network.workspace(largest, size.largest()));
   const auto start = Clock::now();
   // A look at the clock takes a hundredth of the smallest steps, so those do without most of them.
   const index_t look = flops < 1e5 && !size.tries() ? 16 : 1;
@@ -95,7 +107,8 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
         const Order order = Order(steps.order, steps.n_rows).from(first);
         const double weight = samples.total_weight(order, rows);
         const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t + 1, steps.clipping);
-        const Cost cost = pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr);
+        const Cost cost =
+            pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr, static_cast<std::uint32_t>(t));
         if (weight > 0 && cost.is_finite) ++t;  // otherwise no step was taken
         first += rows;
         if (team.id() == 0) {
@@ -125,19 +138,22 @@ void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double l
   if (clipping.by_norm()) {
     double squared_norm = 0;
     for (const PlannedUnit& u : units) {
+      if (!u.trained || rule.is_frozen(network, u)) continue;
       adjust(network, u, network.gradient(u), adjustment);
       squared_norm += sum_of_squares(u, network.gradient(u));
     }
     adjustment.scale = rule.scale(squared_norm);
   }
-  for (const PlannedUnit& u : units) rule.apply(network, u, network.gradient(u), &adjustment);
+  for (const PlannedUnit& u : units) {
+    if (u.trained && !rule.is_frozen(network, u)) rule.apply(network, u, network.gradient(u), &adjustment);
+  }
 }
 
 #define CHAINRULE_INSTANTIATE(T)                                                                           \
-  template double cost(Network<T>&, const Samples&, const Objective&);                                     \
-  template double backward(Network<T>&, const Samples&, const Objective&, bool);                           \
+  template double cost(Network<T>&, const Samples&, const Objective&, const Mode&);                        \
+  template double backward(Network<T>&, const Samples&, const Objective&, const Mode&, bool);              \
   template index_t train(Network<T>&, OptimizerState<T>&, const Samples&, const Objective&, const Steps&); \
-  template Trace<T> trace(Network<T>&, const Samples&, const Objective&);                                  \
+  template Trace<T> trace(Network<T>&, const Samples&, const Objective&, const Mode&);                     \
   template void apply_gradients(Network<T>&, OptimizerState<T>&, double, const Clipping&);
 CHAINRULE_INSTANTIATE(float)
 CHAINRULE_INSTANTIATE(double)

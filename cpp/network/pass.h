@@ -1,9 +1,10 @@
 // Cost, gradients and training steps of a network on checked samples.
 //
 // Start at Pass::batch() in batch_pass.h: a batch goes through the workspace in chunks of rows. Phase A: threads share
-// the rows and take tiles of them through all layers, forward and backward. Barrier. Phase B: threads share the units
-// of parameters; each unit's gradient is summed over the chunk's rows in order and, with the last chunk, updated where
-// it lies in cache. Barrier. Which thread does what changes no bit, and neither does the cut into chunks and tiles.
+// the rows and take tiles of them through all layers, forward and backward (rows.h; layers that mix rows cut this into
+// stages). Barrier. Phase B: threads share the units of parameters; each unit's gradient is summed over the chunk's
+// rows in order and, with the last chunk, updated where it lies in cache. Barrier. Which thread does what changes no
+// bit, and neither does the cut into chunks and tiles.
 #pragma once
 
 #include <atomic>
@@ -32,6 +33,7 @@ struct Steps {
   index_t batch_size;            // the last batch may be smaller
   const double* learning_rates;  // (number of batches)
   Clipping clipping;             // of the gradients
+  std::uint64_t seed;            // of the random numbers
   double seconds;                // stop after the step during which so much has passed, or a few tiny ones later
   double* costs;                 // out: (number of batches) cost before each step
   double* penalties = nullptr;   // out: the penalty's part of each; or nullptr
@@ -40,20 +42,22 @@ struct Steps {
 // The cost of all samples as one batch. Like the functions below, allocates only the workspace, and only when it must
 // grow.
 template <class T>
-double cost(Network<T>& network, const Samples& samples, const Objective& objective);
+double cost(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode);
 
-// Cost and gradients of all samples as one batch; with `accumulate`, added to the gradients that are there.
+// Cost and gradients of all samples as one batch; with `accumulate`, added to the gradients that are there. The mode is
+// one of training.
 template <class T>
-double backward(Network<T>& network, const Samples& samples, const Objective& objective, bool accumulate);
+double backward(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode,
+                bool accumulate);
 
-// Every value of one forward and backward pass: y and d of `activated` hold A and dZ (of each sample's loss,
-// without weights and 1/m), y of `raw` holds Z.
+// Every value of one forward and backward pass in training: y and d of `activated` hold A and dZ (of each sample's
+// loss, without weights and 1/m), y of `raw` holds Z.
 template <class T>
 struct Trace {
   Workspace<T> activated, raw;
 };
 template <class T>
-Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective);
+Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode);
 
 // Returns the number of batches done, at least one. A batch without weight takes no step, and neither does one whose
 // loss is not finite, which is the last one done.

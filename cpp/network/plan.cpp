@@ -1,95 +1,152 @@
 #include "network/plan.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "layers/batch_norm.h"
 #include "layers/dense.h"
+#include "layers/dropout.h"
+#include "layers/layer_norm.h"
+#include "layers/sum.h"
 
 namespace chainrule {
 
-namespace {
-
 template <class T>
-std::unique_ptr<Layer<T>> build(const DenseSpec& spec, index_t n_in) {
-  return std::make_unique<Dense<T>>(n_in, spec.units, spec.activation);
+Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs), widest(n_panels<T>(spec.n_inputs)) {
+  std::size_t value = 0;
+  for (std::size_t l = 0; l < spec.layers.size(); ++l) {
+    const std::size_t nodes_before = nodes.size();
+    value = add_layer(spec.layers[l], std::to_string(l + 1), value);
+    const bool fused = nodes.size() == nodes_before;  // into the node that the layer before gave
+    if (fused) outlets.back().activated = false;
+    outlets.push_back({value - 1, true});
+  }
+  n_outputs = width(value);
+  output_activation = nodes.back().activation;
+  find_stages();
+  find_adders();
+  find_slots();
 }
 
-// Of x, targets, and every layer's y and d.
+// These return the value that is the layer's output.
 template <class T>
-index_t panels_of_workspace(const Plan<T>& plan) {
-  index_t panels = n_panels<T>(plan.n_inputs) + n_panels<T>(plan.n_outputs);
-  for (const auto& layer : plan.layers) panels += 2 * n_panels<T>(layer->n_out());
-  return panels;
+std::size_t Plan<T>::add_layer(const LayerSpec& spec, const std::string& path, std::size_t value) {
+  const index_t n = width(value);
+  if (const auto* dense = std::get_if<DenseSpec>(&spec.of)) {
+    const std::size_t z = add(std::make_unique<Dense<T>>(n, dense->units), path, value);
+    nodes.back().activation = dense->activation;
+    return z;
+  }
+  if (const auto* norm = std::get_if<BatchNormSpec>(&spec.of))
+    return add(std::make_unique<BatchNorm<T>>(n, norm->momentum, norm->epsilon), path, value);
+  if (const auto* norm = std::get_if<LayerNormSpec>(&spec.of))
+    return add(std::make_unique<LayerNorm<T>>(n, norm->epsilon), path, value);
+  if (const auto* dropout = std::get_if<DropoutSpec>(&spec.of))
+    return add(std::make_unique<Dropout<T>>(n, dropout->rate, dropouts_++), path, value);
+  if (const auto* activate = std::get_if<ActivateSpec>(&spec.of))
+    return add_activation(activate->activation, path, value);
+  return add_residual(std::get<ResidualSpec>(spec.of), path, value);
 }
 
-}  // namespace
+// A projection brings the shortcut to the width of the branch.
+template <class T>
+std::size_t Plan<T>::add_residual(const ResidualSpec& spec, const std::string& path, std::size_t value) {
+  held_ = value;
+  std::size_t branch = value, shortcut = value;
+  for (std::size_t l = 0; l < spec.layers.size(); ++l) {
+    branch = add_layer(spec.layers[l], path + "." + std::to_string(l + 1), branch);
+  }
+  const index_t n = width(branch);
+  if (n != width(value)) shortcut = add(std::make_unique<Dense<T>>(width(value), n), path + ".projection", value);
+  return add(std::make_unique<Sum<T>>(n), path, branch, shortcut);
+}
+
+// Into the node before, or, where its output is also needed as it is, into one that passes it on.
+template <class T>
+std::size_t Plan<T>::add_activation(const ActivationSpec& activation, const std::string& path, std::size_t value) {
+  const bool fuses = value > held_ && value == nodes.size() && nodes.back().activation.kind == Activation::kIdentity;
+  if (!fuses) value = add(std::make_unique<Dropout<T>>(width(value), 0.0, 0), path, value);
+  nodes.back().activation = activation;
+  return value;
+}
 
 template <class T>
-Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs) {
-  index_t width = n_inputs;
-  widest = n_panels<T>(width);
-  for (const LayerSpec& layer_spec : spec.layers) {
-    layers.push_back(std::visit([&](const auto& s) { return build<T>(s, width); }, layer_spec));
-    const Layer<T>& layer = *layers.back();
-    width = layer.n_out();
-    widest = std::max(widest, n_panels<T>(width));
-    flops_per_sample += layer.flops_per_sample();
-    training_flops += layer.flops_per_sample() * (layers.size() == 1 ? 2 : 3);
+std::size_t Plan<T>::add(std::unique_ptr<Layer<T>> layer, const std::string& path, std::size_t input) {
+  return add(std::move(layer), path, input, input);
+}
+template <class T>
+std::size_t Plan<T>::add(std::unique_ptr<Layer<T>> layer, const std::string& path, std::size_t input,
+                         std::size_t input2) {
+  const std::vector<ParameterShape> shapes = layer->parameters();
+  const std::vector<Unit> layer_units = layer->units();
+  const index_t mirror = layer->mirror_size(input > 0), first = parameters_size;
+  for (const ParameterShape& p : shapes) {
+    parameters.push_back({path + "." + p.name, p, parameters_size, p.size<T>()});
+    parameters_size += parameters.back().size;
+  }
+  for (const Unit& unit : layer_units) {
+    const ParameterShape& p = shapes[static_cast<std::size_t>(unit.parameter)];
+    units.push_back({nodes.size(), unit, first + unit.offset, p.decays, p.trained, units_cost});
+    units_cost += unit.cost;
+  }
+  widest = std::max(widest, n_panels<T>(layer->n_out()));
+  flops_per_sample += layer->flops_per_sample();
+  training_flops += layer->flops_per_sample() * (input == 0 ? 2 : 3);
+  Node<T> node;
+  node.layer = std::move(layer), node.input = input, node.input2 = input2;
+  node.parameter_offset = first, node.mirror_offset = mirror_size, node.has_mirror = mirror > 0;
+  mirror_size += mirror;
+  nodes.push_back(std::move(node));
+  return nodes.size();
+}
 
-    parameter_offset.push_back(parameters_size);
-    mirror_offset.push_back(mirror_size);
-    const std::vector<ParameterShape> shapes = layer.parameters();
-    for (const ParameterShape& p : shapes) {
-      parameters.push_back({std::to_string(layers.size()) + "." + p.name, p, parameters_size, p.size<T>()});
-      parameters_size += parameters.back().size;
+template <class T>
+void Plan<T>::find_stages() {
+  stages.push_back({0, nodes.size()});
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!nodes[i].layer->mixes_rows()) continue;
+    stages.back().end = i;
+    stages.push_back({i, nodes.size()});
+  }
+}
+
+// Backward runs from the last node to the first; whoever comes to a value first writes its gradient.
+template <class T>
+void Plan<T>::find_adders() {
+  std::vector<bool> written(nodes.size() + 1, false);
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    Node<T>& node = nodes[i];
+    node.adds = written[node.input];
+    written[node.input] = true;
+    if (node.input2 == node.input) continue;
+    node.adds2 = written[node.input2];
+    written[node.input2] = true;
+  }
+}
+
+// A value keeps its slot until its last reader has run.
+template <class T>
+void Plan<T>::find_slots() {
+  std::vector<std::size_t> last_reader(nodes.size() + 1, nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) last_reader[nodes[i].input] = last_reader[nodes[i].input2] = i;
+  std::vector<bool> taken = {true};
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Node<T>& node = nodes[i];
+    if (node.layer->passes_on() && last_reader[node.input] == i) {
+      node.slot = slot(node.input);
+      continue;
     }
-    const index_t layer_mirror = layer.mirror_size(layers.size() > 1);  // nobody asks for the gradient in the input
-    has_mirror.push_back(layer_mirror > 0);
-    mirror_size += layer_mirror;
-    for (const Unit& unit : layer.units()) {
-      units.push_back({layers.size() - 1, unit, parameter_offset.back() + unit.offset,
-                       shapes[static_cast<std::size_t>(unit.parameter)].decays, units_cost});
-      units_cost += unit.cost;
+    node.slot = static_cast<std::size_t>(std::find(taken.begin(), taken.end(), false) - taken.begin());
+    if (node.slot == taken.size()) taken.push_back(true);
+    taken[node.slot] = true;
+    for (const std::size_t read : {node.input, node.input2}) {
+      if (last_reader[read] == i) taken[slot(read)] = false;
     }
   }
-  n_outputs = width;
-  output_activation = std::visit([](const auto& s) { return s.activation; }, spec.layers.back());
-}
-
-template <class T>
-Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads)
-    : rows(rows_at_once),
-      scale(rows),
-      loss(rows),
-      classes(rows * plan.output_activation.n_groups()),
-      penalty(static_cast<index_t>(plan.units.size())),
-      squares(penalty.size()),
-      scratch(n_threads * kScratch) {
-  const index_t stride = panel_stride<T>(rows);
-  memory = Buffer<T>(panels_of_workspace(plan) * stride);
-  T* next = memory.data();
-  auto claim = [&](index_t columns) {
-    const Panels<T> slice{next, stride};
-    next += n_panels<T>(columns) * stride;
-    return slice;
-  };
-  x = claim(plan.n_inputs);
-  targets = claim(plan.n_outputs);
-  for (const auto& layer : plan.layers) {
-    y.push_back(claim(layer->n_out()));
-    d.push_back(claim(layer->n_out()));
-  }
-}
-
-template <class T>
-index_t Workspace<T>::bytes(const Plan<T>& plan, index_t rows) {
-  const index_t per_row = static_cast<index_t>(sizeof(T) + sizeof(double)) +  // scale, loss, classes
-                          plan.output_activation.n_groups() * static_cast<index_t>(sizeof(std::int64_t));
-  return panels_of_workspace(plan) * panel_stride<T>(rows) * static_cast<index_t>(sizeof(T)) + rows * per_row;
+  slots = taken.size();
 }
 
 template struct Plan<float>;
 template struct Plan<double>;
-template struct Workspace<float>;
-template struct Workspace<double>;
 
 }  // namespace chainrule

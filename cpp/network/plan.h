@@ -1,5 +1,5 @@
-// spec -> plan: the layers, one table of parameters, one list of units, one layout of the mirror and of the workspace.
-// Every size in the library is derived from it.
+// spec -> plan: the layers in the order in which they run, one table of parameters, one list of units, one layout of
+// the mirror and of the workspace. Every size in the library is derived from it.
 #pragma once
 
 #include <memory>
@@ -15,37 +15,78 @@ namespace chainrule {
 // A row of the parameter table. Offsets count in elements from the start of the flat buffers, which hold parameters,
 // gradients and every optimizer state in this order.
 struct Parameter {
-  std::string name;  // "1.weight": layers count from 1
+  std::string name;  // "1.weight": layers count from 1, those inside layer 2 are "2.1", "2.2"
   ParameterShape shape;
   index_t offset, size;  // size includes the padding
 };
 
+// A layer at work, and the activation after it. Its output is value i + 1 if it is node i; value 0 is X.
+template <class T>
+struct Node {
+  std::unique_ptr<Layer<T>> layer;
+  ActivationSpec activation;
+  std::size_t input, input2;         // values it reads: a sum two, any other one twice
+  bool adds = false, adds2 = false;  // its gradients in them are added: a later node reads the value, too
+  index_t parameter_offset, mirror_offset;
+  bool has_mirror;
+  std::size_t slot = 0;  // of its output in prediction
+};
+
+// A top-level layer of the description: where its output is, and whether after the node's activation.
+struct Outlet {
+  std::size_t node;
+  bool activated;
+};
+
 // A unit of gradient work, with its place in the network.
 struct PlannedUnit {
-  std::size_t layer;  // from 0
+  std::size_t node;
   Unit unit;
   index_t offset;  // in the flat buffers
-  bool decays;
+  bool decays, trained;
   index_t cost_before;  // cost of all units before it, by which threads share the list
+};
+
+// Nodes that a tile of rows runs through in one go. The first node of a stage, but not of the first stage, mixes rows.
+struct Stage {
+  std::size_t begin, end;
 };
 
 template <class T>
 struct Plan {
   explicit Plan(const NetworkSpec& spec);
   Groups groups() const { return output_activation.groups_of(n_outputs); }
+  bool mixes_rows() const { return stages.size() > 1; }
+  // Of a value.
+  index_t width(std::size_t value) const { return value == 0 ? n_inputs : nodes[value - 1].layer->n_out(); }
+  std::size_t slot(std::size_t value) const { return value == 0 ? 0 : nodes[value - 1].slot; }
 
   index_t n_inputs, n_outputs;
   ActivationSpec output_activation;
-  std::vector<std::unique_ptr<Layer<T>>> layers;
+  std::vector<Node<T>> nodes;
+  std::vector<Stage> stages;
+  std::vector<Outlet> outlets;
   std::vector<Parameter> parameters;
-  std::vector<index_t> parameter_offset, mirror_offset;  // per layer
-  std::vector<bool> has_mirror;                          // per layer
-  index_t parameters_size = 0, mirror_size = 0;          // elements, padding included
+  index_t parameters_size = 0, mirror_size = 0;  // elements, padding included
   std::vector<PlannedUnit> units;
   index_t units_cost = 0;
+  std::size_t slots = 1;         // values that prediction holds at a time
   index_t widest = 0;            // panels of the widest layer or of the input
   index_t flops_per_sample = 0;  // forward
   index_t training_flops = 0;    // forward, gradient in the parameters, gradient in every layer's input but the first
+
+ private:
+  std::size_t add_layer(const LayerSpec& spec, const std::string& path, std::size_t value);
+  std::size_t add_residual(const ResidualSpec& spec, const std::string& path, std::size_t value);
+  std::size_t add_activation(const ActivationSpec& activation, const std::string& path, std::size_t value);
+  std::size_t add(std::unique_ptr<Layer<T>> layer, const std::string& path, std::size_t input);
+  std::size_t add(std::unique_ptr<Layer<T>> layer, const std::string& path, std::size_t input, std::size_t input2);
+  void find_stages();
+  void find_adders();
+  void find_slots();
+
+  std::uint32_t dropouts_ = 0;  // layers of dropout so far
+  std::size_t held_ = 0;        // the last value that another node reads as well, so that no activation may change it
 };
 
 // What threads_for shares among cores: floating-point operations, those in float64 counted twice, because a vector
@@ -55,9 +96,9 @@ double work(index_t flops_per_sample, index_t rows) {
   return static_cast<double>(flops_per_sample) * static_cast<double>(rows) * (sizeof(T) / sizeof(float));
 }
 
-// Memory of a training pass over at most `rows` samples at a time: features, and per layer its output and gradient, all
-// with panels of one stride. Larger batches go through it in chunks; gradients add up across chunks in the order of the
-// rows.
+// Memory of a training pass over at most `rows` samples at a time: features, and per node its output and gradient, all
+// with panels of one stride. Larger batches go through it in chunks, unless a layer mixes their rows; gradients add up
+// across chunks in the order of the rows.
 template <class T>
 struct Workspace {
   static constexpr index_t kMaxRows = 1024;
@@ -69,13 +110,15 @@ struct Workspace {
 
   index_t rows = 0;
   Panels<T> x, targets;
-  std::vector<Panels<T>> y, d;   // per layer
+  std::vector<Slice<T>> slices;  // per node, of all rows
+  std::vector<Panels<T>> z;      // per node; null unless its activation needs z
   Buffer<T> scale;               // (rows) weight of each sample / sum of weights
   Buffer<double> loss;           // (rows)
   Buffer<std::int64_t> classes;  // (rows, groups of the output)
   Buffer<double> penalty;        // (units) each unit's part of the regularization
   Buffer<double> squares;        // (units) of each unit's gradient, for its norm
-  Buffer<T> memory;              // x, targets, y, d
+  Buffer<T> memory;              // x, targets, and what the slices view
+  Buffer<T> sums;                // of layers that mix rows
   Buffer<T> scratch;             // (threads, kScratch) the gradient that a thread is working on
 };
 

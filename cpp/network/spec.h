@@ -12,8 +12,26 @@ struct DenseSpec {
   index_t units;
   ActivationSpec activation;
 };
+struct BatchNormSpec {
+  double momentum, epsilon;
+};
+struct LayerNormSpec {
+  double epsilon;
+};
+struct DropoutSpec {
+  double rate;
+};
+struct ActivateSpec {
+  ActivationSpec activation;
+};
+struct LayerSpec;
+struct ResidualSpec {
+  std::vector<LayerSpec> layers;
+};
 
-using LayerSpec = std::variant<DenseSpec>;  // one alternative per kind of layer
+struct LayerSpec {
+  std::variant<DenseSpec, BatchNormSpec, LayerNormSpec, DropoutSpec, ActivateSpec, ResidualSpec> of;  // by kind
+};
 
 struct NetworkSpec {
   index_t n_inputs;

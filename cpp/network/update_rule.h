@@ -20,12 +20,36 @@ struct Clipping {
 template <class T>
 struct UpdateRule {
   OptimizerState<T>* optimizer;
+  double rate;
+  Corrections corrected;
   UpdateStep<T> decaying, plain;  // for parameters that decay, and for the others
+  T share;                        // of the new parameters in their averages
   Clipping clipping;
 
   UpdateRule(OptimizerState<T>& o, double learning_rate, std::int64_t t, const Clipping& clip)
-      : optimizer(&o), decaying(update_step<T>(o.spec, learning_rate, t)), plain(decaying), clipping(clip) {
+      : optimizer(&o),
+        rate(learning_rate),
+        corrected(corrections(o.spec, t)),
+        decaying(update_step<T>(o.spec, learning_rate, o.spec.weight_decay, corrected)),
+        plain(decaying),
+        share(o.share(t)),
+        clipping(clip) {
     plain.decay = T(1);
+  }
+
+  // A unit's own options, or null.
+  const OwnOptions* own(const Network<T>& net, const PlannedUnit& u) const {
+    return optimizer->own.empty() ? nullptr : &optimizer->own[static_cast<std::size_t>(&u - net.plan().units.data())];
+  }
+  bool is_frozen(const Network<T>& net, const PlannedUnit& u) const {
+    const OwnOptions* options = own(net, u);
+    return options && options->frozen;
+  }
+  UpdateStep<T> step(const Network<T>& net, const PlannedUnit& u) const {
+    const OwnOptions* options = own(net, u);
+    if (!options) return u.decays ? decaying : plain;
+    const OptimizerSpec& spec = optimizer->spec;
+    return update_step<T>(spec, rate * options->rate_factor, spec.weight_decay * options->decay_factor, corrected);
   }
 
   // What `apply` will read.
@@ -40,9 +64,12 @@ struct UpdateRule {
   // Returns the penalty of the adjustment, which may be null.
   double apply(Network<T>& net, const PlannedUnit& u, UnitGradient<T> g, const Adjustment<T>* adjustment) const {
     double penalty = 0;
+    const UpdateStep<T> numbers = step(net, u);
+    T* const parameters = net.parameters().data();
     for (index_t q = 0; q < u.unit.pieces; ++q) {
-      penalty += optimizer->update(u.offset + q * u.unit.stride, u.unit.size, net.parameters().data(),
-                                   g.data + q * g.stride, u.decays ? decaying : plain, adjustment);
+      const index_t offset = u.offset + q * u.unit.stride;
+      penalty += optimizer->update(offset, u.unit.size, parameters, g.data + q * g.stride, numbers, adjustment);
+      if (share != 0) optimizer->add_to_average(offset, u.unit.size, parameters, share);
     }
     net.refresh_mirror(u);
     return penalty;

@@ -45,4 +45,11 @@ void unpack(index_t rows, index_t columns, Panels<const T> panels, T* matrix, in
   }
 }
 
+template <class T>
+void copy_panels(index_t rows, index_t columns, Panels<const T> from, Panels<T> to) {
+  for (index_t p = 0; p < n_panels<T>(columns); ++p) {
+    std::copy_n(from.data + p * from.panel, rows * kPanel<T>, to.data + p * to.panel);
+  }
+}
+
 }  // namespace chainrule

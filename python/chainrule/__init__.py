@@ -18,7 +18,7 @@ from chainrule.checkpointing import Checkpoint
 from chainrule.gradient_check import GradientCheck, check_gradients
 from chainrule.history import History
 from chainrule.initializers import Initializer
-from chainrule.layers import Dense
+from chainrule.layers import BatchNorm, Dense, Dropout, LayerNorm, Residual
 from chainrule.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -30,7 +30,7 @@ from chainrule.losses import (
 )
 from chainrule.metrics import Metric
 from chainrule.network import Network
-from chainrule.optimizers import SGD, Adam, AdamW, RMSProp
+from chainrule.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSProp, Rprop
 from chainrule.runtime import get_num_threads, runtime_info, set_num_threads
 from chainrule.schedules import (
     constant,
@@ -46,8 +46,9 @@ from chainrule.trace import Trace
 from chainrule.trainer import Trainer
 
 if TYPE_CHECKING:
-    from chainrule import ops, reference
+    from chainrule import onnx, ops, reference
     from chainrule.estimators import MLPClassifier, MLPRegressor
+    from chainrule.onnx import export_onnx
     from chainrule.plots import plot_history
 
     __version__: str
@@ -56,28 +57,37 @@ __all__ = [
     "SGD",
     "AbsoluteError",
     "Activation",
+    "Adagrad",
     "Adam",
     "AdamW",
+    "BatchNorm",
     "BinaryCrossEntropy",
     "CSVLogger",
     "Callback",
     "Checkpoint",
     "CrossEntropy",
     "Dense",
+    "Dropout",
     "EarlyStopping",
     "FileFormatError",
     "GradientCheck",
     "History",
     "Huber",
     "Initializer",
+    "LayerNorm",
+    "Lion",
     "MLPClassifier",
     "MLPRegressor",
     "Metric",
+    "NAdam",
     "Network",
     "Poisson",
     "ProgressBar",
     "Quantile",
+    "RAdam",
     "RMSProp",
+    "Residual",
+    "Rprop",
     "SquaredError",
     "Trace",
     "Trainer",
@@ -85,9 +95,11 @@ __all__ = [
     "constant",
     "cosine",
     "exponential",
+    "export_onnx",
     "get_num_threads",
     "inverse_time",
     "one_cycle",
+    "onnx",
     "ops",
     "plot_history",
     "reduce_on_plateau",
@@ -99,11 +111,12 @@ __all__ = [
 ]
 
 # Found when first named: modules, and functions of modules.
-_LAZY_MODULES = ("ops", "reference")
+_LAZY_MODULES = ("onnx", "ops", "reference")
 _LAZY_NAMES = {
     "plot_history": "plots",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "export_onnx": "onnx",
 }
 
 

@@ -32,6 +32,7 @@ Share = Annotated[float, partial(check_number, minimum=0, maximum=1)]
 Decay = Annotated[float, partial(check_number, minimum=0, below=1)]
 Smoothing = Annotated[float, partial(check_number, minimum=0, below=1)]
 Level = Annotated[float, partial(check_number, above=0, below=1)]
+Growth = Annotated[float, partial(check_number, above=1)]
 
 
 class Description:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from chainrule._encoding import decode, encode
 from chainrule._errors import check_bool, check_choice, check_integer, check_number
 from chainrule._history_file import pop, take
+from chainrule._optimizer import read_weights, weight_shapes
 from chainrule._unfinished import PHASES, Plan, Progress, SavedCallback, Unfinished, rebuild
 from chainrule.callbacks import REBUILT, EarlyStopping
-from chainrule.network import Network
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
@@ -60,8 +60,8 @@ def fit_document(left: Unfinished, where: str) -> tuple[dict[str, Any], list[Arr
     return document, arrays
 
 
-def fit_tensors(left: Unfinished, net: Network, arrays: list[Array]) -> dict[str, Array]:
-    weights = left.other_weights(net.parameters) or {}
+def fit_tensors(left: Unfinished, trainer: "Trainer", arrays: list[Array]) -> dict[str, Array]:
+    weights = left.other_weights(read_weights(trainer)) or {}
     of_callbacks = {f"callbacks/{i}": array for i, array in enumerate(arrays)}
     return of_callbacks | {f"cut_off/{name}": w for name, w in weights.items()}
 
@@ -81,7 +81,7 @@ def read_fit(
     arrays = [pop(tensors, f"callbacks/{i}").copy() for i in range(n)]
     if not isinstance(d["callbacks"], list) or not isinstance(d["told"], list):
         raise TypeError("callbacks and told are no lists")
-    saved = [_read_callback(one, arrays, trainer.net) for one in d["callbacks"]]
+    saved = [_read_callback(one, arrays, trainer) for one in d["callbacks"]]
     plan = _read_plan(d, trainer)
     progress = _read_progress(d, plan, trainer, costs, len(saved))
     weights = {
@@ -90,7 +90,7 @@ def read_fit(
         if name.startswith("cut_off/")
     }
     if weights:
-        _check_weights(weights, trainer.net)
+        _check_weights(weights, trainer)
     return Unfinished(plan, progress, saved, weights or None)
 
 
@@ -119,7 +119,7 @@ def _read_progress(
     return Progress(phase, told, reported, seconds, [costs.checked()] if done else [])
 
 
-def _read_callback(document: Any, arrays: list[Array], net: Network) -> SavedCallback:
+def _read_callback(document: Any, arrays: list[Array], trainer: "Trainer") -> SavedCallback:
     d = take(document, "callback", {"kind", "optional", "arguments", "state"})
     kind, arguments, state = d["kind"], d["arguments"], decode(d["state"], arrays)
     if not isinstance(kind, str) or not isinstance(state, dict | None):
@@ -131,17 +131,17 @@ def _read_callback(document: Any, arrays: list[Array], net: Network) -> SavedCal
         callback = rebuild(saved)
         if state is not None:
             callback.restore(state)
-        if isinstance(callback, EarlyStopping) and callback._best_parameters:
-            _check_weights(callback._best_parameters, net)
+        if isinstance(callback, EarlyStopping) and callback._best_weights:
+            _check_weights(callback._best_weights, trainer)
     return saved
 
 
-def _check_weights(weights: Mapping[str, Array], net: Network) -> None:
-    parameters = dict(net.parameters)
-    if set(weights) != set(parameters):
+def _check_weights(weights: Mapping[str, Array], trainer: "Trainer") -> None:
+    shapes, dtype = weight_shapes(trainer), trainer.net.dtype
+    if set(weights) != set(shapes):
         raise ValueError("weights have other names than the parameters")
     for name, array in weights.items():
-        if not isinstance(array, np.ndarray) or array.dtype != net.dtype:
-            raise TypeError(f"the weights {name} are no array of {net.dtype}")
-        if array.shape != parameters[name].shape or not np.isfinite(array).all():
+        if not isinstance(array, np.ndarray) or array.dtype != dtype:
+            raise TypeError(f"the weights {name} are no array of {dtype}")
+        if array.shape != tuple(shapes[name]) or not np.isfinite(array).all():
             raise ValueError(f"the weights {name} do not fit, or are not finite")

@@ -1,14 +1,15 @@
 """The latest fit of a trainer: at work, cut off or ended, in this process or in another."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from chainrule._errors import message
 from chainrule._fingerprint import Prints, Sources
+from chainrule._optimizer import read_weights
 from chainrule._run import Run
 from chainrule._unfinished import Unfinished
+
+if TYPE_CHECKING:
+    from chainrule.trainer import Trainer
 
 
 class LastFit:
@@ -56,9 +57,9 @@ class LastFit:
             return self.expected_data
         return self._sources.prints()
 
-    def forget_same_weights(self, parameters: Mapping[str, NDArray[Any]]) -> None:
+    def forget_same_weights(self, trainer: "Trainer") -> None:
         if self.unfinished is not None:
-            self.unfinished.weights = self.unfinished.other_weights(parameters)
+            self.unfinished.weights = self.unfinished.other_weights(read_weights(trainer))
 
     def _check_data(self, where: str, given: Sources) -> None:
         before = self.prints()

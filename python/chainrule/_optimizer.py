@@ -1,15 +1,42 @@
 """Optimizers as the core knows them: a kind, its numbers, and how many state arrays it keeps."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from chainrule import _core
-from chainrule.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
+from chainrule.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSProp,
+    Rprop,
+)
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
 
-# momentum or rho or beta1, beta2, epsilon, decay, epsilon_hat
-Hyperparameters = tuple[float, float, float, float, bool]
+Array = NDArray[Any]
+
+AVERAGE = "average/"  # before the name of a parameter
+
+
+class Hyperparameters(NamedTuple):
+    """Its numbers; `OptimizerSpec` in the core says what they mean to which optimizer."""
+
+    momentum: float = 0.0
+    beta2: float = 0.0
+    epsilon: float = 0.0
+    weight_decay: float = 0.0
+    momentum_decay: float = 0.0
+    largest: float = 0.0
+    epsilon_hat: bool = False
 
 
 def core_optimizer(optimizer: Optimizer) -> tuple[str, Hyperparameters, int]:
@@ -21,16 +48,31 @@ def core_optimizer(optimizer: Optimizer) -> tuple[str, Hyperparameters, int]:
 def _translate(optimizer: Optimizer) -> tuple[str, Hyperparameters]:
     match optimizer:
         case SGD(momentum=0.0):
-            return "sgd", (0.0, 0.0, 0.0, 0.0, False)
+            return "sgd", Hyperparameters()
         case SGD(momentum=momentum, nesterov=nesterov):
-            return "nesterov" if nesterov else "momentum", (momentum, 0.0, 0.0, 0.0, False)
+            return "nesterov" if nesterov else "momentum", Hyperparameters(momentum)
         case RMSProp(rho=rho, epsilon=epsilon):
-            return "rmsprop", (rho, 0.0, epsilon, 0.0, False)
+            return "rmsprop", Hyperparameters(rho, epsilon=epsilon)
         case Adam(beta1=beta1, beta2=beta2, epsilon=epsilon, epsilon_hat=hat):
-            return "adam", (beta1, beta2, epsilon, 0.0, hat)
-        case AdamW(beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=decay):
-            return "adam", (beta1, beta2, epsilon, decay, False)
+            return "adam", Hyperparameters(beta1, beta2, epsilon, epsilon_hat=hat)
+        case NAdam(momentum_decay=momentum_decay):
+            return "nadam", _of_adam(optimizer)._replace(momentum_decay=momentum_decay)
+        case AdamW() | RAdam():
+            return "adam" if isinstance(optimizer, AdamW) else "radam", _of_adam(optimizer)
+        case Adagrad(epsilon=epsilon):
+            return "adagrad", Hyperparameters(epsilon=epsilon)
+        case Lion(beta1=beta1, beta2=beta2, weight_decay=decay):
+            return "lion", Hyperparameters(beta1, beta2, weight_decay=decay)
+        case Rprop(learning_rate=first, smallest_step=smallest, largest_step=largest):
+            factors = optimizer.eta_minus, optimizer.eta_plus
+            return "rprop", Hyperparameters(*factors, smallest / first, largest=largest / first)
     raise NotImplementedError(optimizer)
+
+
+def _of_adam(optimizer: AdamW | NAdam | RAdam) -> Hyperparameters:
+    return Hyperparameters(
+        optimizer.beta1, optimizer.beta2, optimizer.epsilon, optimizer.weight_decay
+    )
 
 
 def read_state(trainer: "Trainer") -> dict[str, Any]:
@@ -42,6 +84,7 @@ def read_state(trainer: "Trainer") -> dict[str, Any]:
         "optimizer": trainer.optimizer,
         "steps": trainer.steps,
         "arrays": arrays,
+        "averages": read_averages(trainer),
         "epoch": trainer.epoch,
         "schedule": trainer._schedule_state,
     }
@@ -54,3 +97,35 @@ def write_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     for which, arrays in enumerate(state["arrays"]):
         for index, array in enumerate(arrays):
             trainer._state.set_state(trainer.net._core, which, index, array)
+    write_weights(trainer, state["averages"])
+
+
+def read_averages(trainer: "Trainer") -> dict[str, Array]:
+    """The averages of all parameters, "average/1.weight", ..; empty if the trainer keeps none."""
+    if trainer.ema is None:
+        return {}
+    core, names = trainer.net._core, trainer.net.parameters
+    return {f"{AVERAGE}{name}": trainer._state.average(core, i) for i, name in enumerate(names)}
+
+
+def read_weights(trainer: "Trainer") -> dict[str, Array]:
+    """The parameters by name, and the averages of them."""
+    return dict(trainer.net.parameters.items()) | read_averages(trainer)
+
+
+def write_weights(trainer: "Trainer", weights: Mapping[str, Array]) -> None:
+    """What `read_weights` or `read_averages` returned."""
+    net = trainer.net
+    for name, array in weights.items():
+        if name.startswith(AVERAGE):
+            index = list(net.parameters).index(name.removeprefix(AVERAGE))
+            trainer._state.set_average(net._core, index, array)
+        else:
+            net.parameters[name] = array
+
+
+def weight_shapes(trainer: "Trainer") -> dict[str, tuple[int, ...]]:
+    """Of what `read_weights` returns."""
+    shapes = {name: shape for name, shape, *_ in trainer.net._core.parameter_table()}
+    averages = {} if trainer.ema is None else {f"{AVERAGE}{n}": s for n, s in shapes.items()}
+    return shapes | averages

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from chainrule._data import Data
 from chainrule._errors import warn
+from chainrule._optimizer import read_weights, write_weights
 from chainrule._trainer_checks import RowOrder
 from chainrule._unfinished import NOBODY, Plan, Progress, Unfinished, save_callback
 from chainrule.callbacks import Callback
-from chainrule.history import OWN_KEYS, monitored_key
+from chainrule.history import monitored_key
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
@@ -57,8 +58,7 @@ class Run:
             at.told = frozenset(i for i in everybody if numbers.get(i) in old)
         if self.plan.rows != left.plan.rows and at.phase == "steps":
             at = Progress()  # of other data: the epoch has other steps
-        for name, w in (left.weights or {}).items():
-            self.trainer.net.parameters[name] = w
+        write_weights(self.trainer, left.weights or {})
         self.at = at
 
     def go(self) -> None:
@@ -87,8 +87,9 @@ class Run:
         records = self.trainer.history._records
         if records and records[-1].get("epoch") == self.trainer.epoch:  # half of `_finish_epoch`
             records.pop()
+        self.trainer._show_own_weights()  # Ctrl-C may keep `averaged` from it
         left = self.unfinished()
-        left.weights = dict(self.trainer.net.parameters.items())
+        left.weights = read_weights(self.trainer)
         return left
 
     @property
@@ -143,18 +144,15 @@ class Run:
         if len(costs) < steps:  # the last one is not finite
             rest = np.full(steps - len(costs), costs[-1])
             costs, penalties = np.append(costs, rest), np.append(penalties, rest)
-        loss = np.average(costs, weights=self.data.batch_weights(order, self.plan.batch))
-        logs = {"epoch": t.epoch, "loss": float(loss)}
-        if t.metrics:
-            logs |= t._evaluate(self.data, cost=False)
-        if self.validation is not None:
-            logs |= {f"val_{key}": value for key, value in t._evaluate(self.validation).items()}
-        logs |= {"learning_rate": rate, "seconds": at.seconds}
+        t.step_costs, t.step_penalties = costs, penalties
+        weights = self.data.batch_weights(order, self.plan.batch)
+        found = t._evaluate_epoch(self.data, weights, self.validation)
+        logs = {"epoch": t.epoch, **found, "learning_rate": rate, "seconds": at.seconds}
         monitored = monitored_key(logs, t.schedule.monitor, t.schedule.where)
         state = t.schedule.advance(t._schedule_state, logs[monitored])
         t.history.append(logs)
         # No call from here on, so no Ctrl-C: the epoch ends as a whole (see `cut_off`).
-        t.step_costs, t.step_penalties, t._schedule_state = costs, penalties, state
+        t._schedule_state = state
         t.epoch += 1
         at.phase, at.told, at.reported, at.seconds, at.parts = "epoch_end", NOBODY, 0, 0.0, []
 
@@ -170,17 +168,3 @@ class Run:
                 RuntimeWarning,
             )
         self.at.phase, self.at.told = "epoch_begin", NOBODY
-
-
-def try_metrics(trainer: "Trainer", data: Data, validation: Data | None) -> None:
-    """What does not fit the targets, or is not monitored, shows before the first step."""
-    keys = [*OWN_KEYS, *(metric.name for metric in trainer.metrics)]
-    if validation is None:
-        keys.remove("val_loss")
-    else:
-        keys += [f"val_{metric.name}" for metric in trainer.metrics]
-    monitored_key(keys, trainer.schedule.monitor, trainer.schedule.where)
-    if trainer.metrics and not trainer.history:
-        for d in (data, validation):
-            if d is not None:
-                trainer._evaluate(d, cost=False)

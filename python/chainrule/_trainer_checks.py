@@ -3,17 +3,15 @@
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule import _core
-from chainrule._errors import check_instance, check_integer, check_number, message
+from chainrule._errors import check_instance, check_integer, check_number, message, warn
 from chainrule._unfinished import Plan
-from chainrule.activations import Activation
 from chainrule.callbacks import Callback
-from chainrule.layers import Dense
 from chainrule.losses import Loss
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
@@ -22,13 +20,19 @@ from chainrule.optimizers import Optimizer
 AS_BEFORE = ", as in the fit that goes on"
 
 
-def check_batch_size(where: str, batch_size: Any, rows: int) -> int:
+def check_batch_size(where: str, batch_size: Any, rows: int, optimizer: Optimizer) -> int:
     if batch_size is None:
         return rows
     if isinstance(batch_size, str) and batch_size == "auto":
-        return min(32, rows)
+        return rows if optimizer.full_batches else min(32, rows)
     note = " (the number of rows), 'auto' or None"
-    return check_integer(where, "batch_size", batch_size, 1, rows, note)
+    size = check_integer(where, "batch_size", batch_size, 1, rows, note)
+    if size < rows and optimizer.full_batches:
+        warn(
+            f"[{where}] batch_size: {type(optimizer).__name__} follows the signs of successive "
+            f"gradients, which need all {rows} rows (batch_size='auto'), got {size}"
+        )
+    return size
 
 
 def check_plan(
@@ -39,6 +43,7 @@ def check_plan(
     shuffle: Any,
     first_epoch: int,
     before: Plan | None,
+    optimizer: Optimizer,
 ) -> tuple[Plan, Any]:
     """The plan for n rows and the full `shuffle`; `before` is that of the fit that goes on, if any.
 
@@ -47,12 +52,14 @@ def check_plan(
     if epochs is not None:
         epochs = check_integer(where, "epochs", epochs, 1)
     if before is None:
-        batch = check_batch_size(where, batch_size, n)
+        batch = check_batch_size(where, batch_size, n, optimizer)
         shuffle = True if shuffle is None else shuffle
         epochs = epochs or 1
     else:
-        batch = min(before.batch, n)
-        if not isinstance(batch_size, str) and check_batch_size(where, batch_size, n) != batch:
+        all_rows = optimizer.full_batches and before.batch == before.rows
+        batch = n if all_rows else min(before.batch, n)
+        size = check_batch_size(where, batch_size, n, optimizer)
+        if size != batch and not isinstance(batch_size, str):
             raise ValueError(message(where, "batch_size", f"{batch}{AS_BEFORE}", batch_size))
         shuffle = _check_same_shuffle(where, shuffle, before.shuffle)
         first_epoch, epochs = before.first_epoch, epochs or before.epochs
@@ -166,10 +173,10 @@ def check_precision(where: str, values: Mapping[str, Any], dtype: "np.dtype[Any]
 
 def warn_of_range(net: Network, loss: Loss) -> None:
     """A loss with logarithms clips outputs that are out of its range, and stops learning there."""
-    output = cast(Activation, cast(Dense, net.layers[-1]).activation).name
+    output = net.output_activation.name
     fitting = _core.losses()[loss.name]
-    low, high, _ = _core.activations()[output]
-    lowest, highest, _ = _core.activations()[fitting]
+    low, high, *_ = _core.activations()[output]
+    lowest, highest, *_ = _core.activations()[fitting]
     if low < lowest or high > highest:
         warnings.warn(
             f"[Trainer] loss: {loss.name} takes outputs from {lowest:g} to {highest:g}; the last "

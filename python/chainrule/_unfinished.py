@@ -87,7 +87,8 @@ class SavedCallback:
 class Unfinished:
     """What is left of a fit that was cut off.
 
-    `weights` are those of that moment if callbacks have put others in their place since;
+    `weights` are those of that moment, as `read_weights` has them, if callbacks have put others in
+    their place since;
     `callbacks` the objects, None if they came from a file.
     """
 
@@ -97,11 +98,11 @@ class Unfinished:
     weights: dict[str, Array] | None = None
     callbacks: list[Callback] | None = None
 
-    def other_weights(self, parameters: Mapping[str, Array]) -> dict[str, Array] | None:
-        """The weights, unless those parameters are the same."""
+    def other_weights(self, now: Mapping[str, Array]) -> dict[str, Array] | None:
+        """The weights, unless those of now are the same."""
         if self.weights is None:
             return None
-        same = (np.array_equal(w, parameters[name]) for name, w in self.weights.items())
+        same = (np.array_equal(w, now[name]) for name, w in self.weights.items())
         return None if all(same) else self.weights
 
     def match(

@@ -1,28 +1,46 @@
 """Activation functions, described: g in `A[l] = g(Z[l])`. The loops stand in the compiled core.
 
-| name       | g(z)                                | g'(z), a = g(z)   | note                      |
-| ---------- | ----------------------------------- | ----------------- | ------------------------- |
-| identity   | z                                   | 1                 | regression output         |
-| sigmoid    | 1 / (1 + e^-z)                      | a (1 - a)         | saturates                 |
-| tanh       | (e^z - e^-z) / (e^z + e^-z)         | 1 - a^2           | saturates, zero-centred   |
-| relu       | max(0, z)                           | 1 if z > 0 else 0 | units can die             |
-| leaky_relu | max(s z, z), slope s                | 1 if z > 0 else s | Maas, Hannun & Ng 2013    |
-| softmax    | e^(z_j - max z) / sum_k e^(z_k - max z) | (Jacobian)    | output; rows sum to 1     |
-| exp        | e^z                                 | a                 | output; rates             |
+| name         | g(z)                        | g'(z), a = g(z)        | note                   |
+| ------------ | --------------------------- | ---------------------- | ---------------------- |
+| identity     | z                           | 1                      | regression output      |
+| sigmoid      | 1 / (1 + e^-z)              | a (1 - a)              | saturates              |
+| tanh         | (e^z - e^-z) / (e^z + e^-z) | 1 - a^2                | saturates, centred     |
+| relu         | max(0, z)                   | 1 if z > 0 else 0      | units can die          |
+| leaky_relu   | max(s z, z), slope s        | 1 if z > 0 else s      | Maas et al. 2013       |
+| softmax      | e^(z_j - max z) / sum_k e^(z_k - max z) | (Jacobian) | output; rows sum to 1  |
+| exp          | e^z                         | a                      | output; rates          |
+| elu          | z or s (e^z - 1), slope s   | 1 if z > 0 else a + s  | Clevert et al. 2016    |
+| selu         | 1.0507 elu(z), s = 1.6733   | 1.0507 times elu's     | Klambauer et al. 2017  |
+| gelu         | z P(Z < z), Z normal        | P(Z < z) + z density   | Hendrycks, Gimpel 2016 |
+| silu         | z s, s = sigmoid(z)         | s + z s (1 - s)        | also called swish      |
+| softplus     | log(1 + e^z)                | 1 - e^-a               | a smooth relu          |
+| mish         | z t, t = tanh(log(1 + e^z)) | t + z s (1 - t^2)      | s = sigmoid(z)         |
+| hard_sigmoid | z / 6 + 1/2 within [0, 1]   | 1/6 if 0 < a < 1       | else 0; units can die  |
+| hard_tanh    | z within [-1, 1]            | 1 if -1 < a < 1        | else 0; units can die  |
+
+At -infinity gelu, silu and mish are 0, their limit. NaN stays NaN.
 
 With `groups` a softmax is one of each group of neighbouring units: several classifications at once.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from chainrule._description import named, store
 from chainrule._errors import check_integer, check_number, message
 
+# name -> the slope by default, and its check.
+SLOPES = {
+    "leaky_relu": (0.01, partial(check_number, minimum=0, below=1)),
+    "elu": (1.0, partial(check_number, minimum=0)),
+}
+
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation by name; leaky_relu alone has a `slope`, 0 <= slope < 1, by default 0.01.
+    """An activation by name; two have a `slope` below 0: leaky_relu, 0 <= slope < 1, by default
+    0.01, and elu, where it is that at 0 (elu's alpha), slope >= 0, by default 1.
 
     Softmax alone has `groups`, the units of each: `Activation("softmax", groups=(3, 4, 2))` makes
     three softmaxes of nine units. None is one group of all units.
@@ -39,9 +57,10 @@ class Activation:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise TypeError(message("Activation", "name", "a string", self.name))
-        if self.name == "leaky_relu":
-            slope = 0.01 if self.slope is None else self.slope
-            store(self, slope=check_number("Activation", "slope", slope, minimum=0, below=1))
+        if self.name in SLOPES:
+            default, check = SLOPES[self.name]
+            slope = default if self.slope is None else self.slope
+            store(self, slope=check("Activation", "slope", slope))
         elif self.slope is not None:
             raise ValueError(message("Activation", "slope", f"None for {self.name!r}", self.slope))
         if self.groups is not None:

@@ -25,6 +25,7 @@ from chainrule._errors import (
     message,
     quoted,
 )
+from chainrule._optimizer import read_weights, write_weights
 from chainrule.history import monitored_key
 from chainrule.metrics import check_direction, improves
 
@@ -125,9 +126,10 @@ class EarlyStopping(Callback):
     `monitor` is a key of the history, None for "val_loss" (without validation data "loss"); for a
     metric of your own say whether `larger_is_better`.
 
-    With `restore_best` the weights of the best epoch come back when the fit ends, however it ends;
-    the optimizer keeps its latest state. Each fit starts anew. Afterwards `best` is the best value
-    (None if no epoch had a finite one) and `best_epoch` its epoch.
+    With `restore_best` the weights of the best epoch, and the trainer's averages of them, come back
+    when the fit ends, however it ends; the optimizer keeps its latest state. Each fit starts anew.
+    Afterwards `best` is the best value (None if no epoch had a finite one) and `best_epoch` its
+    epoch.
 
     Raises ValueError at the end of the first epoch, listing the keys, if `monitor` is none of them.
     """
@@ -155,7 +157,7 @@ class EarlyStopping(Callback):
         self.best: float | None = None
         self.best_epoch: int | None = None
         self._bad_epochs = 0
-        self._best_parameters: dict[str, NDArray[Any]] = {}
+        self._best_weights: dict[str, NDArray[Any]] = {}
 
     def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
         self._forget()
@@ -163,10 +165,9 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
         key = monitored_key(logs, self.monitor, "EarlyStopping")
         if improves(logs[key], self.best, self.min_delta, self.larger_is_better):
-            kept = trainer.net.parameters.items() if self.restore_best else ()
-            best = {name: np.array(w) for name, w in kept}
+            best = read_weights(trainer) if self.restore_best else {}
             self.best, self.best_epoch, self._bad_epochs = logs[key], epoch, 0
-            self._best_parameters = best
+            self._best_weights = best
             return
         bad_epochs = self._bad_epochs + 1
         if bad_epochs >= self.patience:
@@ -175,16 +176,15 @@ class EarlyStopping(Callback):
         self._bad_epochs = bad_epochs
 
     def on_fit_end(self, trainer: "Trainer") -> None:
-        for name, w in self._best_parameters.items():
-            trainer.net.parameters[name] = w
-        self._best_parameters = {}
+        write_weights(trainer, self._best_weights)
+        self._best_weights = {}
 
     def state(self) -> State:
         return {
             "best": self.best,
             "best_epoch": self.best_epoch,
             "bad_epochs": self._bad_epochs,
-            "best_parameters": dict(self._best_parameters),
+            "best_parameters": dict(self._best_weights),
         }
 
     def restore(self, state: State) -> None:
@@ -192,7 +192,7 @@ class EarlyStopping(Callback):
         self.best = None if best is None else check_number(where, "best", best)
         self.best_epoch = None if epoch is None else check_integer(where, "best_epoch", epoch, 0)
         self._bad_epochs = check_integer(where, "bad_epochs", state["bad_epochs"], 0)
-        self._best_parameters = check_instance(where, "weights", state["best_parameters"], dict)
+        self._best_weights = check_instance(where, "weights", state["best_parameters"], dict)
 
 
 class CSVLogger(Callback):

@@ -54,8 +54,8 @@ def check_gradients(
 
     Runs in float64 on a copy of the network, so the network itself does not change. Of larger
     networks `max_elements` elements are drawn, from every parameter array. Arguments as in
-    `net.backward`. A kink (relu at 0) within `step` of a value shows as a difference that vanishes
-    with another `step`.
+    `net.backward`, with the layers as in training. A kink (relu at 0) within `step` of a value
+    shows as a difference that vanishes with another `step`.
     """
     where = "check_gradients"
     step = check_number(where, "step", step, above=0)
@@ -68,7 +68,9 @@ def check_gradients(
     rng = np.random.default_rng(0)
     share = min(1.0, max_elements / twin.n_parameters)
     found: list[tuple[str, tuple[int, ...], float, float]] = []
-    for name in twin.parameters:
+    for name, _, _, is_trained in twin._core.parameter_table():
+        if not is_trained:
+            continue
         value, gradient = twin.parameters[name], twin.gradients[name]
         chosen = max(1, round(share * value.size))
         for flat in np.sort(rng.choice(value.size, chosen, replace=False)):
@@ -78,7 +80,7 @@ def check_gradients(
                 moved = value.copy()
                 moved[index] += sign * step
                 twin.parameters[name] = moved
-                costs.append(twin.cost(X, Y, loss, sample_weight, l2, l1))
+                costs.append(twin.cost(X, Y, loss, sample_weight, l2, l1, training=True))
             found.append((name, index, (costs[0] - costs[1]) / (2 * step), float(gradient[index])))
         twin.parameters[name] = value
 

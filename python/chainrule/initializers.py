@@ -133,11 +133,17 @@ def _defaults(name: str) -> dict[str, float]:
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
 
+LIKE_RELU = ("relu", "elu", "gelu", "silu", "softplus", "mish")
+
+
 def auto(activation: Activation) -> Initializer:
-    """What "auto" means: he_normal for relu and leaky_relu (its slope), else glorot_uniform."""
-    if activation.name in ("relu", "leaky_relu"):
+    """What "auto" means: he_normal for relu and its like, leaky_relu (its slope), elu, gelu, silu,
+    softplus and mish; lecun_normal for selu, which needs it; else glorot_uniform."""
+    if activation.name == "leaky_relu":
         return Initializer("he_normal", {"slope": activation.slope or 0.0})
-    return Initializer("glorot_uniform")
+    if activation.name in LIKE_RELU:
+        return Initializer("he_normal")
+    return Initializer("lecun_normal" if activation.name == "selu" else "glorot_uniform")
 
 
 def as_initializer(value: object, where: str = "Initializer") -> Initializer:

@@ -5,6 +5,7 @@ read and set as `net.W[l]`. Layers count from 1.
 """
 
 import contextlib
+import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,8 @@ from chainrule._data import Data, Features
 from chainrule._errors import check_bool, check_integer, check_number, message, quoted, unknown
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
-from chainrule.initializers import initialize
-from chainrule.layers import Dense, Layer
+from chainrule.interchange import Interchange
+from chainrule.layers import Activate, BatchNorm, Dense, Layer, check_layer_list, walk
 from chainrule.losses import Loss, resolve_loss
 from chainrule.optimizers import Optimizer, resolve_optimizer
 from chainrule.parameters import CourseView, Gradients, Parameters
@@ -31,7 +32,7 @@ Array = NDArray[Any]
 CORES = {"float32": _core.Network32, "float64": _core.Network64}
 
 
-class Network:
+class Network(Interchange):
     """Layers with parameters. Deterministic in (layers, n_inputs, dtype, seed).
 
     Arguments: `layers`, a list of layers such as `Dense`; `n_inputs`, features per sample;
@@ -57,28 +58,30 @@ class Network:
     def _build(
         self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int
     ) -> None:
-        self.layers = _check_layers(where, layers)
+        self.layers = check_layer_list(where, "layers", layers)
         self.n_inputs = check_integer(where, "n_inputs", n_inputs, 1, 2**31)
         self.dtype = _check_dtype(where, dtype)
         self.seed = check_integer(where, "seed", seed, 0, 2**63 - 1)
+        _check_places(where, self.layers, self.n_inputs)
         _check_size(where, self.layers, self.n_inputs, self.dtype)
-        core_layers = [_core_layer(layer) for layer in self.layers]
+        top = (part for part in walk(self.layers, self.n_inputs) if "." not in part[0])
+        core_layers = [layer.for_core(n_inputs) for _, layer, n_inputs in top]
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
         # Held during a whole fit; the core has a lock of its own for each call.
         self._training_lock = threading.RLock()
         self.parameters = Parameters(self._core)
         self.gradients = Gradients(self._core)
-        self.W = CourseView(self.parameters, "weight", len(self.layers))
-        self.b = CourseView(self.parameters, "bias", len(self.layers))
+        kinds = [layer.name for layer in self.layers]
+        self.W = CourseView(self.parameters, "weight", kinds)
+        self.b = CourseView(self.parameters, "bias", kinds)
 
     def _initialize(self) -> None:
-        n_in = self.n_inputs
-        for number, layer in enumerate(self.layers, start=1):
-            assert isinstance(layer, Dense)
-            rng = np.random.default_rng([self.seed, number])
-            weights = initialize(layer.initializer, rng, n_in, layer.units, layer.activation)
-            self.parameters[f"{number}.weight"] = weights
-            n_in = layer.units
+        for path, layer, n_inputs in walk(self.layers, self.n_inputs):
+            # A layer inside another: [seed, 2, 1] for "2.1", a projection counts as 0.
+            place = [int(part) if part.isdigit() else 0 for part in path.split(".")]
+            rng = np.random.default_rng([self.seed, *place])
+            for name, value in layer.first_values(n_inputs, rng).items():
+                self.parameters[f"{path}.{name}"] = value
 
     @property
     def n_outputs(self) -> int:
@@ -86,9 +89,15 @@ class Network:
         return self._core.n_outputs
 
     @property
+    def output_activation(self) -> Activation:
+        """That of the last layer, identity if it has none."""
+        activation = getattr(self.layers[-1], "activation", None)
+        return cast(Activation, activation) if activation is not None else Activation("identity")
+
+    @property
     def n_parameters(self) -> int:
-        """Weights and biases altogether."""
-        return count_parameters(self.layers, self.n_inputs)
+        """Elements of all parameters that are trained."""
+        return count_parameters(self.layers, self.n_inputs, tracked=False)
 
     def is_finite(self) -> bool:
         """Whether no parameter is infinite or NaN, as after training that diverged."""
@@ -116,16 +125,21 @@ class Network:
         sample_weight: ArrayLike | None = None,
         l2: float = 0.0,
         l1: float = 0.0,
+        training: bool = False,
     ) -> float:
         """`J = sum_i w_i L_i / sum_i w_i + l2/2 sum W^2 + l1 sum |W|`.
 
         X (m, n_inputs), an array or a scipy.sparse matrix; Y as the loss takes it; `sample_weight`
-        w (m,), not negative. The penalty is on weights, never on biases.
+        w (m,), not negative. The penalty is on weights, never on biases. With `training` the layers
+        behave as in training (statistics of the batch, dropout), so that J is what `backward` has
+        the gradients of.
         """
         where = "Network.cost"
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
-        return self._core.cost(samples, chosen.name_and_number, *_penalties(where, l2, l1), where)
+        mode = self._mode(where, check_bool(where, "training", training), samples.rows)
+        penalties = _penalties(where, l2, l1)
+        return self._core.cost(samples, chosen.name_and_number, *penalties, mode, where)
 
     def backward(
         self,
@@ -137,17 +151,18 @@ class Network:
         l1: float = 0.0,
         accumulate: bool = False,
     ) -> float:
-        """The cost, as `cost` has it, and its gradients, which go to `net.gradients`.
+        """The cost, as `cost` has it in training, and its gradients, which go to `net.gradients`.
 
-        With `accumulate` they are added to those that are there.
+        With `accumulate` they are added to those that are there. Running statistics take the batch
+        in. Dropout drops what it drops in a trainer's first step, seeded as the network.
         """
         where = "Network.backward"
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
         add = check_bool(where, "accumulate", accumulate)
-        return self._core.backward(
-            samples, chosen.name_and_number, *_penalties(where, l2, l1), add, where
-        )
+        mode = self._mode(where, True, samples.rows)
+        penalties = _penalties(where, l2, l1)
+        return self._core.backward(samples, chosen.name_and_number, *penalties, add, mode, where)
 
     def trace(
         self, X: Features, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
@@ -160,11 +175,13 @@ class Network:
         chosen = resolve_loss(loss, where)
         data = Data(self, where, X, Y, chosen, sample_weight)
         samples, name = data.samples, chosen.name_and_number
-        Z, A, dZ = self._core.trace(samples, name, where)
-        cost = self._core.backward(samples, name, 0.0, 0.0, False, where)
-        numbers = range(1, len(self.layers) + 1)
-        dW = [self.gradients[f"{number}.weight"].T.copy() for number in numbers]
-        db = [self.gradients[f"{number}.bias"][:, np.newaxis] for number in numbers]
+        mode = self._mode(where, True, samples.rows)
+        Z, A, dZ = self._core.trace(samples, name, mode, where)
+        cost = self._core.backward(samples, name, 0.0, 0.0, False, mode, where)
+        dense = [isinstance(layer, Dense) for layer in self.layers]
+        numbers = [number if is_dense else None for number, is_dense in enumerate(dense, start=1)]
+        dW = [self.gradients[f"{n}.weight"].T.copy() if n else None for n in numbers]
+        db = [self.gradients[f"{n}.bias"][:, np.newaxis] if n else None for n in numbers]
         return Trace(cost=cost, X=data.dense_X(self.dtype), Z=Z, A=A, dZ=dZ, dW=dW, db=db)
 
     def summary(self, batch_size: int = 128, optimizer: str | Optimizer = "adam") -> Summary:
@@ -177,13 +194,11 @@ class Network:
         batch = check_integer(where, "batch_size", batch_size, 1)
         described = resolve_optimizer(optimizer, where)
         _, _, n_states = core_optimizer(described)
-        shapes = {name: shape for name, shape, _ in self._core.parameter_table()}
         sizes = self._core.sizes(batch)
         return Summary(
             self.layers,
             self.n_inputs,
             self.dtype.name,
-            shapes,
             sizes,
             batch,
             type(described).__name__,
@@ -215,6 +230,12 @@ class Network:
 
         return network_from_bytes, (type(self), network_to_bytes(self))
 
+    def _mode(self, where: str, training: bool, rows: int) -> tuple[bool, int, int]:
+        """Training or not, the seed and the step of random numbers, as the core takes them."""
+        if training:
+            check_mixed_rows(where, self, rows, rows, "X")
+        return training, self.seed, 0
+
     @contextlib.contextmanager
     def _held_by_trainer(self, where: str) -> Iterator[None]:
         """Other threads that want to train meanwhile are told."""
@@ -231,31 +252,42 @@ class Network:
         return f"Network([{layers}], {rest})"
 
 
-def _check_layers(where: str, layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    if isinstance(layers, Layer) or not isinstance(layers, Sequence) or not layers:
-        raise TypeError(message(where, "layers", "a list of at least one layer", layers))
+def _check_places(where: str, layers: Sequence[Layer], n_inputs: int) -> None:
     known = _core.activations()
-    for number, layer in enumerate(layers, start=1):
-        at = f"{where}, layer {number}"
-        if not isinstance(layer, Layer):
-            raise TypeError(message(at, "layer", "a layer such as Dense(64, 'relu')", layer))
-        assert isinstance(layer, Dense)
+    for path, layer, n in walk(layers, n_inputs):
+        at = f"{where}, layer {path} ({layer.name})"
+        layer.check(at, n)
+        if not isinstance(layer, Dense | Activate):
+            continue
         name = cast(Activation, layer.activation).name
         if name not in known:
-            raise unknown(f"{at} (Dense)", "activation", name, known)
-        if name == "softmax" and number < len(layers):
-            raise ValueError(f"[{at} (Dense)] activation: softmax is for the last layer")
-    return tuple(layers)
+            raise unknown(at, "activation", name, known)
+        if name == "softmax" and path != str(len(layers)):
+            raise ValueError(f"[{at}] activation: softmax is for the last layer")
 
 
-def count_parameters(layers: Sequence[Layer], n_inputs: int) -> int:
-    """Weights and biases of such a network, without building it."""
-    n_in, elements = n_inputs, 0
-    for layer in layers:
-        assert isinstance(layer, Dense)
-        elements += (n_in + 1) * layer.units
-        n_in = layer.units
-    return elements
+def count_parameters(layers: Sequence[Layer], n_inputs: int, tracked: bool = True) -> int:
+    """Elements of all parameters, or of those that are trained, without building the network."""
+    return sum(
+        math.prod(shape)
+        for _, layer, n in walk(layers, n_inputs)
+        for name, shape in layer.shapes(n).items()
+        if tracked or name not in layer.tracked
+    )
+
+
+def check_mixed_rows(where: str, net: Network, rows: int, batch: int, argument: str) -> None:
+    """Batches of `batch` of so many rows, where the last one may be smaller, all have two rows."""
+    if 1 not in (batch, rows % batch):
+        return
+    for path, layer, _ in walk(net.layers, net.n_inputs):
+        if isinstance(layer, BatchNorm):
+            expected = "at least two rows in every batch, whose variance it takes"
+            got = (
+                "one" if batch == 1 else f"one in the last batch, {rows} rows in batches of {batch}"
+            )
+            at = f"{where}, layer {path} ({layer.name})"
+            raise ValueError(f"[{at}] {argument}: expected {expected}, got {got}")
 
 
 def _check_size(
@@ -276,12 +308,6 @@ def _check_dtype(where: str, dtype: Any) -> "np.dtype[Any]":
             if dtype is not None and np.dtype(dtype) == name:  # None is NumPy's float64
                 return np.dtype(name)
     raise ValueError(message(where, "dtype", f"one of {quoted(CORES)}", dtype))
-
-
-def _core_layer(layer: Layer) -> dict[str, Any]:
-    assert isinstance(layer, Dense)
-    activation = cast(Activation, layer.activation)
-    return {"kind": layer.name, "units": layer.units, "activation": activation.parts}
 
 
 def _penalties(where: str, l2: float, l1: float) -> tuple[float, float]:

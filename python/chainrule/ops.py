@@ -168,7 +168,7 @@ def optimizer_step(
     for name, w in parameters.items():
         first, second = [*arrays[name], None, None][:2]
         gradient = gradients[name] if gradients[name].flags.writeable else gradients[name].copy()
-        arguments = (w, gradient, first, second, rate, t, w.ndim == 2, *hyperparameters)
+        arguments = (w, gradient, first, second, rate, t, w.ndim == 2, hyperparameters)
         _call("optimizer_step", w, kind, *arguments)
     state |= {"kind": kind, "steps": t, "arrays": arrays}
 

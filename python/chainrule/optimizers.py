@@ -2,7 +2,8 @@
 
 The loops stand in the compiled core. alpha is the learning rate of the step, `learning_rate` times
 the schedule's factor; t counts steps from 1; v, s and m start at zero. Biases move like weights,
-but never decay.
+but do not decay. Each says where its definition differs from PyTorch's; there, weight decay acts on
+biases, too.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import ClassVar
 from chainrule._description import (
     Decay,
     Description,
+    Growth,
+    Level,
     NonNegative,
     Positive,
     Switch,
@@ -23,6 +26,7 @@ from chainrule._errors import message
 class Optimizer(Description):
     """Base of all optimizers."""
 
+    full_batches: ClassVar[bool] = False  # whether it is made for them alone
     learning_rate: Positive
 
 
@@ -104,7 +108,113 @@ class AdamW(Optimizer):
     weight_decay: NonNegative = 0.01
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = by_name(SGD, RMSProp, Adam, AdamW)
+@dataclass(frozen=True)
+class NAdam(Optimizer):
+    """Adam that looks ahead by Nesterov's momentum, with decoupled weight decay.
+
+        mu(t) = beta1 (1 - 0.96^(t momentum_decay) / 2)      M(t) = mu(1) mu(2) .. mu(t)
+        m, v, v_hat as in Adam
+        m_hat = mu(t+1) m / (1 - M(t+1)) + (1 - mu(t)) g / (1 - M(t))
+        w <- (1 - alpha weight_decay) w - alpha m_hat / (sqrt(v_hat) + epsilon)
+
+    Dozat 2016, with the schedule of momentum that its section on it proposes; beta1 alone makes m,
+    as in PyTorch. There the decay is decoupled with decoupled_weight_decay=True.
+    """
+
+    name: ClassVar[str] = "nadam"
+    learning_rate: Positive = 2e-3
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    epsilon: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+    momentum_decay: NonNegative = 4e-3
+
+
+@dataclass(frozen=True)
+class RAdam(Optimizer):
+    """Adam with a rectified learning rate in the first steps, with decoupled weight decay.
+
+        m, v as in Adam      rho(t) = R - 2 t beta2^t / (1 - beta2^t)      R = 2 / (1 - beta2) - 1
+        r = sqrt((rho - 4) (rho - 2) R / ((R - 4) (R - 2) rho))
+        w <- (1 - alpha weight_decay) w - alpha / (1 - beta1^t) m s
+        s = r sqrt(1 - beta2^t) / (sqrt(v) + epsilon) where rho(t) > 5, else 1
+
+    Liu et al. 2020, algorithm 2, which has no epsilon and the bound 4; both are PyTorch's. There
+    the decay is decoupled with decoupled_weight_decay=True.
+    """
+
+    name: ClassVar[str] = "radam"
+    learning_rate: Positive = 1e-3
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    epsilon: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+
+
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """Steps divided by the root of all squared gradients so far.
+
+        s <- s + g^2      w <- w - alpha g / (sqrt(s) + epsilon)
+
+    Duchi, Hazan & Singer 2011, diagonal form. PyTorch's lr_decay is `cr.inverse_time`, by epochs.
+    """
+
+    name: ClassVar[str] = "adagrad"
+    learning_rate: Positive = 0.01
+    epsilon: Positive = 1e-10
+
+
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """The sign of a momentum, with decoupled weight decay; one state where Adam has two.
+
+        w <- (1 - alpha weight_decay) w - alpha sign(beta1 m + (1 - beta1) g)
+        m <- beta2 m + (1 - beta2) g
+
+    Chen et al. 2023, algorithm 2; sign(0) = 0. Every parameter moves by alpha, so that should be 3
+    to 10 times less than Adam's. PyTorch has no Lion.
+    """
+
+    name: ClassVar[str] = "lion"
+    learning_rate: Positive = 1e-4
+    beta1: Decay = 0.9
+    beta2: Decay = 0.99
+    weight_decay: NonNegative = 0.0
+
+
+@dataclass(frozen=True)
+class Rprop(Optimizer):
+    """Steps whose sizes follow the signs of successive gradients: iRprop-, for full batches.
+
+        g has its sign of the step before    d <- min(eta_plus d, largest_step)
+        g has the other sign                 d <- max(eta_minus d, smallest_step), then g <- 0
+        w <- w - alpha / learning_rate sign(g) d
+
+    d starts at `learning_rate`, so without a schedule each step has the size d. Igel & Huesken
+    2003; the same as PyTorch's Rprop but where a product of two gradients underflows, and that a
+    schedule here scales all steps, there none but the first. Signs of the gradients of mini-batches
+    are those of their noise: batch_size="auto" is all rows, and fewer rows are warned of.
+    """
+
+    name: ClassVar[str] = "rprop"
+    full_batches: ClassVar[bool] = True
+    learning_rate: Positive = 0.01
+    eta_minus: Level = 0.5
+    eta_plus: Growth = 1.2
+    smallest_step: Positive = 1e-6
+    largest_step: Positive = 50.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.smallest_step > self.largest_step:
+            expected = f"a number >= smallest_step, {self.smallest_step:g}"
+            raise ValueError(message("Rprop", "largest_step", expected, self.largest_step))
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = by_name(
+    SGD, RMSProp, Adam, AdamW, NAdam, RAdam, Adagrad, Lion, Rprop
+)
 
 
 def resolve_optimizer(optimizer: object, where: str = "resolve_optimizer") -> Optimizer:

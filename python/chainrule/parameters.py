@@ -22,7 +22,7 @@ class Parameters(Mapping[str, Array]):
 
     def __init__(self, core: "_core._Network") -> None:
         self._core = core
-        self._index = {name: i for i, (name, _, _) in enumerate(core.parameter_table())}
+        self._index = {name: i for i, (name, *_) in enumerate(core.parameter_table())}
 
     def __getitem__(self, name: str) -> Array:
         return self._core.parameter(self._at(name))
@@ -60,10 +60,13 @@ class Gradients(Parameters):
 
 
 class CourseView(Sequence[Array]):
-    """`net.W[l]`, (n[l], n[l-1]), or `net.b[l]`, (n[l], 1): reading copies, assigning sets."""
+    """`net.W[l]`, (n[l], n[l-1]), or `net.b[l]`, (n[l], 1): reading copies, assigning sets.
 
-    def __init__(self, parameters: Parameters, kind: str, n_layers: int) -> None:
-        self._parameters, self._kind, self._n_layers = parameters, kind, n_layers
+    Layers other than dense ones have none.
+    """
+
+    def __init__(self, parameters: Parameters, kind: str, layers: Sequence[str]) -> None:
+        self._parameters, self._kind, self._layers = parameters, kind, layers  # names of kinds
 
     def __getitem__(self, layer: int) -> Array:  # type: ignore[override]
         array = self._parameters[self._name(layer)]
@@ -78,17 +81,22 @@ class CourseView(Sequence[Array]):
         self._parameters[name] = array.T if self._kind == "weight" else array[:, 0]
 
     def __len__(self) -> int:
-        return self._n_layers
+        return len(self._layers)
 
     def __iter__(self) -> Iterator[Array]:
-        return (self[layer] for layer in range(1, self._n_layers + 1))
+        return (self[layer] for layer in range(1, len(self) + 1))
 
     def __reversed__(self) -> Iterator[Array]:
-        return (self[layer] for layer in range(self._n_layers, 0, -1))
+        return (self[layer] for layer in range(len(self), 0, -1))
 
     def _name(self, layer: Any) -> str:
         if isinstance(layer, bool) or not isinstance(layer, int | np.integer):
-            raise TypeError(message("Network", "layer", f"1 to {self._n_layers}", layer))
-        if not 1 <= layer <= self._n_layers:
-            raise IndexError(message("Network", "layer", f"1 to {self._n_layers}", layer))
-        return f"{layer}.{self._kind}"
+            raise TypeError(message("Network", "layer", f"1 to {len(self)}", layer))
+        if not 1 <= layer <= len(self):
+            raise IndexError(message("Network", "layer", f"1 to {len(self)}", layer))
+        name, kind = f"{layer}.{self._kind}", self._layers[layer - 1]
+        if name not in self._parameters:
+            raise KeyError(
+                message("Network", "layer", f"one with a {self._kind}", f"{kind} {layer}")
+            )
+        return name

@@ -1,10 +1,11 @@
 """What `net.summary()` returns: a table to look at, with the numbers as attributes."""
 
+import dataclasses
+import math
 from collections.abc import Mapping
-from typing import Any, cast
 
 from chainrule.activations import Activation
-from chainrule.layers import Dense, Layer
+from chainrule.layers import Layer, Residual, walk
 
 
 class Summary:
@@ -22,7 +23,6 @@ class Summary:
         layers: tuple[Layer, ...],
         n_inputs: int,
         dtype: str,
-        shapes: Mapping[str, tuple[int, ...]],
         sizes: Mapping[str, int],
         batch_size: int,
         optimizer: str,
@@ -30,8 +30,6 @@ class Summary:
     ) -> None:
         self.dtype, self.n_inputs = dtype, n_inputs
         self.batch_size, self.optimizer = batch_size, optimizer
-        counts = [_count(shapes, number) for number in range(1, len(layers) + 1)]
-        self.n_parameters = sum(counts)
         self.flops_per_sample = sizes["flops_per_sample"]
         self.training_flops_per_sample = sizes["training_flops_per_sample"]
         self.memory = {
@@ -41,16 +39,15 @@ class Summary:
             "transposed_weights": sizes["mirror_bytes"],
             "workspace": sizes["workspace_bytes"],
         }
-        self._rows = [("layer", "activation", "output", "parameters")]
-        for number, (layer, count) in enumerate(zip(layers, counts, strict=True), start=1):
-            assert isinstance(layer, Dense)
-            activation = cast(Activation, layer.activation)
-            name = activation.name
-            if activation.slope is not None:
-                name += f" ({activation.slope:g})"
-            if activation.groups is not None:
-                name += f" ({', '.join(map(str, activation.groups))})"
-            self._rows.append((f"{number} {layer.name}", name, f"(m, {layer.units})", f"{count:,}"))
+        self._rows = [("layer", "options", "output", "parameters")]
+        self.n_parameters = 0
+        for path, layer, n_in in walk(layers, n_inputs):
+            shapes = layer.shapes(n_in).items()
+            count = sum(math.prod(shape) for name, shape in shapes if name not in layer.tracked)
+            self.n_parameters += count
+            output = f"(m, {layer.n_outputs(n_in)})"
+            shown = f"{count:,}" if count or not isinstance(layer, Residual) else ""
+            self._rows.append((f"{path} {layer.name}", _options(layer), output, shown))
 
     def __repr__(self) -> str:
         widths = [max(map(len, column)) for column in zip(*self._rows, strict=True)]
@@ -69,16 +66,20 @@ class Summary:
         return "\n".join(lines)
 
 
-def _count(shapes: Mapping[str, Any], number: int) -> int:
-    """Elements of the parameters of one layer."""
-    count = 0
-    for name, shape in shapes.items():
-        if name.startswith(f"{number}."):
-            size = 1
-            for n in shape:
-                size *= n
-            count += size
-    return count
+def _options(layer: Layer) -> str:
+    """The activation, or what else a layer was given."""
+    shown = []
+    for field in dataclasses.fields(layer):  # type: ignore[arg-type]
+        value = getattr(layer, field.name)
+        if isinstance(value, Activation):
+            shown.append(value.name)
+            if value.slope is not None:
+                shown[-1] += f" ({value.slope:g})"
+            if value.groups is not None:
+                shown[-1] += f" ({', '.join(map(str, value.groups))})"
+        elif isinstance(value, float):
+            shown.append(f"{field.name} {value:g}")
+    return ", ".join(shown)
 
 
 def _bytes(n: float) -> str:

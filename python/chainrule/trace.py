@@ -33,7 +33,8 @@ class Trace:
     cost      J
     Z, A, dZ  (m, n[l]): before and after the activation, and the gradient of each sample's loss in
               Z; A[0] is X
-    dW, db    (n[l], n[l-1]) and (n[l], 1), the shapes of `net.W[l]` and `net.b[l]`: gradients of J,
+    dW, db    (n[l], n[l-1]) and (n[l], 1), the shapes of `net.W[l]` and `net.b[l]`, None for layers
+              other than dense ones: gradients of J,
               dW[l] = (1/m) dZ[l]^T A[l-1] and db[l] = (1/m) sum over samples of dZ[l] (with sample
               weights, w_i / sum(w) takes the place of 1/m)
     """

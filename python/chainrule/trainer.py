@@ -5,11 +5,9 @@ after a longer step, callbacks run and Ctrl-C is seen; the network is then in it
 last complete step.
 """
 
-import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from itertools import starmap
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -18,10 +16,19 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule import _core
 from chainrule._data import Data, Features
 from chainrule._errors import check_choice, check_instance, check_integer, check_number
+from chainrule._evaluation import (
+    check_validation,
+    evaluate,
+    evaluate_epoch,
+    record_keys,
+    try_metrics,
+)
 from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
-from chainrule._optimizer import core_optimizer
-from chainrule._run import Run, try_metrics
+from chainrule._optimizer import core_optimizer, read_weights
+from chainrule._own_options import check_own_options, own_options
+from chainrule._run import Run
+from chainrule._stepping import Stepping
 from chainrule._trainer_checks import (
     RowOrder,
     check_callbacks,
@@ -38,15 +45,14 @@ from chainrule.callbacks import Callback
 from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric
-from chainrule.network import Network
+from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
 
 CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
-SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
 
 
-class Trainer:
+class Trainer(Stepping):
     """Minimizes the cost of a network by gradient descent.
 
     Arguments: `net`; `loss`, by name or object; `optimizer`; `schedule`, whose factor multiplies
@@ -55,7 +61,18 @@ class Trainer:
     course's lambda/m is `l2`). With `penalize="sum"` the penalty is added to the sum of a batch's
     losses and so divided by its rows (or sum of weights), too. Gradients, with the penalty's, are
     cut to [-`clip_value`, `clip_value`] each, then scaled down to a norm of at most `clip_norm`,
-    over all parameters together. Raises TypeError or ValueError for anything else.
+    over all parameters together.
+
+    By name, of a parameter ("1.weight") or of a layer ("1") and so of all in it, the longest name
+    that fits counting: `learning_rate_factors`; `decay_factors` of the optimizer's weight decay (0
+    or False for none; by default 1 for weights, 0 for biases); `frozen` names, whose parameters
+    keep their bits and whose gradients are not formed and not part of the norm.
+
+    With `ema`, say 0.999, the trainer keeps averages of the weights after each step, those of the
+    step t weighing ema^(T - t) of those of the last step, T (divided by the sum of these, so that
+    the first steps are averages, too; PyTorch's and Keras' start at the first weights instead).
+    `averaged_network()` returns them, `with trainer.averaged():` puts them in the network's place,
+    and validation is done with them. Raises TypeError or ValueError for anything else.
 
     Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
     completed), `steps` (optimizer steps done), `step_costs` and `step_penalties` (the cost before
@@ -79,6 +96,10 @@ class Trainer:
         penalize: Literal["mean", "sum"] = "mean",
         clip_value: float | None = None,
         clip_norm: float | None = None,
+        learning_rate_factors: Mapping[str, float] | None = None,
+        decay_factors: Mapping[str, float] | None = None,
+        frozen: Iterable[str] | None = None,
+        ema: float | None = None,
     ) -> None:
         self.net = check_instance("Trainer", "net", net, Network)
         self.loss = resolve_loss(loss, "Trainer")
@@ -102,12 +123,17 @@ class Trainer:
         for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
-        self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, *hyperparameters)
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps done."""
-        return self._state.steps
+        self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
+        table = net._core.parameter_table()
+        by_name = check_own_options(
+            "Trainer", table, self.optimizer, learning_rate_factors, decay_factors, frozen
+        )
+        self.learning_rate_factors, self.decay_factors, self.frozen = by_name
+        if any(by_name):
+            self._state.set_own_options(net._core, own_options(table, *by_name))
+        self.ema = None if ema is None else check_number("Trainer", "ema", ema, above=0, below=1)
+        if self.ema is not None:
+            self._state.start_averages(net._core, self.ema)
 
     @property
     def is_unfinished(self) -> bool:
@@ -131,10 +157,10 @@ class Trainer:
 
         X (m, n_inputs), an array or a scipy.sparse matrix (only a batch at a time becomes dense);
         Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a step ("auto": 32,
-        or all of fewer), and the last batch of an epoch may be smaller; None is batch gradient
-        descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed, epoch), unless
-        `shuffle` is False or a function of the epoch that returns their order. With `rows`,
-        indices, only those take part, without a copy of them; the order counts in them.
+        or all of fewer; all for `Rprop`), and the last batch of an epoch may be smaller; None is
+        batch gradient descent, 1 stochastic. Rows are shuffled anew in every epoch, by (seed,
+        epoch), unless `shuffle` is False or a function of the epoch that returns their order. With
+        `rows`, indices, only those take part, without a copy of them; the order counts in them.
         `validation_data` is (X, Y) or (X, Y, sample_weight). Metrics take a pass over the data at
         the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while they
         were trained on. A step whose cost is not finite is not taken: training ends there with a
@@ -150,13 +176,16 @@ class Trainer:
         """
         where = self._fit_name
         data = self._data(where, X, Y, sample_weight)
-        validation = self._validation(where, validation_data)
+        validation = check_validation(where, validation_data, self._data)
         given = Sources(X, Y, sample_weight, validation_data, rows)
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
         left = self._fit.to_go_on_from(where, resume, given)
         before = None if left is None else left.plan
-        plan, mixed = check_plan(where, n, epochs, batch_size, shuffle, self.epoch, before)
+        plan, mixed = check_plan(
+            where, n, epochs, batch_size, shuffle, self.epoch, before, self.optimizer
+        )
+        check_mixed_rows(where, self.net, n, plan.batch, "batch_size")
         order = check_shuffle(where, mixed, chosen, n, self.seed)
         heard = None if callbacks is None else check_callbacks(where, callbacks)
         if heard is not None:
@@ -166,13 +195,13 @@ class Trainer:
             heard, numbers = left.match(where, heard)
 
         run = Run(self, plan, data, validation, order, heard or [])
-        with self.net._held_by_trainer(where), ExitStack() as at_the_end:
+        with self._hold(where), ExitStack() as at_the_end:
             try_metrics(self, data, validation)
             if left is None:
                 self.stop_reason = None
             elif left.weights is None:  # callbacks have the best ones and may put them back
-                left.weights = dict(self.net.parameters)
-            at_the_end.callback(self._fit.forget_same_weights, self.net.parameters)
+                left.weights = read_weights(self)
+            at_the_end.callback(self._fit.forget_same_weights, self)
             for callback in run.callbacks:
                 at_the_end.callback(run.end, callback)  # whatever happens
                 callback.on_fit_begin(self, plan.epochs, plan.steps)
@@ -181,34 +210,11 @@ class Trainer:
             self._fit.work(run, given)
         return self.history
 
-    def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """One optimizer step on one batch; returns the cost before it.
-
-        Arguments as in `fit`. Schedules count such a step as an epoch of its own.
-        """
-        data = self._data("Trainer.step", X, Y, sample_weight)
-        with self.net._held_by_trainer("Trainer.step"):
-            rates = np.array([self._rate(self.epoch + self._single_steps)])
-            costs, _ = self._train(data, None, data.samples.rows, rates, "Trainer.step")
-            self._single_steps += 1
-        return float(costs[0])
-
-    def apply_gradients(self) -> None:
-        """One optimizer step with `net.gradients` as they are, for accumulated gradients.
-
-        `net.backward(X1, Y1, loss)`, `net.backward(X2, Y2, loss, accumulate=True)`, and so on; the
-        penalties are those given to `backward`. Schedules count it as an epoch of its own.
-        """
-        with self.net._held_by_trainer("Trainer.apply_gradients"):
-            rate = self._rate(self.epoch + self._single_steps)
-            self.net._core.apply_gradients(self._state, rate, self._clip)
-            self._single_steps += 1
-
     def evaluate(
         self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> dict[str, float]:
         """`{"loss": J, metric: value, ..}` on these data; J includes the penalties."""
-        return self._evaluate(self._data("Trainer.evaluate", X, Y, sample_weight))
+        return evaluate(self, self._data("Trainer.evaluate", X, Y, sample_weight))
 
     def stop(self, reason: str) -> None:
         """Ends the running fit after the current epoch; called by callbacks."""
@@ -251,74 +257,15 @@ class Trainer:
         own = (self.schedule, tuple(self.metrics))
         return trainer_from_bytes, (type(self), trainer_to_bytes(self), *own)
 
-    def _rates(self, steps: int) -> NDArray[np.float64]:
-        """The learning rate of each step of the present epoch."""
-        if self.schedule.is_constant_within_epochs:
-            return np.full(steps, self._rate(self.epoch))
-        return np.array([self._rate(self.epoch + i / steps) for i in range(steps)])
+    def _evaluate_epoch(
+        self, data: Data, batch_weights: NDArray[np.float64], validation: Data | None
+    ) -> dict[str, float]:
+        """What the history says of the latest epoch, besides its number, rate and time."""
+        return evaluate_epoch(self, data, batch_weights, validation)
 
-    def _rate(self, epoch: float) -> float:
-        return self.optimizer.learning_rate * self.schedule.factor(epoch, self._schedule_state)
-
-    def _train(
-        self,
-        data: Data,
-        order: NDArray[np.int64] | None,
-        batch: int,
-        rates: NDArray[np.float64],
-        where: str,
-        parts: list[tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The costs and penalties of the steps done, which are added to `parts`."""
-        arguments = (
-            self._state,
-            data.samples,
-            self.loss.name_and_number,
-            self.l2,
-            self.l1,
-            self.penalize == "sum",
-            self._clip,
-            order,
-            batch,
-            rates,
-            SECONDS_PER_CALL,
-            where,
-        )
-        parts = [] if parts is None else parts
-        # One call for Python, so that no Ctrl-C comes between the steps and the record of them.
-        parts.extend(starmap(self.net._core.train, [arguments]))
-        return parts[-1]
-
-    @property
-    def _clip(self) -> tuple[float, float]:
-        return self.clip_value or math.inf, self.clip_norm or math.inf
-
-    def _evaluate(self, data: Data, cost: bool = True) -> dict[str, float]:
-        values = {}
-        if cost:
-            share = 1 / data.total_weight if self.penalize == "sum" else 1.0
-            l2, l1 = self.l2 * share, self.l1 * share
-            loss, where = self.loss.name_and_number, "Trainer.evaluate"
-            values["loss"] = self.net._core.cost(data.samples, loss, l2, l1, where)
-        if self.metrics:
-            prediction = self.net.predict(data.X)
-            for metric in self.metrics:
-                values[metric.name] = metric(data.Y, prediction, data.weights)
-        return values
-
-    def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
-        return Data(self.net, where, X, Y, self.loss, sample_weight)
-
-    def _validation(self, where: str, data: Any) -> Data | None:
-        if data is None:
-            return None
-        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-            expected = "(X, Y) or (X, Y, sample_weight)"
-            got = type(data).__name__
-            if isinstance(data, tuple | list):
-                got += f" of {len(data)}"
-            raise TypeError(f"[{where}] validation_data: expected {expected}, got {got}")
-        return self._data(f"{where}, validation_data", *data, *[None] * (3 - len(data)))
+    def _keys(self, validates: bool) -> list[str]:
+        """Those of the records of a fit, with validation data or without."""
+        return record_keys(self, validates)
 
     def __repr__(self) -> str:
         return (

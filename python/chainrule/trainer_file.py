@@ -1,9 +1,9 @@
 """Trainers as files and as bytes: everything that decides how training goes on.
 
-    tensors     the parameters; "optimizer/0/1.weight", ..; "history/loss", .. with "history_has/.."
-                for columns with gaps; "costs" and "penalties" of the epoch at work, or else of the
-                latest; "cut_off/1.weight", .. (`Unfinished.weights`); "callbacks/0", .. (arrays in
-                the states of callbacks)
+    tensors     the parameters; "optimizer/0/1.weight", ..; "average/1.weight", ..; "history/loss",
+                .. with "history_has/.." for columns with gaps; "costs" and "penalties" of the epoch
+                at work, or else of the latest; "cut_off/1.weight", "cut_off/average/1.weight", ..
+                (`Unfinished.weights`); "callbacks/0", .. (arrays in the states of callbacks)
     documents   "network"; "trainer"; "fit", of one that is at work or was cut off
 
 Start at `_packed`. What is read is checked before anybody works with it: here, in `_fit_file`, and
@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from numpy.typing import NDArray
 
@@ -23,7 +23,13 @@ from chainrule._errors import check_instance, check_integer, check_number
 from chainrule._files import write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
-from chainrule._optimizer import core_optimizer, read_state, write_state
+from chainrule._optimizer import (
+    AVERAGE,
+    core_optimizer,
+    read_averages,
+    read_state,
+    write_state,
+)
 from chainrule.checkpoint import (
     build_network,
     file_errors,
@@ -45,7 +51,8 @@ T = TypeVar("T", bound="Trainer")
 FORMAT = "chainrule.trainer"
 WHERE = "Trainer.load"
 DATA = {"X", "Y", "sample_weight", "validation_data", "rows"}
-OPTIONS = ("seed", "l2", "l1", "penalize", "clip_value", "clip_norm")
+LATER: dict[str, Any] = {"learning_rate_factors": {}, "decay_factors": {}, "frozen": [], "ema": None}
+OPTIONS = ("seed", "l2", "l1", "penalize", "clip_value", "clip_norm", *LATER)
 FIELDS = {
     *("loss", "optimizer", "schedule", "metrics", *OPTIONS),
     *("epoch", "steps", "single_steps", "schedule_state", "stop_reason", "history", "data"),
@@ -80,8 +87,8 @@ def trainer_from_bytes(kind: type[T], content: bytes, schedule: Any, metrics: It
 
 
 def _packed(trainer: "Trainer", where: str) -> list[Any]:
-    with trainer.net._held_by_trainer(where):
-        tensors = network_tensors(trainer.net, where)
+    with trainer._hold(where):
+        tensors = network_tensors(trainer.net, where) | read_averages(trainer)
         for which, arrays in enumerate(read_state(trainer)["arrays"]):
             for name, array in zip(trainer.net.parameters, arrays, strict=True):
                 tensors[f"optimizer/{which}/{name}"] = array
@@ -91,7 +98,7 @@ def _packed(trainer: "Trainer", where: str) -> list[Any]:
         if left is not None:
             document, arrays = fit_document(left, where)
             documents["fit"] = document
-            tensors |= fit_tensors(left, trainer.net, arrays)
+            tensors |= fit_tensors(left, trainer, arrays)
             if left.progress.phase == "steps":
                 costs = left.progress.joined()
         tensors |= {"costs": costs[0], "penalties": costs[1]}
@@ -140,7 +147,7 @@ def _built(
         fit = documents.pop("fit", None)
         if set(documents) != {"network", "trainer"}:
             raise ValueError(f"expected the documents network and trainer, got {list(documents)}")
-        document = take(documents["trainer"], "trainer", FIELDS)
+        document = _trainer_document(documents["trainer"])
         found = _schedule_of(document["schedule"])
         metrics_found = check_instance("Trainer", "metrics", document["metrics"], list)
         named = [_metric_of(entry) for entry in metrics_found]
@@ -149,7 +156,7 @@ def _built(
         names = [key for key in tensors if "/" not in key and key not in ("costs", "penalties")]
         parameters = {key: tensors.pop(key) for key in names}
         net = build_network(Network, documents["network"], parameters)
-        arrays = _optimizer_arrays(document, net, tensors)
+        kept = _kept_arrays(document, net, tensors)
         options = {key: document[key] for key in OPTIONS}
         trainer = kind(
             net,
@@ -160,7 +167,7 @@ def _built(
             metrics=metrics,
             **options,
         )
-        _set_progress(trainer, document, arrays, tensors)
+        _set_progress(trainer, document, kept, tensors)
         costs = Costs(pop(tensors, "costs", 1), pop(tensors, "penalties", 1))
         if fit is None:
             trainer.step_costs, trainer.step_penalties = costs.checked()
@@ -172,6 +179,13 @@ def _built(
         if tensors:
             raise ValueError(f"tensors that do not belong there: {list(tensors)[:3]}")
     return trainer
+
+
+def _trainer_document(document: Any) -> dict[str, Any]:
+    """With the options that the first files of trainers have not."""
+    if isinstance(document, dict) and not set(LATER) & set(document):
+        document = LATER | document
+    return take(document, "trainer", FIELDS)
 
 
 def _schedule_of(document: Any) -> Schedule | str:
@@ -223,29 +237,37 @@ def _completed(
     return schedule if given_schedule is None else given_schedule, chosen
 
 
-def _optimizer_arrays(
-    document: dict[str, Any], net: Network, tensors: dict[str, Array]
-) -> list[list[Array]]:
+class Kept(NamedTuple):
+    """What an optimizer keeps: its own arrays, and averages of the parameters."""
+
+    arrays: list[list[Array]]
+    averages: dict[str, Array]
+
+
+def _kept_arrays(document: dict[str, Any], net: Network, tensors: dict[str, Array]) -> Kept:
     """Taken before the trainer takes memory for them."""
     n = core_optimizer(resolve_optimizer(document["optimizer"], "Trainer"))[2]
     arrays = [[pop(tensors, f"optimizer/{i}/{name}") for name in net.parameters] for i in range(n)]
-    if any(array.dtype != net.dtype for of_kind in arrays for array in of_kind):
+    averaged = [] if document["ema"] is None else [f"{AVERAGE}{name}" for name in net.parameters]
+    averages = {name: pop(tensors, name) for name in averaged}
+    everything = [*averages.values(), *(array for of_kind in arrays for array in of_kind)]
+    if any(array.dtype != net.dtype for array in everything):
         raise TypeError(f"the optimizer's state is not of {net.dtype}")
-    return arrays
+    return Kept(arrays, averages)
 
 
 def _set_progress(
     trainer: "Trainer",
     document: dict[str, Any],
-    arrays: list[list[Array]],
+    kept: Kept,
     tensors: dict[str, Array],
 ) -> None:
     counts = {
         name: check_integer("Trainer", name, document[name], 0, 2**62)
         for name in ("epoch", "steps", "single_steps")
     }
-    state = {"schedule": _schedule_state(document["schedule_state"]), "arrays": arrays}
-    write_state(trainer, state | counts)
+    schedule = _schedule_state(document["schedule_state"])
+    write_state(trainer, {"schedule": schedule} | kept._asdict() | counts)
     trainer._single_steps = counts["single_steps"]
     reason, data = document["stop_reason"], document["data"]
     if not (reason is None or isinstance(reason, str)):

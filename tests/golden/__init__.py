@@ -25,12 +25,29 @@ GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 X_STREAM, Y_STREAM, WEIGHT_STREAM, PARAMETER_STREAM = 1, 2, 3, 4  # the first parameter's
 
 Floats = NDArray[np.float64]
+# By kind: from the numbers of a line, all seven of them.
 OPTIMIZERS: dict[str, Callable[..., Any]] = {
-    "sgd": lambda rate, mu, beta2, epsilon, decay: cr.SGD(rate),
-    "momentum": lambda rate, mu, beta2, epsilon, decay: cr.SGD(rate, mu),
-    "nesterov": lambda rate, mu, beta2, epsilon, decay: cr.SGD(rate, mu, nesterov=True),
-    "rmsprop": lambda rate, rho, beta2, epsilon, decay: cr.RMSProp(rate, rho, epsilon),
-    "adam": lambda rate, *rest: cr.AdamW(rate, *rest) if rest[-1] else cr.Adam(rate, *rest[:-1]),
+    "sgd": lambda rate, *rest: cr.SGD(rate),
+    "momentum": lambda rate, mu, *rest: cr.SGD(rate, mu),
+    "nesterov": lambda rate, mu, *rest: cr.SGD(rate, mu, nesterov=True),
+    "rmsprop": lambda rate, rho, beta2, epsilon, *rest: cr.RMSProp(rate, rho, epsilon),
+    "adam": lambda *given: cr.AdamW(*given[:5]) if given[4] else cr.Adam(*given[:4]),
+    "nadam": lambda *given: cr.NAdam(*given[:6]),
+    "radam": lambda *given: cr.RAdam(*given[:5]),
+    "adagrad": lambda rate, mu, beta2, epsilon, *rest: cr.Adagrad(rate, epsilon),
+    "lion": lambda rate, beta1, beta2, epsilon, decay, *rest: cr.Lion(rate, beta1, beta2, decay),
+    "rprop": lambda rate, minus, plus, small, decay, momentum_decay, large: cr.Rprop(
+        rate,
+        minus,
+        plus,
+        rate * small,
+        rate * large,  # exact where the rate is a power of 2
+    ),
+}
+NUMBERED: dict[str, Callable[..., Any]] = {
+    "batch_norm": cr.BatchNorm,
+    "layer_norm": cr.LayerNorm,
+    "dropout": cr.Dropout,
 }
 
 
@@ -41,9 +58,9 @@ class Configuration:
     name: str
     dtype: str
     n_inputs: int
-    layers: str  # units:activation[:slope or groups],..
+    layers: str  # units:activation[:slope or groups],.. and the others, see layers()
     loss: str  # name[:number], 0 if left out
-    optimizer: str  # kind:rate:momentum:beta2:epsilon:decay without trailing zeros
+    optimizer: str  # kind:rate:momentum:beta2:epsilon:decay:momentum decay:largest step
     l2: float
     l1: float
     rows: int
@@ -117,21 +134,38 @@ def groups(c: Configuration) -> list[int]:
     return [int(n) for n in (option[0] if "+" in "".join(option) else units).split("+")]
 
 
-def network(c: Configuration) -> cr.Network:
-    """Weights in +-2^-k, 4^k about n_in; biases in +-1."""
-    layers = []
+def layers(c: Configuration) -> list[Any]:
+    """The layers of the column `layers`; those between [ and ] are a residual block."""
+    open_blocks: list[list[Any]] = [[]]
     for text in c.layers.split(","):
-        units, name, *option = text.split(":")
-        g = (
-            cr.Activation(name, None, groups(c))
-            if name == "softmax"
-            else cr.Activation(name, *map(float, option))
-        )
-        layers.append(cr.Dense(int(units), g, "zeros"))
-    net = cr.Network(layers, c.n_inputs, c.dtype)
+        name, *options = text.split(":")
+        if name == "[":
+            open_blocks.append([])
+        elif name == "]":
+            block = cr.Residual(open_blocks.pop())
+            open_blocks[-1].append(block)
+        elif name in NUMBERED:
+            open_blocks[-1].append(NUMBERED[name](*map(float, options)))
+        elif name == "activation":
+            open_blocks[-1].append(cr.Activation(options[0], *map(float, options[1:])))
+        else:
+            g, *option = options
+            activation = (
+                cr.Activation(g, None, groups(c))
+                if g == "softmax"
+                else cr.Activation(g, *map(float, option))
+            )
+            open_blocks[-1].append(cr.Dense(int(name), activation, "zeros"))
+    return open_blocks[0]
+
+
+def network(c: Configuration) -> cr.Network:
+    """Weights in +-2^-k, 4^k about n_in; vectors in +-1, those that are not trained in 1 .. 3."""
+    net = cr.Network(layers(c), c.n_inputs, c.dtype)
     for i, (name, value) in enumerate(net.parameters.items()):
         k = value.shape[0].bit_length() // 2 if value.ndim == 2 else 0
-        net.parameters[name] = numbers(PARAMETER_STREAM + i, *value.shape) / 2**k
+        tracked = 2 * name.split(".")[-1].startswith("running")
+        net.parameters[name] = numbers(PARAMETER_STREAM + i, *value.shape) / 2**k + tracked
     return net
 
 
@@ -177,7 +211,7 @@ class Recorder(cr.Trainer):
 
 def trainer(c: Configuration, net: cr.Network) -> Recorder:
     kind, *given = c.optimizer.split(":")
-    hyperparameters = [*map(float, given), 0.0, 0.0, 0.0, 0.0][:5]
+    hyperparameters = [*map(float, given), *[0.0] * 6][:7]
     optimizer = OPTIMIZERS[kind](*hyperparameters)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of outputs out of the loss's range

@@ -39,20 +39,59 @@ struct Wider<double> {
   using Bits = std::uint64_t;
 };
 
-template <class T, class Real = typename Wider<T>::Real>
+// P(Z < x), Z standard normal: erfc(y) / 2, y = -x / sqrt(2), and what the rounding of y makes of it.
+template <class Real>
+Real normal_below(Real x) {
+  const Real root = std::sqrt(Real(2)), rest = std::fma(-root, root, Real(2)) / (2 * root), y = -x / root;
+  const Real error = (std::fma(-y, root, -x) - y * rest) / root;
+  return std::erfc(y) / 2 - error * std::exp(-y * y) / std::sqrt(4 * std::atan(Real(1)));
+}
+
+template <class Real>
+Real softplus(Real x) {
+  return std::fmax(x, Real(0)) + std::log1p(std::exp(-std::fabs(x)));
+}
+
+template <class Real>
+constexpr Real kScale = Real(1.0507009873554804934193349852946L),
+               kSlope = Real(1.6732632423543772848170429916717L);
+
+template <class Real>
 struct Function {
   const char* name;
-  void (*Kernels<T>::*kernel)(index_t, const T*, T*);
   Real (*exact)(Real);
 };
-template <class T, class Real = typename Wider<T>::Real>
-const Function<T> functions[] = {
-    {"exp", &Kernels<T>::exp, [](Real x) { return std::exp(x); }},
-    {"log", &Kernels<T>::log, [](Real x) { return std::log(x); }},
-    {"log1p", &Kernels<T>::log1p, [](Real x) { return std::log1p(x); }},
-    {"tanh", &Kernels<T>::tanh, [](Real x) { return std::tanh(x); }},
-    {"sigmoid", &Kernels<T>::sigmoid, [](Real x) { return 1 / (1 + std::exp(-x)); }},
+template <class Real>
+const Function<Real> functions[] = {
+    {"exp", [](Real x) { return std::exp(x); }},
+    {"log", [](Real x) { return std::log(x); }},
+    {"log1p", [](Real x) { return std::log1p(x); }},
+    {"tanh", [](Real x) { return std::tanh(x); }},
+    {"sigmoid", [](Real x) { return 1 / (1 + std::exp(-x)); }},
+    {"elu", [](Real x) { return x > 0 ? x : std::expm1(x); }},
+    {"selu", [](Real x) { return kScale<Real> * (x > 0 ? x : kSlope<Real> * std::expm1(x)); }},
+    {"gelu", [](Real x) { return x * normal_below(x); }},
+    {"silu", [](Real x) { return x / (1 + std::exp(-x)); }},
+    {"softplus", [](Real x) { return softplus(x); }},
+    {"mish", [](Real x) { return x * std::tanh(softplus(x)); }},
+    {"hard_sigmoid", [](Real x) { return std::fmin(std::fmax(x + 3, Real(0)), Real(6)) / 6; }},
 };
+
+// The kernel of that name: of a function, or of an activation, whose slope is 1.
+template <class T>
+void evaluate(const std::string& name, const std::vector<T>& x, std::vector<T>& y) {
+  const auto n = static_cast<index_t>(x.size());
+  const Kernels<T>& k = kernels<T>();
+  if (name == "log") return k.log(n, x.data(), y.data());
+  if (name == "log1p") return k.log1p(n, x.data(), y.data());
+#define NAME(struct_name, name, ...) name,
+  const char* const activations[] = {CHAINRULE_ACTIVATIONS(NAME)};
+#undef NAME
+  y = x;
+  for (int g = 0; g < kActivations; ++g) {
+    if (name == activations[g]) k.activate[g](n / kPanel<T>, kPanel<T>, {y.data(), n}, T(1));
+  }
+}
 
 // Evenly spread over [low, high], and of every magnitude in it.
 template <class T>
@@ -78,13 +117,13 @@ double error_in_ulp(T got, typename Wider<T>::Real exact) {
 
 template <class T>
 void check_function(const std::string& name, double low, double high, double bound, const std::string& hash) {
-  for (const Function<T>& f : functions<T>) {
+  for (const auto& f : functions<typename Wider<T>::Real>) {
     if (f.name != name) continue;
     const std::vector<T> x = arguments<T>(low, high);
     std::vector<T> y(x.size());
     for (const std::string& isa : isas_with_fma()) {
       use_isa(isa.c_str());
-      (kernels<T>().*f.kernel)(static_cast<index_t>(x.size()), x.data(), y.data());
+      evaluate(name, x, y);
       Digest digest;
       digest.add(y);
       expect(digest.text() == hash, name + " on " + isa + ": " + digest.text() + ", not " + hash);

@@ -54,19 +54,41 @@ const std::vector<std::string> activations = {CHAINRULE_ACTIVATIONS(NAME)}, loss
                                optimizers = {CHAINRULE_OPTIMIZERS(NAME)};
 #undef NAME
 
-NetworkSpec network_spec(const Configuration& c) {
-  NetworkSpec spec{c.n_inputs, {}};
-  for (const std::string& layer : split(c.layers, ',')) {
-    const std::vector<std::string> parts = split(layer, ':');
-    ActivationSpec g{find<Activation>(activations, parts[1])};
-    if (parts.size() > 2 && g.kind == Activation::kSoftmax) {
-      for (const std::string& units : split(parts[2], '+')) g.groups.push_back(std::stol(units));
-    } else if (parts.size() > 2) {
-      g.slope = std::stod(parts[2]);
-    }
-    spec.layers.push_back(DenseSpec{std::stol(parts[0]), g});
+// name[:slope or groups], from parts[1] on
+ActivationSpec activation_spec(const std::vector<std::string>& parts) {
+  ActivationSpec g{find<Activation>(activations, parts[1])};
+  if (parts.size() > 2 && g.kind == Activation::kSoftmax) {
+    for (const std::string& units : split(parts[2], '+')) g.groups.push_back(std::stol(units));
+  } else if (parts.size() > 2) {
+    g.slope = std::stod(parts[2]);
   }
-  return spec;
+  return g;
+}
+
+LayerSpec layer_spec(const std::string& text) {
+  const std::vector<std::string> parts = split(text, ':');
+  if (parts[0] == "batch_norm") return {BatchNormSpec{std::stod(parts[1]), std::stod(parts[2])}};
+  if (parts[0] == "layer_norm") return {LayerNormSpec{std::stod(parts[1])}};
+  if (parts[0] == "dropout") return {DropoutSpec{std::stod(parts[1])}};
+  if (parts[0] == "activation") return {ActivateSpec{activation_spec(parts)}};
+  return {DenseSpec{std::stol(parts[0]), activation_spec(parts)}};
+}
+
+// Layers between [ and ] are a residual block.
+NetworkSpec network_spec(const Configuration& c) {
+  std::vector<std::vector<LayerSpec>> open_blocks(1);
+  for (const std::string& text : split(c.layers, ',')) {
+    if (text == "[") {
+      open_blocks.emplace_back();
+    } else if (text == "]") {
+      const ResidualSpec block{open_blocks.back()};
+      open_blocks.pop_back();
+      open_blocks.back().push_back({block});
+    } else {
+      open_blocks.back().push_back(layer_spec(text));
+    }
+  }
+  return {c.n_inputs, open_blocks.front()};
 }
 
 // name[:number]
@@ -75,19 +97,19 @@ LossSpec loss_spec(const Configuration& c) {
   return {find<Loss>(losses, parts[0]), parts.size() > 1 ? std::stod(parts[1]) : 0.0};
 }
 
-// kind:rate:momentum:beta2:epsilon:decay without trailing zeros
+// kind:rate:momentum:beta2:epsilon:decay:momentum decay:largest step without trailing zeros
 OptimizerSpec optimizer_spec(const Configuration& c, double& rate) {
   const std::vector<std::string> parts = split(c.optimizer, ':');
   auto number = [&](std::size_t i) { return i < parts.size() ? std::stod(parts[i]) : 0.0; };
   rate = number(1);
-  return {find<Optimizer>(optimizers, parts[0]), number(2), number(3), number(4), number(5)};
+  return {find<Optimizer>(optimizers, parts[0]), number(2), number(3), number(4), number(5), number(6), number(7)};
 }
 
 // ---- Data -----------------------------------------------------------------------------------------------------------
 
 enum Stream : std::uint64_t { kX = 1, kY = 2, kWeight = 3, kParameter = 4 };  // the first parameter's
 
-// Weights in +-2^-k, 4^k about n_in; biases in +-1.
+// Weights in +-2^-k, 4^k about n_in; vectors in +-1, those that are not trained in 1 .. 3.
 template <class T>
 void set_parameters(Network<T>& net) {
   std::uint64_t stream = kParameter;
@@ -95,7 +117,7 @@ void set_parameters(Network<T>& net) {
     double scale = 1;
     for (index_t n = p.shape.is_vector ? 0 : p.shape.rows; n >= 2; n /= 4) scale /= 2;
     std::vector<T> values = numbers<T>(stream, p.shape.rows * p.shape.columns);
-    for (T& value : values) value *= static_cast<T>(scale);
+    for (T& value : values) value = value * static_cast<T>(scale) + (p.shape.trained ? T(0) : T(2));
     net.set_parameter(p, values.data());
     ++stream;
   }
@@ -173,6 +195,7 @@ std::string hash_of(const Configuration& c) {
                 c.batch,
                 rates.data(),
                 {},
+                0,
                 std::numeric_limits<double>::infinity(),
                 costs.data() + epoch * steps_per_epoch});
   }

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from chainrule import trainer
+from chainrule import _stepping
 from chainrule._container import VERSION
 from chainrule.cli import main
 
@@ -17,7 +17,7 @@ for dtype in ("float32", "float64"):
         network(dtype).save(path)
     path = folder / f"trainer_{dtype}.safetensors"
     if not path.exists():
-        trainer.SECONDS_PER_CALL = 0.0  # so that it is cut off in mid-epoch
+        _stepping.SECONDS_PER_CALL = 0.0  # so that it is cut off in mid-epoch
         fit(network(dtype), stop_after=5).save(path)
 path = folder / "table.safetensors"
 if not path.exists():

@@ -1,4 +1,6 @@
-"""The command line: `chainrule demo | train | predict | info`, also `python -m chainrule`.
+"""The command line, `chainrule demo | train | predict | info | export-onnx`.
+
+Also as `python -m chainrule`.
 
 Exit status: 0, 1 for a bug (with its traceback), 2 for input that cannot be used (with one line on
 standard error), 130 for Ctrl-C. Results go to standard output, all else to standard error.

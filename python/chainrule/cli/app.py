@@ -1,4 +1,4 @@
-"""The commands and their options. What they do stands in demo.py, train.py, predict.py, info.py.
+"""The commands and their options. What they do stands in the modules with their names.
 
 Those are imported when their command runs: they need pandas and scikit-learn, `--help` does not.
 """
@@ -217,3 +217,21 @@ def info(
     from chainrule.cli.info import info as command
 
     command(model, as_json)
+
+
+@app.command()
+def export_onnx(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A file of chainrule train or Network.save.")
+    ],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The .onnx file to write.")],
+) -> None:
+    """Write a model with its preprocessing as ONNX, for ONNX Runtime and others.
+
+    It has an input (rows, 1) for each column, named like it: float64 for numbers and booleans,
+    where NaN is missing, strings for categories, where "" is missing, and for dates the days since
+    1970-01-01.
+    """
+    from chainrule.cli.export_onnx import export_onnx as command
+
+    command(model, output)

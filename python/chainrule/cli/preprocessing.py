@@ -39,6 +39,8 @@ TRUSTED = ["numpy.dtype", "sklearn.compose._column_transformer._RemainderColsLis
 LARGEST = 1e100  # beyond it a number counts as missing: its square would overflow float64
 # Training rows stay within sqrt(m) standard deviations; a new row may not overflow float32.
 MOST_DEVIATIONS = 1e4
+# In days. 1970-01-01 was a Thursday; where a week begins does not matter to sine and cosine.
+PERIODS = (("year", 365.2425), ("week", 7.0), ("day", 1.0))
 
 
 def feature_frame(table: Table, features: Sequence[Feature]) -> pd.DataFrame:
@@ -80,8 +82,7 @@ def _time_columns(name: str, times: pd.Series) -> dict[str, NDArray[np.float64]]
     day = pd.Timedelta(days=1)
     days = ((times - pd.Timestamp("1970-01-01")) / day).to_numpy(np.float64)
     columns = {f"number:{name}:days": days}
-    # 1970-01-01 was a Thursday; where a week begins does not matter to sine and cosine.
-    for period, length in (("year", 365.2425), ("week", 7.0), ("day", 1.0)):
+    for period, length in PERIODS:
         phase = 2 * np.pi * (days % length) / length
         columns[f"number:{name}:{period} sine"] = np.sin(phase)
         columns[f"number:{name}:{period} cosine"] = np.cos(phase)

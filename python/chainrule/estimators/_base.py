@@ -1,7 +1,6 @@
 """What both estimators share: fit and partial_fit, the network behind them, prediction."""
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -12,17 +11,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from chainrule._errors import message
 from chainrule._trainer_checks import check_precision, numbers_of
 from chainrule.activations import Activation
-from chainrule.estimators import _lbfgs, _options, _stochastic
+from chainrule.estimators import _lbfgs, _options, _start, _stochastic
+from chainrule.estimators._checks import OF_X, checked
 from chainrule.estimators._engine import Engine
 from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
 from chainrule.estimators._validation import Samples
-from chainrule.history import History
 from chainrule.layers import Dense
 from chainrule.losses import Loss
-from chainrule.network import Network
 
 Array = NDArray[Any]
-SPARSE = ("csr", "csc")
 
 
 def _shown(attribute: str, doc: str) -> property:
@@ -54,8 +51,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             if name != "self":
                 setattr(self, name, value)
 
-    def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
-        """Targets as the loss takes them; learns the classes."""
+    def _encode(self, where: str, y: Any, incremental: bool, classes: Any) -> Array:
+        """Targets as the loss takes them; learns what there is to predict, or compares."""
         raise NotImplementedError
 
     def _output(self) -> tuple[int, str | Activation, Loss]:
@@ -66,7 +63,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """The score of finite outputs against encoded targets."""
         raise NotImplementedError
 
-    def _encode_for_validation(self, y: Array) -> Array:
+    def _encode_for_validation(self, where: str, y: Any) -> Array:
         """Targets of validation data, which must fit the others and teach nothing."""
         raise NotImplementedError
 
@@ -81,7 +78,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _stratify(self, y: Array) -> Array | None:
         return None
 
-    def _outputs_in_loss(self) -> int:
+    def _outputs_in_loss(self, loss: Loss) -> int:
         """What scikit-learn divides the loss (but not its gradient) by."""
         return 1
 
@@ -110,7 +107,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         labels or targets, (n_samples, n_outputs); `sample_weight` (n_samples,), not negative.
 
         With `X_val` and `y_val` these are the validation data, and none are held out of X. They
-        need not have every class, as far as `scoring` can do without.
+        need not have every class, as far as `scoring` can do without. chainrule's callbacks and
+        schedules see their "val_loss" and "val_score", as those of the rows that `early_stopping`
+        holds out.
+
+        Raises ValueError if the loss or a parameter becomes infinite or NaN, unless with
+        `early_stopping`; the model then has the parameters of the last finite step.
         """
         validation = self._validation_arguments(X_val, y_val, sample_weight_val)
         return self._fit(X, y, sample_weight, validation, incremental=False)
@@ -123,13 +125,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         sample_weight: Any,
         validation: tuple[Any, Any, Any] | None,
         incremental: bool,
+        classes: Any = None,
     ) -> Self:
         where = self._call(incremental)
         _options.check(self, where)
         before = dict(vars(self))
         try:
-            train = self._prepare(where, X, y, sample_weight, validation, incremental)
-        except Exception:  # of the data or of a parameter: the estimator is what it was
+            train = self._prepare(where, X, y, sample_weight, validation, incremental, classes)
+        except BaseException:  # a refusal, or Ctrl-C: the estimator is what it was
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
@@ -151,27 +154,24 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         sample_weight: Any,
         validation: tuple[Any, Any, Any] | None,
         incremental: bool,
+        classes: Any,
     ) -> Callable[[], None]:
-        """Checks all that was given; returns what trains."""
-        first = not self._has_weights() or not (self.warm_start or incremental)
-        X, y = self._checked(X, y, reset=first)
-        y = self._encode(y, first, incremental)
+        """Checks all that was given; returns what trains.
+
+        Attributes may be set here, but nothing that they held before may be changed.
+        """
+        continues = self._has_weights() and (self.warm_start or incremental)
+        X, y = checked(self, X, y, reset=not (continues and hasattr(self, "n_features_in_")))
+        y = self._encode(where, y, incremental, classes)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
         self._random_state = _options.random_state(self, where)
         units, activation, loss = self._output()
         layers = [*_options.hidden_layers(self, where), Dense(units, activation)]
-        if first:
-            self._start(where, layers, X.shape[1], X.dtype)
-        elif self._engine.net is None:  # weights were set by hand
-            self._engine.build(where, layers, X.shape[1], X.dtype, None)
-        if not hasattr(self, "history_"):
-            self.history_ = History()
-        net = self._engine.ready()
-        self._engine.forget_lists()
+        net = _start.begin(self, where, layers, X.shape[1], X.dtype, continues)
         argument = "loss" if hasattr(self, "loss") else ""  # or label_smoothing alone
         check_precision(where, numbers_of(argument, loss), net.dtype)
-        weights = self._all_weights(y, sample_weight)
+        weights = self._all_weights(where, y, sample_weight)
         if weights is not sample_weight and not np.any(weights):
             expected = "a weight > 0 for at least one row"
             raise ValueError(message(where, "class_weight", expected, self.class_weight))
@@ -180,52 +180,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         if _options.is_lbfgs(self):
             if validation is not None:
                 raise ValueError(f"[{where}] X_val: solver 'lbfgs' has no epochs to validate")
-            objective = _lbfgs.Objective(net, data, loss, self.alpha, self._outputs_in_loss())
-            return lambda: _lbfgs.minimize(self, objective, tasks)
+            objective = _lbfgs.Objective(net, data, loss, self.alpha, self._outputs_in_loss(loss))
+            return lambda: _lbfgs.minimize(self, where, objective, tasks)
         samples = Samples(X, y, weights, data)
         return _stochastic.prepare(self, where, samples, loss, validation, tasks, incremental)
-
-    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
-        return validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=SPARSE,
-            multi_output=True,
-            y_numeric=self._y_is_numeric,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-
-    def _start(self, where: str, layers: Sequence[Any], n_inputs: int, dtype: Any) -> None:
-        """A new network, and attributes as before the first epoch."""
-        engine = self._engine = Engine()
-        if self.layers is not None:
-            seed = self._random_state.randint(2**31 - 1)
-            engine.build(where, layers, n_inputs, dtype, seed)
-        else:
-            engine.build(where, layers, n_inputs, dtype, None)
-            self._draw_weights(engine.ready(), layers)
-        self.n_iter_ = self.t_ = 0
-        self.n_outputs_ = layers[-1].units
-        self.n_layers_ = len(layers) + 1
-        self.loss_curve_: list[float] = []
-        self.history_ = History()
-        self._no_improvement_count = 0
-        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-        self.best_validation_score_ = -np.inf if self.early_stopping else None
-        self.best_loss_ = None if self.early_stopping else np.inf
-        self._best_parameters: dict[str, Array] = {}
-
-    def _draw_weights(self, net: Network, layers: Sequence[Any]) -> None:
-        """As scikit-learn draws them, biases too (Glorot & Bengio 2010, eq. 16)."""
-        factor = _options.glorot_factor(layers[0]) if len(layers) > 1 else 6.0
-        sizes = [net.n_inputs, *(layer.units for layer in layers)]
-        for number, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-            bound = np.sqrt(factor / (n_in + n_out))
-            for name, shape in (("weight", (n_in, n_out)), ("bias", (n_out,))):
-                values = self._random_state.uniform(-bound, bound, shape)
-                net.parameters[f"{number}.{name}"] = values.astype(net.dtype)
 
     def _validation_arguments(
         self, X_val: Any, y_val: Any, sample_weight_val: Any
@@ -238,7 +196,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             raise ValueError(f"[{where}] sample_weight_val: needs X_val and y_val")
         return None if X_val is None else (X_val, y_val, sample_weight_val)
 
-    def _all_weights(self, y: Array, weights: Array | None) -> Array | None:
+    def _all_weights(self, where: str, y: Array, weights: Array | None) -> Array | None:
         return weights
 
     # ---- Predicting ------------------------------------------------------------------------------
@@ -246,7 +204,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """The last layer's activation, (m, n_outputs)."""
         check_is_fitted(self)
-        net = self._engine.ready()
+        net = self._engine.ready(type(self).__name__)
         if hasattr(self, "_scores_itself"):  # validation data have been checked
             return net.predict(X)
         if (
@@ -261,7 +219,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 return net.predict(X)
             except ValueError:
                 pass
-        X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+        X = validate_data(self, X, accept_sparse=OF_X["accept_sparse"], reset=False)
         outputs = net.predict(X)
         return outputs.astype(np.result_type(X.dtype, outputs.dtype), copy=False)
 

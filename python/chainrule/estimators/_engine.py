@@ -1,19 +1,19 @@
 """The network of an estimator, its weights as scikit-learn shows them, and its optimizer.
 
 `coefs_` and `intercepts_` are lists of arrays that a user may read, change in place, or replace.
-They are copies, made when somebody asks for them; from then on the network is compared with them
-before it works. Who never asks pays nothing.
+They are copies, made when somebody asks for them, and compared with the network before it works for
+as long as anybody has them. Who never asks pays nothing.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._data import Data
 from chainrule._optimizer import read_state, write_state
+from chainrule.estimators._shown import Shown
 from chainrule.layers import Layer
 from chainrule.losses import Loss
 from chainrule.network import Network
@@ -32,7 +32,24 @@ class Engine:
         self.net: Network | None = None
         self.trainer: Trainer | None = None
         self._optimizer_state: dict[str, Any] | None = None  # waits for a trainer
-        self._shown: dict[str, list[Array]] = {}  # by kind of parameter
+        self._shown: dict[str, Shown] = {}  # by kind of parameter
+
+    def branch(self) -> "Engine":
+        """The same network and optimizer; this one keeps its own when the branch forgets them."""
+        other = Engine()
+        other.net, other.trainer = self.net, self.trainer
+        other._optimizer_state, other._shown = self._optimizer_state, dict(self._shown)
+        return other
+
+    def rebuilt(self, where: str, layers: Sequence[Layer]) -> "Engine | None":
+        """One of other layers with the same parameters; None if they have not these shapes."""
+        net, other = self.ready(where), Engine()
+        other.build(where, layers, net.n_inputs, net.dtype, None)
+        if other.ready(where)._core.parameter_table() != net._core.parameter_table():
+            return None
+        other.set_parameters(net.parameters)
+        other._optimizer_state = self._saved_state()
+        return other
 
     def build(
         self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int | None
@@ -51,25 +68,30 @@ class Engine:
         """The arrays of all layers that `attribute` shows; None if there are none yet."""
         kind = KINDS[attribute]
         if kind not in self._shown and self.net is not None:
-            self._shown[kind] = [self.net.parameters[name] for name in self._names(kind)]
-        return self._shown.get(kind)
+            parameters, names = self.net.parameters, self._names(kind)
+            self._shown[kind] = Shown(attribute, [parameters[name] for name in names])
+            self._shown[kind].are_copies()
+        return self._shown[kind].arrays if kind in self._shown else None
 
     def show(self, attribute: str, arrays: list[Array]) -> None:
         """The user's own."""
-        self._shown[KINDS[attribute]] = arrays
+        self._shown[KINDS[attribute]] = Shown(attribute, arrays)
 
-    def ready(self) -> Network:
-        """The network, with what a user has changed in the lists."""
+    def ready(self, where: str) -> Network:
+        """The network, with what a user has changed in the lists; `where` stands in refusals."""
         assert self.net is not None
-        for attribute, kind in KINDS.items():
-            if kind not in self._shown:
-                continue
-            names, arrays = self._names(kind), self._shown[kind]
-            if len(arrays) != len(names):
-                raise ValueError(f"{attribute}: expected {len(names)} arrays, got {len(arrays)}")
-            for name, array in zip(names, arrays, strict=True):
-                if not np.array_equal(self.net.parameters[name], array, equal_nan=True):
-                    self.net.parameters[name] = array
+        if self._shown:
+            shapes = {name: shape for name, shape, *_ in self.net._core.parameter_table()}
+            changes = []
+            for kind, shown in list(self._shown.items()):
+                names = self._names(kind)
+                changed = shown.changes(where, [shapes[name] for name in names], self.net.dtype)
+                changes.append((kind, shown, names, changed))
+            for kind, shown, names, changed in changes:  # all of them fit
+                self.set_parameters({names[layer]: array for layer, array in changed.items()})
+                shown.taken(changed)
+                if not shown.may_change:
+                    self._shown.pop(kind, None)
         return self.net
 
     def data(
@@ -114,26 +136,30 @@ class Engine:
         """Whether there is an optimizer to go on with."""
         return self.trainer is not None or self._optimizer_state is not None
 
+    def _saved_state(self) -> dict[str, Any] | None:
+        return self._optimizer_state if self.trainer is None else read_state(self.trainer)
+
     def _names(self, kind: str) -> list[str]:
         assert self.net is not None
-        return [f"{number}.{kind}" for number in range(1, len(self.net.layers) + 1)]
+        return [name for name in self.net.parameters if name.endswith(f".{kind}")]
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"shown": dict(self._shown)}
-        if self.net is not None:
-            net = self.ready()
-            state["network"] = (net.layers, net.n_inputs, net.dtype.name)
-            state["parameters"] = dict(net.parameters.items())
-            state["optimizer"] = self._optimizer_state
-            if self.trainer is not None:
-                state["optimizer"] = read_state(self.trainer)
-        return state
+        if self.net is None:
+            return {"shown": {attribute: self.shown(attribute) for attribute in KINDS}}
+        net = self.ready("pickle")
+        return {
+            "network": (net.layers, net.n_inputs, net.dtype.name),
+            "parameters": dict(net.parameters.items()),
+            "optimizer": self._saved_state(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]
+        for attribute, arrays in state.get("shown", {}).items():
+            if arrays is not None:
+                self.show(attribute, arrays)
         if "network" in state:
             layers, n_inputs, dtype = state["network"]
             self.build("pickle", layers, n_inputs, dtype, None)
             self.set_parameters(state["parameters"])
             self._optimizer_state = state["optimizer"]
-        self._shown = state["shown"]

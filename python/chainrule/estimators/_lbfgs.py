@@ -1,5 +1,6 @@
 """Training on the whole data at once by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), SciPy's."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ CONVERGED, STOPPED = 0, 99  # statuses of SciPy; the latter after a StopIteratio
 
 
 class Objective:
-    """Cost and gradient of a flat vector of float64: all weights, then all biases."""
+    """Cost and gradient of a flat vector of float64: what decays (weights), then the others."""
 
     def __init__(
         self, net: Network, data: Data, loss: Loss, alpha: float, outputs_in_loss: int = 1
@@ -26,8 +27,9 @@ class Objective:
         self.net, self.data, self.loss = net, data, loss
         self.l2 = alpha / data.total_weight
         self.outputs_in_loss = outputs_in_loss
-        numbers = range(1, len(net.layers) + 1)
-        self.names = [f"{l}.{kind}" for kind in ("weight", "bias") for l in numbers]
+        decays = {name: d for name, _, d, trained in net._core.parameter_table() if trained}
+        self.names = sorted(decays, key=lambda name: not decays[name])
+        self.n_decaying = sum(decays.values())
 
     def flat(self) -> Array:
         """The network's parameters as such a vector."""
@@ -48,17 +50,19 @@ class Objective:
             return np.nan, np.zeros_like(flat)
         self.set(flat)
         core, loss = self.net._core, self.loss.name_and_number
-        cost = core.backward(self.data.samples, loss, self.l2, 0.0, False, "fit")
+        cost = core.backward(self.data.samples, loss, self.l2, 0.0, False, (True, 0, 0), "fit")
         gradients = [self.net.gradients[name].ravel() for name in self.names]
         if self.outputs_in_loss > 1:  # see Rules._losses
-            weights = flat[: sum(g.size for g in gradients[: len(gradients) // 2])]
+            weights = flat[: sum(g.size for g in gradients[: self.n_decaying])]
             penalty = 0.5 * self.l2 * float(weights @ weights)
             cost = (cost - penalty) / self.outputs_in_loss + penalty
         return cost, np.concatenate(gradients, dtype=np.float64)
 
 
-def minimize(est: Any, objective: Objective, tasks: Tasks) -> None:
-    """Moves the network to a minimum; sets `n_iter_` and `loss_` of the estimator."""
+def minimize(est: Any, where: str, objective: Objective, tasks: Tasks) -> None:
+    """Moves the network to a minimum; sets `n_iter_`, `loss_` and `history_` of the estimator."""
+    iterate = objective.flat()
+    start = time.perf_counter()
 
     def evaluate(flat: Array) -> tuple[float, Array]:
         if tasks.wanted:  # the first look at the next step begins it
@@ -66,33 +70,55 @@ def minimize(est: Any, objective: Objective, tasks: Tasks) -> None:
         return objective(flat)
 
     def step_ended(intermediate_result: scipy.optimize.OptimizeResult) -> None:
+        nonlocal iterate, start
+        iterate = intermediate_result.x.copy()
         est.n_iter_ += 1
         est.loss_ = float(intermediate_result.fun)
         if est.verbose:
             print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
+        end = time.perf_counter()
+        seconds, start = end - start, end
+        est.history_.append({"epoch": len(est.history_), "loss": est.loss_, "seconds": seconds})
         if tasks.wanted:
-            objective.set(intermediate_result.x)
+            objective.set(iterate)
             if tasks.end_part():
                 raise StopIteration
 
     est.n_iter_ = 0
     if tasks.wanted:
         tasks.begin(est.max_iter)
-    result = scipy.optimize.minimize(
-        evaluate,
-        objective.flat(),
-        method="L-BFGS-B",
-        jac=True,
-        callback=step_ended,
-        options={"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol},
-    )
-    if result.status not in (CONVERGED, STOPPED):
+    try:
+        result = scipy.optimize.minimize(
+            evaluate,
+            iterate,
+            method="L-BFGS-B",
+            jac=True,
+            callback=step_ended,
+            options={"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol},
+        )
+    except KeyboardInterrupt:
+        warn("Training interrupted by user.")
+    else:
+        _conclude(est, where, result)
+        if np.isfinite(result.x).all():
+            iterate = result.x
+    finally:
+        objective.set(iterate)  # what was evaluated last may be a trial of a line search
+    tasks.end()
+
+
+def _conclude(est: Any, where: str, result: scipy.optimize.OptimizeResult) -> None:
+    est.n_iter_ = min(result.nit, est.max_iter)
+    est.loss_ = float(result.fun)
+    if not np.isfinite(est.loss_):
+        warn(
+            f"[{where}] the loss became {est.loss_}; the model has the parameters of the last "
+            "iteration before; scale the data",
+            RuntimeWarning,
+        )
+    elif result.status not in (CONVERGED, STOPPED):
         warn(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}):\n"
             f"{result.message}\nIncrease max_iter or max_fun, or scale the data.",
             ConvergenceWarning,
         )
-    est.n_iter_ = min(result.nit, est.max_iter)
-    est.loss_ = float(result.fun)
-    objective.set(result.x)
-    tasks.end()

@@ -1,7 +1,6 @@
 """The estimators' parameters, checked when fit begins and turned into chainrule's descriptions."""
 
 import math
-import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,16 +11,17 @@ from sklearn.utils import check_random_state
 
 from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
+from chainrule._sklearn import ACTIVATIONS
 from chainrule._trainer_checks import check_callbacks, check_limit, check_precision, numbers_of
 from chainrule.activations import Activation, as_activation
-from chainrule.layers import Dense, Layer
+from chainrule.callbacks import Callback
+from chainrule.layers import Dense, Layer, as_layer
 from chainrule.losses import resolve_loss
 from chainrule.optimizers import SGD, Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import as_schedule
 
 SOLVERS = ("lbfgs", "sgd", "adam")
 RATES = ("constant", "invscaling", "adaptive")
-ACTIVATIONS = {"logistic": "sigmoid"}  # scikit-learn's name, ours; the others are alike
 
 
 def check(est: Any, where: str) -> None:
@@ -53,14 +53,14 @@ def check(est: Any, where: str) -> None:
     number("epsilon", above=0)
     count("max_iter")
     count("max_fun")
-    if est.batch_size != "auto":
+    if not (isinstance(est.batch_size, str) and est.batch_size == "auto"):
         check_integer(where, "batch_size", est.batch_size, 1, note=" or 'auto'")
-    if est.n_iter_no_change != math.inf:
+    if not (isinstance(est.n_iter_no_change, float) and est.n_iter_no_change == math.inf):
         check_integer(where, "n_iter_no_change", est.n_iter_no_change, 1, note=" or infinity")
     for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
         flag(name)
-    if not (_is_bool(est.verbose) or isinstance(est.verbose, numbers.Integral)):
-        raise TypeError(message(where, "verbose", "True, False or an integer", est.verbose))
+    if not _is_bool(est.verbose):
+        check_integer(where, "verbose", est.verbose, 0, note=", True or False")
     if hasattr(est, "label_smoothing"):
         number("label_smoothing", minimum=0, below=1)
         _check_class_weight(where, est.class_weight)
@@ -74,7 +74,7 @@ def check(est: Any, where: str) -> None:
         as_schedule(est.schedule, where)
     for name in ("clip_value", "clip_norm"):
         check_limit(where, name, getattr(est, name))
-    check_callbacks(where, est.callbacks or ())
+    callbacks(est, where)
     if isinstance(est.scoring, str):
         check_choice(where, "scoring", est.scoring, get_scorer_names())
     elif est.scoring is not None and not callable(est.scoring):
@@ -102,6 +102,18 @@ def is_lbfgs(est: Any) -> bool:
     return bool(est.solver == "lbfgs") and est.optimizer is None
 
 
+def callbacks(est: Any, where: str) -> list[Callback]:
+    """chainrule's."""
+    if isinstance(est.callbacks, Mapping):
+        raise TypeError(message(where, "callbacks", "a list of callbacks or None", est.callbacks))
+    return check_callbacks(where, () if est.callbacks is None else est.callbacks)
+
+
+def shows_bar(est: Any) -> bool:
+    """Whether `verbose` asks for a progress bar; numbers ask for scikit-learn's lines."""
+    return _is_bool(est.verbose) and bool(est.verbose)
+
+
 def _is_bool(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
 
@@ -119,11 +131,12 @@ def hidden_layers(est: Any, where: str) -> list[Layer]:
     """`layers`, or dense layers of `hidden_layer_sizes` units with their `activation`."""
     if est.layers is not None:
         given = est.layers
-        if not isinstance(given, list | tuple) or not all(isinstance(l, Layer) for l in given):
+        if not isinstance(given, list | tuple):
             raise TypeError(message(where, "layers", "a list of layers or None", given))
-        return list(given)
+        return [as_layer(layer, f"{where}, layer {i}") for i, layer in enumerate(given, start=1)]
     sizes = est.hidden_layer_sizes
-    sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    is_number = isinstance(sizes, np.ndarray) and sizes.ndim == 0  # which says that it can iterate
+    sizes = list(sizes) if isinstance(sizes, Iterable) and not is_number else [sizes]
     sizes = [check_integer(where, "hidden_layer_sizes", size, 1) for size in sizes]
     chosen = est.activation
     per_layer = isinstance(chosen, list | tuple)
@@ -146,6 +159,14 @@ class Momentum(SGD):
     """With the largest momentum that scikit-learn allows, 1: steps that never slow down."""
 
     momentum: Share = 0.9
+
+
+def check_numbers(est: Any, where: str, dtype: Any) -> None:
+    """Those that each step uses must be numbers of the model, too."""
+    values = {name: getattr(est, name) for name in ("clip_value", "clip_norm")}
+    if est.alpha > 1:  # a small one may be rounded to zero
+        values["alpha"] = est.alpha
+    check_precision(where, values, dtype)
 
 
 def optimizer(est: Any, where: str, dtype: Any) -> Optimizer:

@@ -48,13 +48,19 @@ class OneTarget:
             return y.ndim == 2 and y.shape[1] == len(self.classes)
         return y.ndim == 1
 
-    def check_known(self, y: Array, all_of_them: bool) -> None:
-        """ValueError for classes that are new, or with `all_of_them` missing."""
-        _check_known(unique_labels(y), self.classes, all_of_them)
+    def check(self, where: str, argument: str, y: Any, all_of_them: bool) -> None:
+        """ValueError for another shape, for classes that are new, or with `all_of_them` missing."""
+        _check_shape(self, where, argument, y)
+        if self.is_multilabel:
+            _check_labels(where, argument, y)
+        else:
+            _check_known(argument, unique_labels(y), self.classes, all_of_them)
 
-    def encode(self, y: Array) -> Array:
+    def encode(self, y: Any) -> Array:
         if self.is_multiclass:
             return np.searchsorted(self.classes, y)
+        if self.is_multilabel:
+            return (y.toarray() if issparse(y) else y).astype(bool)
         return self.binarizer.transform(y).astype(bool)
 
     def decode(self, y: Array) -> Array:
@@ -103,16 +109,15 @@ class SeveralTargets:
         self._units = [slice(end - len(c), end) for c, end in zip(self.classes, ends, strict=True)]
 
     @classmethod
-    def of(cls, y: Array) -> "SeveralTargets":
+    def of(cls, where: str, y: Array) -> "SeveralTargets":
         """Of all classes in y (n, n_outputs)."""
-        for column in y.T:
-            check_classification_targets(column.tolist() if y.dtype == object else column)
-        return cls([_sorted_classes(f"column {k} of y", column) for k, column in enumerate(y.T)])
+        columns = enumerate(y.T)
+        return cls([sorted_classes(where, f"column {k} of y", column) for k, column in columns])
 
     @classmethod
-    def of_classes(cls, classes: Any) -> "SeveralTargets":
+    def of_classes(cls, where: str, classes: Any) -> "SeveralTargets":
         """Of a list with the classes of each output."""
-        return cls([_sorted_classes(f"classes[{k}]", c) for k, c in enumerate(classes)])
+        return cls([sorted_classes(where, f"classes[{k}]", c) for k, c in enumerate(classes)])
 
     @property
     def shape(self) -> str:
@@ -121,10 +126,11 @@ class SeveralTargets:
     def fits(self, y: Any) -> bool:
         return y.ndim == 2 and y.shape[1] == len(self.classes)
 
-    def check_known(self, y: Array, all_of_them: bool) -> None:
+    def check(self, where: str, argument: str, y: Any, all_of_them: bool) -> None:
+        _check_shape(self, where, argument, y)
         for k, known in enumerate(self.classes):
-            found = _sorted_classes(f"column {k} of y", y[:, k])
-            _check_known(found, known, all_of_them, f"[{k}]")
+            found = sorted_classes(where, f"column {k} of {argument}", y[:, k])
+            _check_known(argument, found, known, all_of_them, f"[{k}]")
 
     def encode(self, y: Array) -> Array:
         pairs = zip(self.classes, y.T, strict=True)
@@ -162,15 +168,20 @@ class SeveralTargets:
 Targets = OneTarget | SeveralTargets
 
 
-def targets_of(y: Any) -> Targets:
+def targets_of(where: str, y: Any) -> Targets:
     """What y is: (n,), or (n, n_columns) with at least two columns.
 
     Columns of 0 and 1 are labels; others are classifications of their own.
     """
-    if y.ndim == 1 or issparse(y):
+    if issparse(y):
+        _check_labels(where, "y", y)
+        return OneTarget(y)
+    if y.ndim == 1:
+        if y.dtype == object:
+            sorted_classes(where, "y", y)
         return OneTarget(y)
     are_labels = y.dtype != object and is_multilabel(y) and np.isin(y, (0, 1)).all()
-    return OneTarget(y) if are_labels else SeveralTargets.of(y)
+    return OneTarget(y) if are_labels else SeveralTargets.of(where, y)
 
 
 def are_of_outputs(classes: Any) -> bool:
@@ -179,22 +190,43 @@ def are_of_outputs(classes: Any) -> bool:
     return is_list and len(classes) > 0 and all(np.ndim(c) == 1 for c in classes)
 
 
-def _sorted_classes(what: str, values: Any) -> Array:
-    try:
-        return np.unique(np.asarray(values))
-    except TypeError:
-        expected = "labels of one type that can be sorted"
-        raise TypeError(message("MLPClassifier", what, expected, list(values))) from None
+def sorted_classes(where: str, what: str, values: Any) -> Array:
+    """Of a column or list, which must be classes, of one type."""
+    array = np.asarray(values)
+    if array.dtype == object or not isinstance(values, np.ndarray):
+        values = list(values)
+        if not values or None in values or len({isinstance(v, str) for v in values}) > 1:
+            expected = "labels of one type that can be sorted, at least one"
+            raise TypeError(message(where, what, expected, values))
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(message(where, what, "labels without NaN or infinity", values))
+    check_classification_targets(values)
+    return np.unique(array)
 
 
-def _check_known(found: Array, known: Array, all_of_them: bool, of_output: str = "") -> None:
+def _check_shape(targets: Targets, where: str, argument: str, y: Any) -> None:
+    if not targets.fits(y):
+        raise ValueError(message(where, argument, f"shape {targets.shape}", y.shape))
+
+
+def _check_labels(where: str, argument: str, y: Any) -> None:
+    values = y.data if issparse(y) else y
+    others = values[~np.isin(values, (0, 1))]
+    if others.size:
+        raise ValueError(message(where, argument, "labels 0 and 1", others[0].item()))
+
+
+def _check_known(
+    argument: str, found: Array, known: Array, all_of_them: bool, of_output: str = ""
+) -> None:
     if all_of_them and set(found) != set(known):
         raise ValueError(
             "warm_start can only be used where `y` has the same classes as in the previous "
             f"call to fit. Previously got {known}, `y` has {found}"
         )
     if not set(found) <= set(known):
+        classes = f"`self.classes_{of_output}`"
         raise ValueError(
-            f"`y` has classes not in `self.classes_{of_output}`. `self.classes_{of_output}` has "
-            f"{known}. 'y' has {found}."
+            f"`{argument}` has classes not in {classes}. {classes} has {known}. '{argument}' has "
+            f"{found}."
         )

@@ -1,6 +1,7 @@
 """Samples of an estimator; validation data, held out of them or given, and their score."""
 
 import inspect
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight
 
 from chainrule._data import Data
+from chainrule._errors import message
+from chainrule.estimators._checks import checked_for_validation
 from chainrule.losses import Loss
 from chainrule.network import Network
 from chainrule.trainer import Trainer
@@ -35,9 +37,10 @@ class Validation(Samples):
         """As the loss curve has it, without the penalty."""
         name, core = trainer.loss.name_and_number, trainer.net._core
         where = trainer._fit_name
-        return core.cost(self.data.samples, name, 0.0, 0.0, where) / est._outputs_in_loss()
+        cost = core.cost(self.data.samples, name, 0.0, 0.0, (False, 0, 0), where)
+        return cost / est._outputs_in_loss(trainer.loss)
 
-    def score(self, est: Any, net: Network) -> float:
+    def score(self, est: Any, where: str, net: Network) -> float:
         """By the estimator's `scoring`; NaN where a prediction is not finite."""
         outputs = net.predict(self.X)
         if not np.isfinite(outputs).all():
@@ -50,22 +53,22 @@ class Validation(Samples):
             options["sample_weight"] = self.weights
         est._scores_itself = True
         try:
-            return float(scorer(est, self.X, est._decode(self.y), **options))
+            score = scorer(est, self.X, est._decode(self.y), **options)
         except ValueError as error:  # these data have no such score
-            raise ValueError(f"[{type(est).__name__}.fit] scoring: {error}") from error
+            raise ValueError(f"[{where}] scoring: {error}") from error
         finally:
             del est._scores_itself
+        if not isinstance(score, numbers.Real):
+            raise TypeError(message(where, "scoring", "a scorer that returns a number", score))
+        return float(score)
 
 
-def given(
+def of_user(
     est: Any, where: str, loss: Loss, X_val: Any, y_val: Any, sample_weight_val: Any
 ) -> Validation:
     """The user's own."""
-    X, y = est._checked(X_val, y_val, reset=False)
-    if sample_weight_val is not None:
-        sample_weight_val = _check_sample_weight(sample_weight_val, X)
-    encoded = est._encode_for_validation(y)
-    weights = est._all_weights(encoded, sample_weight_val)
+    X, encoded, weights = checked_for_validation(est, where, X_val, y_val, sample_weight_val)
+    weights = est._all_weights(where, encoded, weights)
     data = est._engine.data(where, X, est._targets(encoded), loss, weights, "_val")
     return Validation(X, encoded, weights, data)
 

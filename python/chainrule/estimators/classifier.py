@@ -5,7 +5,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
@@ -14,11 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule._errors import message
 from chainrule.activations import Activation
 from chainrule.estimators._base import BaseMLP
+from chainrule.estimators._checks import checked_for_score
 from chainrule.estimators._targets import (
     OneTarget,
     SeveralTargets,
     Targets,
     are_of_outputs,
+    sorted_classes,
     targets_of,
 )
 from chainrule.losses import Loss
@@ -46,13 +47,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     scoring : name or scorer of scikit-learn for validation data, instead of accuracy.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
-    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
+    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines; with "lbfgs" both
+        print its lines.
 
     y may also be (n_samples, n_outputs), a classification per column, as scikit-learn's forests
     take it: one network with a softmax for each. `classes_` and `predict_proba` are lists then, and
     a row is right if all its columns are. (Columns of nothing but 0 and 1 are labels.)
 
-    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
+    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch, or
+    iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that are there, whose
+    activations may change. A loss that becomes infinite or NaN ends training with the parameters
+    of the last step before: `fit` raises ValueError, with `early_stopping` it keeps the best
+    parameters and warns, and "lbfgs" warns. Ctrl-C ends training with a warning, too.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
@@ -111,14 +117,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         The data need not have every class, but at least one row with a weight above 0.
         """
-        is_first = not hasattr(self, "classes_")
-        self._learn_classes(y, classes)
-        try:
-            return self._fit(X, y, sample_weight, None, incremental=True)
-        except Exception:
-            if is_first and not self._has_weights():  # refused: they may be other ones next time
-                del self.classes_, self._target
-            raise
+        return self._fit(X, y, sample_weight, None, incremental=True, classes=classes)
 
     def predict(self, X: ArrayLike) -> Array:
         """The class of each row, (n_samples,), or its labels or its class in each output,
@@ -146,57 +145,46 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         if isinstance(self._target, OneTarget):
             return super().score(X, y, sample_weight)
-        y = np.asarray(y)
-        if not self._target.fits(y):
-            raise ValueError(
-                message("MLPClassifier.score", "y", f"shape {self._target.shape}", y.shape)
-            )
-        right = (self.predict(X) == y).all(axis=1)
-        weights = None if sample_weight is None else np.asarray(sample_weight)
-        return float(np.average(right, weights=weights))
+        predicted = self.predict(X)
+        y, weights = checked_for_score("MLPClassifier.score", predicted, y, sample_weight)
+        return float(np.average((predicted == y).all(axis=1), weights=weights))
 
     # ---- For the base class ----------------------------------------------------------------------
 
-    def _learn_classes(self, y: Any, classes: Any) -> None:
+    def _learn_classes(self, where: str, y: Any, classes: Any) -> None:
         """Those given to partial_fit, at the first call or again."""
         of_outputs = isinstance(getattr(self, "_target", None), SeveralTargets)
         if not of_outputs and not are_of_outputs(classes):
+            if np.ndim(classes) == 1:
+                sorted_classes(where, "classes", classes)
             if _check_partial_fit_first_call(self, classes):
                 is_multilabel = type_of_target(y).startswith("multilabel")
                 self._target = OneTarget(y if is_multilabel else classes)
         elif not hasattr(self, "classes_"):
-            self._target = SeveralTargets.of_classes(classes)
+            self._target = SeveralTargets.of_classes(where, classes)
             self.classes_ = self._target.classes
         elif classes is not None:
-            given = SeveralTargets.of_classes(classes).classes if are_of_outputs(classes) else None
+            given = None
+            if are_of_outputs(classes):
+                given = SeveralTargets.of_classes(where, classes).classes
             if given is None or list(map(list, given)) != list(map(list, self.classes_)):
                 raise ValueError(
                     f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                     f"{self.classes_!r}"
                 )
 
-    def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+    def _encode(self, where: str, y: Any, incremental: bool, classes: Any) -> Array:
+        if incremental:
+            self._learn_classes(where, y, classes)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._target = targets_of(y)
+            self._target = targets_of(where, y)
             self.classes_ = self._target.classes
         else:
-            self._check_shape(self._call(incremental), "y", y)
-            self._target.check_known(y, all_of_them=self.warm_start)
+            self._target.check(where, "y", y, all_of_them=self.warm_start)
         return self._target.encode(y)
 
-    def _check_shape(self, where: str, argument: str, y: Array) -> None:
-        if not self._target.fits(y):
-            shape = f"shape {self._target.shape}"
-            raise ValueError(message(where, argument, shape, y.shape))
-
-    def _encode_for_validation(self, y: Array) -> Array:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        self._check_shape(self._call(), "y_val", y)
-        if not (isinstance(self._target, OneTarget) and self._target.is_multilabel):
-            self._target.check_known(y, all_of_them=False)
+    def _encode_for_validation(self, where: str, y: Any) -> Array:
+        self._target.check(where, "y_val", y, all_of_them=False)
         return self._target.encode(y)
 
     def _output(self) -> tuple[int, str | Activation, Loss]:
@@ -210,10 +198,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _stratify(self, y: Array) -> Array | None:
         return y if y.ndim == 2 and y.shape[1] == 1 else None
 
-    def _all_weights(self, y: Array, weights: Array | None) -> Array | None:
+    def _all_weights(self, where: str, y: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
             return weights
         labels = self._decode(y)
+        if isinstance(self.class_weight, list) and labels.ndim == 1:
+            expected = "a dict {class: weight}, 'balanced' or None for one target"
+            raise TypeError(message(where, "class_weight", expected, self.class_weight))
         if isinstance(self.class_weight, dict) and labels.ndim == 1:  # y may lack a class
             table = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
             of_class = table[np.searchsorted(self.classes_, labels)]

@@ -3,9 +3,9 @@
 from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from chainrule._errors import message
@@ -32,9 +32,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     scoring : name or scorer of scikit-learn for validation data, instead of R^2.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
-    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines.
+    verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines; with "lbfgs" both
+        print its lines.
 
-    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch.
+    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch, or
+    iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that are there, whose
+    activations may change. A loss that becomes infinite or NaN ends training with the parameters
+    of the last step before: `fit` raises ValueError, with `early_stopping` it keeps the best
+    parameters and warns, and "lbfgs" warns. Ctrl-C ends training with a warning, too.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
@@ -93,18 +98,22 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     # ---- For the base class ----------------------------------------------------------------------
 
-    def _encode(self, y: Array, first: bool, incremental: bool) -> Array:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        self._n_targets = 1 if y.ndim == 1 else y.shape[1]
-        return y.reshape(len(y), -1)
+    def _encode(self, where: str, y: Any, incremental: bool, classes: Any) -> Array:
+        y = _columns(y)
+        if hasattr(self, "_n_targets") and (self.warm_start or incremental):
+            self._check_targets(where, "y", y)
+        self._n_targets = y.shape[1]
+        return y
 
-    def _encode_for_validation(self, y: Array) -> Array:
-        encoded = y.reshape(len(y), -1)
-        if encoded.shape[1] != self._n_targets:
+    def _encode_for_validation(self, where: str, y: Any) -> Array:
+        y = _columns(y)
+        self._check_targets(where, "y_val", y)
+        return y
+
+    def _check_targets(self, where: str, argument: str, y: Array) -> None:
+        if y.shape[1] != self._n_targets:
             expected = f"{self._n_targets} target(s) per row"
-            raise ValueError(message(self._call(), "y_val", expected, y.shape))
-        return encoded
+            raise ValueError(message(where, argument, expected, y.shape))
 
     def _output(self) -> tuple[int, str, Loss]:
         loss = resolve_loss(self.loss)
@@ -114,8 +123,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _decode(self, y: Array) -> Array:
         return y.ravel() if y.shape[1] == 1 else y
 
-    def _outputs_in_loss(self) -> int:
-        return self._n_targets if resolve_loss(self.loss).name == "squared_error" else 1
+    def _outputs_in_loss(self, loss: Loss) -> int:
+        return self._n_targets if loss.name == "squared_error" else 1
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
         return float(r2_score(y, outputs, sample_weight=sample_weight))
+
+
+def _columns(y: Any) -> Array:
+    """(m, n_targets)."""
+    dense: Array = y.toarray() if issparse(y) else y
+    return dense.reshape(len(dense), -1)

@@ -3,7 +3,7 @@ with which it shares no code.
 
 Symbols and function names are those of the standard deep-learning course. A column is a sample
 unless samples="rows" is said. Read in this order: activations, losses, propagation, optimizers,
-training.
+updates, training.
 
     activations, loss = ["relu", "sigmoid"], "binary_cross_entropy"
     parameters, costs = model(X, Y, [n_x, 16, 1], activations, loss, learning_rate=0.1, epochs=500)
@@ -23,18 +23,34 @@ from .activations import (
     Activation,
     activation_backward,
     activation_forward,
+    elu,
+    elu_backward,
     exp,
     exp_backward,
+    gelu,
+    gelu_backward,
+    hard_sigmoid,
+    hard_sigmoid_backward,
+    hard_tanh,
+    hard_tanh_backward,
     identity,
     identity_backward,
     leaky_relu,
     leaky_relu_backward,
+    mish,
+    mish_backward,
     relu,
     relu_backward,
+    selu,
+    selu_backward,
     sigmoid,
     sigmoid_backward,
+    silu,
+    silu_backward,
     softmax,
     softmax_backward,
+    softplus,
+    softplus_backward,
     tanh,
     tanh_backward,
 )
@@ -65,13 +81,7 @@ from .losses import (
     squared_error,
     squared_error_backward,
 )
-from .optimizers import (
-    OPTIMIZERS,
-    State,
-    clip_gradients,
-    initialize_optimizer,
-    update_parameters,
-)
+from .optimizers import OPTIMIZERS, State
 from .propagation import (
     Cache,
     backward_propagation,
@@ -81,6 +91,12 @@ from .propagation import (
     linear_backward,
 )
 from .training import model, optimize, predict, predict_classes, random_mini_batches
+from .updates import (
+    average_parameters,
+    clip_gradients,
+    initialize_optimizer,
+    update_parameters,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -97,6 +113,7 @@ __all__ = [
     "absolute_error_backward",
     "activation_backward",
     "activation_forward",
+    "average_parameters",
     "backward_propagation",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
@@ -107,9 +124,17 @@ __all__ = [
     "cross_entropy_backward",
     "cross_entropy_from_Z",
     "cross_entropy_to_Z",
+    "elu",
+    "elu_backward",
     "exp",
     "exp_backward",
     "forward_propagation",
+    "gelu",
+    "gelu_backward",
+    "hard_sigmoid",
+    "hard_sigmoid_backward",
+    "hard_tanh",
+    "hard_tanh_backward",
     "huber",
     "huber_backward",
     "identity",
@@ -122,6 +147,8 @@ __all__ = [
     "linear_backward",
     "loss_backward",
     "loss_forward",
+    "mish",
+    "mish_backward",
     "model",
     "numerical_gradients",
     "optimize",
@@ -136,10 +163,16 @@ __all__ = [
     "relative_difference",
     "relu",
     "relu_backward",
+    "selu",
+    "selu_backward",
     "sigmoid",
     "sigmoid_backward",
+    "silu",
+    "silu_backward",
     "softmax",
     "softmax_backward",
+    "softplus",
+    "softplus_backward",
     "squared_error",
     "squared_error_backward",
     "tanh",

@@ -8,6 +8,7 @@ needs of Z and A. The one list of activations is the table ACTIVATIONS, below th
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,8 +16,8 @@ import numpy as np
 
 from .checks import Array, check_name, refuse
 
-# "relu", or ("leaky_relu", 0.2) to choose the slope, or ("softmax", (3, 4, 2)) for a softmax of
-# each group of units: the first 3, the next 4, the last 2.
+# "relu", or ("leaky_relu", 0.2) to choose the slope (of elu, too), or ("softmax", (3, 4, 2)) for a
+# softmax of each group of units: the first 3, the next 4, the last 2.
 Activation: TypeAlias = str | tuple[str, float | Sequence[int] | None]
 
 
@@ -107,9 +108,100 @@ def exp_backward(dA: Array, Z: Array, A: Array) -> Array:
     return dA * A
 
 
+def elu(Z: Array, slope: float = 1.0) -> Array:
+    # A = Z if Z > 0, else slope (e^Z - 1)
+    return np.where(Z > 0, Z, slope * np.expm1(np.minimum(Z, 0)))
+
+
+def elu_backward(dA: Array, Z: Array, A: Array, slope: float = 1.0) -> Array:
+    # forward: A = Z if Z > 0, else slope (e^Z - 1)        g'(z) = 1 if z > 0, else slope e^z
+    return dA * np.where(Z > 0, 1, slope * np.exp(np.minimum(Z, 0)))
+
+
+# lambda and alpha, which make mean 0 and variance 1 of Z a fixed point (Klambauer et al. 2017).
+SELU_SCALE, SELU_SLOPE = 1.0507009873554805, 1.6732632423543772
+
+
+def selu(Z: Array) -> Array:
+    # A = lambda elu(Z), alpha being its slope
+    return SELU_SCALE * elu(Z, SELU_SLOPE)
+
+
+def selu_backward(dA: Array, Z: Array, A: Array) -> Array:
+    # forward: A = lambda elu(Z)
+    return SELU_SCALE * elu_backward(dA, Z, A, SELU_SLOPE)
+
+
+def normal_below(Z: Array) -> Array:
+    # Phi(z), the probability that a standard normal number is below z: erfc(-z / sqrt 2) / 2
+    return np.vectorize(math.erfc, otypes=[Z.dtype])(-Z / math.sqrt(2)) / 2
+
+
+def gelu(Z: Array) -> Array:
+    # A = Z Phi(Z)
+    return Z * normal_below(Z)
+
+
+def gelu_backward(dA: Array, Z: Array, A: Array) -> Array:
+    # forward: A = Z Phi(Z)        g'(z) = Phi(z) + z phi(z), phi(z) = e^(-z^2/2) / sqrt(2 pi)
+    return dA * (normal_below(Z) + Z * np.exp(-Z * Z / 2) / math.sqrt(2 * math.pi))
+
+
+def silu(Z: Array) -> Array:
+    # A = Z sigmoid(Z)
+    return Z * sigmoid(Z)
+
+
+def silu_backward(dA: Array, Z: Array, A: Array) -> Array:
+    # forward: A = Z S, S = sigmoid(Z)        g'(z) = s + z s (1 - s), and 1 - s = sigmoid(-z)
+    return dA * sigmoid(Z) * (1 + Z * sigmoid(-Z))
+
+
+def softplus(Z: Array) -> Array:
+    # A = log(1 + e^Z)
+    return np.logaddexp(0, Z)
+
+
+def softplus_backward(dA: Array, Z: Array, A: Array) -> Array:
+    # forward: A = log(1 + e^Z)        g'(z) = e^z / (1 + e^z)
+    return dA * sigmoid(Z)
+
+
+def mish(Z: Array) -> Array:
+    # A = Z tanh(softplus(Z))
+    return Z * np.tanh(softplus(Z))
+
+
+def mish_backward(dA: Array, Z: Array, A: Array) -> Array:
+    # forward: A = Z T, T = tanh(softplus(Z))        g'(z) = t + z (1 - t^2) sigmoid(z)
+    T = np.tanh(softplus(Z))
+    return dA * (T + Z * (1 - T * T) * sigmoid(Z))
+
+
+def hard_sigmoid(Z: Array) -> Array:
+    # A = Z / 6 + 1/2, cut to [0, 1]
+    return np.clip(Z / 6 + 1 / 2, 0, 1)
+
+
+def hard_sigmoid_backward(dA: Array, Z: Array, A: Array) -> Array:
+    # forward: A = Z / 6 + 1/2, cut to [0, 1]        g'(z) = 1/6 if -3 < z < 3, else 0
+    return np.where((Z > -3) & (Z < 3), dA / 6, 0)
+
+
+def hard_tanh(Z: Array) -> Array:
+    # A = Z, cut to [-1, 1]
+    return np.clip(Z, -1, 1)
+
+
+def hard_tanh_backward(dA: Array, Z: Array, A: Array) -> Array:
+    # forward: A = Z, cut to [-1, 1]        g'(z) = 1 if -1 < z < 1, else 0
+    return np.where((Z > -1) & (Z < 1), dA, 0)
+
+
 class ActivationFunctions(NamedTuple):
     forward: Callable[..., Array]  # A = forward(Z)
     backward: Callable[..., Array]  # dZ = backward(dA, Z, A)
+    has_slope: bool = False  # a keyword argument of both
 
 
 ACTIVATIONS = {
@@ -117,9 +209,17 @@ ACTIVATIONS = {
     "sigmoid": ActivationFunctions(sigmoid, sigmoid_backward),
     "tanh": ActivationFunctions(tanh, tanh_backward),
     "relu": ActivationFunctions(relu, relu_backward),
-    "leaky_relu": ActivationFunctions(leaky_relu, leaky_relu_backward),
+    "leaky_relu": ActivationFunctions(leaky_relu, leaky_relu_backward, has_slope=True),
     "softmax": ActivationFunctions(softmax, softmax_backward),
     "exp": ActivationFunctions(exp, exp_backward),
+    "elu": ActivationFunctions(elu, elu_backward, has_slope=True),
+    "selu": ActivationFunctions(selu, selu_backward),
+    "gelu": ActivationFunctions(gelu, gelu_backward),
+    "silu": ActivationFunctions(silu, silu_backward),
+    "softplus": ActivationFunctions(softplus, softplus_backward),
+    "mish": ActivationFunctions(mish, mish_backward),
+    "hard_sigmoid": ActivationFunctions(hard_sigmoid, hard_sigmoid_backward),
+    "hard_tanh": ActivationFunctions(hard_tanh, hard_tanh_backward),
 }
 
 
@@ -167,6 +267,7 @@ def _name_and_options(where: str, activation: Activation) -> tuple[str, dict[str
             expected = "groups of at least one unit, for softmax only"
             raise refuse(where, "activation", expected, repr(activation))
         return name, {"groups": tuple(map(int, option))}
-    if name != "leaky_relu" or not np.isfinite(option):
-        raise refuse(where, "activation", "a finite slope, for leaky_relu only", repr(activation))
+    if not ACTIVATIONS[name].has_slope or not np.isfinite(option):
+        expected = "a finite slope, for leaky_relu and elu only"
+        raise refuse(where, "activation", expected, repr(activation))
     return name, {"slope": float(option)}

@@ -3,18 +3,17 @@
 Every optimizer takes the parameters, the gradients and its own state, and returns new parameters
 and a new state; nothing is changed in place. The state holds t, the number of steps done, and
 moments: arrays in the shapes of the parameters, zero at first. alpha is the learning rate.
-Textbooks differ in the details; each function names the variant it is. The one list of optimizers
-is the table OPTIMIZERS; update_parameters chooses from it by name.
+Textbooks differ in the details; each function names the variant it is. Weight decay, where there
+is any, acts on all parameters of a call. The one list of optimizers is the table OPTIMIZERS;
+update_parameters in updates.py chooses from it by name, and what decays.
 """
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .checks import Parameters, check_name, check_parameters, refuse
+from .checks import Parameters
 
 State: TypeAlias = dict[str, Any]  # {"t": int, "v": {"W1": array, ..}, ..}
 
@@ -93,13 +92,136 @@ def adamw(
     epsilon: float = 1e-8,
     weight_decay: float = 0.01,
 ) -> tuple[Parameters, State]:
-    # Loshchilov & Hutter 2019: weights (never biases) shrink on their own, not through g:
+    # Loshchilov & Hutter 2019: weights shrink on their own, not through g:
     # w = w (1 - alpha weight_decay),   then Adam's step
-    shrunk = dict(parameters)
-    for name, w in parameters.items():
-        if name.startswith("W"):
-            shrunk[name] = w * (1 - alpha * weight_decay)
+    shrunk = {name: w * (1 - alpha * weight_decay) for name, w in parameters.items()}
     return adam(shrunk, grads, state, alpha, beta1, beta2, epsilon)
+
+
+def nadam(
+    parameters: Parameters,
+    grads: Parameters,
+    state: State,
+    alpha: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+    momentum_decay: float = 4e-3,
+) -> tuple[Parameters, State]:
+    # Dozat 2016, the momentum of the schedule mu(t) but m made with beta1, as in PyTorch:
+    # mu(t) = beta1 (1 - 0.96^(t momentum_decay) / 2)      M(t) = mu(1) mu(2) .. mu(t)
+    # m_hat = mu(t+1) m / (1 - M(t+1)) + (1 - mu(t)) g / (1 - M(t)),   the rest as in adamw
+    t = state["t"] + 1
+    mu = beta1 * (1 - 0.5 * 0.96 ** (np.arange(1, t + 2) * momentum_decay))
+    M_next, M = float(np.prod(mu)), float(np.prod(mu[:-1]))
+    now, ahead = float(mu[-2]), float(mu[-1])
+    updated, m, v = {}, {}, {}
+    for name, w in parameters.items():
+        g = grads["d" + name]
+        m[name] = beta1 * state["m"][name] + (1 - beta1) * g
+        v[name] = beta2 * state["v"][name] + (1 - beta2) * g**2
+        m_hat = ahead * m[name] / (1 - M_next) + (1 - now) * g / (1 - M)
+        v_hat = v[name] / (1 - beta2**t)
+        shrunk = w * (1 - alpha * weight_decay)
+        updated[name] = shrunk - alpha * m_hat / (np.sqrt(v_hat) + epsilon)
+    return updated, {"t": t, "m": m, "v": v}
+
+
+def radam(
+    parameters: Parameters,
+    grads: Parameters,
+    state: State,
+    alpha: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> tuple[Parameters, State]:
+    # Liu et al. 2020, algorithm 2, with PyTorch's epsilon beside sqrt(v) and bound 5 (there 4):
+    # R = 2 / (1 - beta2) - 1      rho = R - 2 t beta2^t / (1 - beta2^t)
+    # w = w - alpha m_hat,   if rho > 5 times r sqrt(1 - beta2^t) / (sqrt(v) + epsilon) with
+    # r^2 = (rho - 4) (rho - 2) R / ((R - 4) (R - 2) rho)
+    t = state["t"] + 1
+    R = 2 / (1 - beta2) - 1
+    rho = R - 2 * t * beta2**t / (1 - beta2**t)
+    updated, m, v = {}, {}, {}
+    for name, w in parameters.items():
+        g = grads["d" + name]
+        m[name] = beta1 * state["m"][name] + (1 - beta1) * g
+        v[name] = beta2 * state["v"][name] + (1 - beta2) * g**2
+        step = m[name] / (1 - beta1**t)
+        if rho > 5:
+            r = np.sqrt((rho - 4) * (rho - 2) * R / ((R - 4) * (R - 2) * rho))
+            step = step * float(r * np.sqrt(1 - beta2**t)) / (np.sqrt(v[name]) + epsilon)
+        updated[name] = w * (1 - alpha * weight_decay) - alpha * step
+    return updated, {"t": t, "m": m, "v": v}
+
+
+def adagrad(
+    parameters: Parameters,
+    grads: Parameters,
+    state: State,
+    alpha: float,
+    epsilon: float = 1e-10,
+) -> tuple[Parameters, State]:
+    # Duchi, Hazan & Singer 2011, diagonal form:
+    # s = s + g^2,   w = w - alpha g / (sqrt(s) + epsilon)
+    updated, s = {}, {}
+    for name, w in parameters.items():
+        g = grads["d" + name]
+        s[name] = state["s"][name] + g**2
+        updated[name] = w - alpha * g / (np.sqrt(s[name]) + epsilon)
+    return updated, {"t": state["t"] + 1, "s": s}
+
+
+def lion(
+    parameters: Parameters,
+    grads: Parameters,
+    state: State,
+    alpha: float,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    weight_decay: float = 0.0,
+) -> tuple[Parameters, State]:
+    # Chen et al. 2023, algorithm 2:
+    # w = w - alpha (sign(beta1 m + (1 - beta1) g) + weight_decay w)
+    # m = beta2 m + (1 - beta2) g
+    updated, m = {}, {}
+    for name, w in parameters.items():
+        g, before = grads["d" + name], state["m"][name]
+        direction = np.sign(beta1 * before + (1 - beta1) * g)
+        updated[name] = w - alpha * (direction + weight_decay * w)
+        m[name] = beta2 * before + (1 - beta2) * g
+    return updated, {"t": state["t"] + 1, "m": m}
+
+
+def rprop(
+    parameters: Parameters,
+    grads: Parameters,
+    state: State,
+    alpha: float,
+    first_step: float = 0.01,
+    eta_minus: float = 0.5,
+    eta_plus: float = 1.2,
+    smallest_step: float = 1e-6,
+    largest_step: float = 50.0,
+) -> tuple[Parameters, State]:
+    # iRprop- (Igel & Huesken 2003): the size d of a step grows while the sign of g stays the same
+    # and shrinks when it changes; then g counts as 0, in this step and for the next.
+    # w = w - alpha / first_step sign(g) d
+    updated, gs, d = {}, {}, {}
+    for name, w in parameters.items():
+        g, size = grads["d" + name], state["d"][name]
+        if state["t"] == 0:
+            size = np.full_like(w, first_step)
+        signs = np.sign(g) * np.sign(state["g"][name])
+        size = np.where(signs > 0, np.minimum(size * eta_plus, largest_step), size)
+        size = np.where(signs < 0, np.maximum(size * eta_minus, smallest_step), size)
+        g = np.where(signs < 0, 0 * g, g)
+        updated[name] = w - alpha / first_step * np.sign(g) * size
+        gs[name], d[name] = g, size
+    return updated, {"t": state["t"] + 1, "g": gs, "d": d}
 
 
 class Optimizer(NamedTuple):
@@ -112,88 +234,9 @@ OPTIMIZERS = {
     "rmsprop": Optimizer(rmsprop, ("s",)),
     "adam": Optimizer(adam, ("m", "v")),
     "adamw": Optimizer(adamw, ("m", "v")),
+    "nadam": Optimizer(nadam, ("m", "v")),
+    "radam": Optimizer(radam, ("m", "v")),
+    "adagrad": Optimizer(adagrad, ("s",)),
+    "lion": Optimizer(lion, ("m",)),
+    "rprop": Optimizer(rprop, ("g", "d")),
 }
-
-
-def initialize_optimizer(parameters: Mapping[str, ArrayLike], optimizer: str = "sgd") -> State:
-    """The state before the first step: t = 0, all moments 0. ValueError: unknown optimizer."""
-    where = "initialize_optimizer"
-    check_name(where, "optimizer", optimizer, OPTIMIZERS)
-    parameters = check_parameters(where, parameters)
-    state: State = {"t": 0}
-    for moment in OPTIMIZERS[optimizer].moments:
-        state[moment] = {name: np.zeros_like(w) for name, w in parameters.items()}
-    return state
-
-
-def update_parameters(
-    parameters: Mapping[str, ArrayLike],
-    grads: Mapping[str, ArrayLike],
-    learning_rate: float,
-    optimizer: str = "sgd",
-    state: State | None = None,
-    **options: Any,
-) -> tuple[Parameters, State]:
-    """One step: the new parameters, and the new state to hand to the next call (None at the first).
-
-    `options` are those of the optimizer: momentum, nesterov for sgd; rho, epsilon for rmsprop;
-    beta1, beta2, epsilon for adam; these and weight_decay for adamw. `grads` may hold more than
-    dW1, db1, .. dWL, dbL. ValueError: unknown optimizer or option, an option out of range, a
-    gradient that is missing or of another shape, the state of another optimizer.
-    """
-    where = "update_parameters"
-    check_name(where, "optimizer", optimizer, OPTIMIZERS)
-    options = _check_options(where, optimizer, learning_rate, options)
-    parameters = check_parameters(where, parameters)
-    arrays: Parameters = {}
-    for name, w in parameters.items():
-        if "d" + name not in grads or np.shape(grads["d" + name]) != w.shape:
-            got = np.shape(grads["d" + name]) if "d" + name in grads else "none"
-            raise refuse(where, f"grads['d{name}']", f"shape {w.shape}", got)
-        arrays["d" + name] = np.asarray(grads["d" + name], dtype=w.dtype)
-    if state is None:
-        state = initialize_optimizer(parameters, optimizer)
-    if set(state) != {"t", *OPTIMIZERS[optimizer].moments}:
-        raise refuse(where, "state", f"that of {optimizer}", f"one with {', '.join(state)}")
-    return OPTIMIZERS[optimizer].step(parameters, arrays, state, float(learning_rate), **options)
-
-
-def clip_gradients(
-    grads: Mapping[str, ArrayLike], value: float | None = None, norm: float | None = None
-) -> Parameters:
-    """Gradients cut to [-value, value] each, then scaled down to `norm`, all arrays together.
-
-    Pascanu, Mikolov & Bengio 2013, algorithm 1, for the norm. None does nothing. ValueError: a
-    limit that is not > 0.
-    """
-    clipped = {name: np.asarray(g) for name, g in grads.items()}
-    for argument, limit in (("value", value), ("norm", norm)):
-        if limit is not None and not limit > 0:
-            raise refuse("clip_gradients", argument, "a number > 0 or None", limit)
-    if value is not None:
-        clipped = {name: np.clip(g, -value, value) for name, g in clipped.items()}
-    total = np.sqrt(sum(float(np.sum(g.astype(np.float64) ** 2)) for g in clipped.values()))
-    if norm is not None and total > norm:
-        clipped = {name: g * (norm / total) for name, g in clipped.items()}
-    return clipped
-
-
-def _check_options(
-    where: str, optimizer: str, learning_rate: float, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The options as Python's bool and float, which leave float32 arrays float32."""
-    arguments = inspect.signature(OPTIMIZERS[optimizer].step).parameters.values()
-    known = [argument.name for argument in arguments if argument.default is not argument.empty]
-    for name, value in options.items():
-        check_name(where, f"option of {optimizer}", name, known)
-        if name in ("momentum", "rho", "beta1", "beta2") and not 0 <= value < 1:
-            raise refuse(where, name, "a number from 0 to below 1", value)
-        if name == "epsilon" and not (np.isfinite(value) and value > 0):
-            raise refuse(where, name, "a finite number > 0", value)
-        if name == "weight_decay" and not (np.isfinite(value) and value >= 0):
-            raise refuse(where, name, "a finite number >= 0", value)
-    if not (np.isfinite(learning_rate) and learning_rate >= 0):
-        raise refuse(where, "learning_rate", "a finite number >= 0", learning_rate)
-    if options.get("nesterov") and not options.get("momentum"):
-        raise refuse(where, "nesterov", "momentum > 0 with it", options.get("momentum", 0.0))
-    return {name: bool(v) if name == "nesterov" else float(v) for name, v in options.items()}

@@ -23,9 +23,9 @@ from .checks import (
 )
 from .initialization import initialize_parameters
 from .losses import Loss
-from .optimizers import clip_gradients, initialize_optimizer, update_parameters
 from .propagation import backward_propagation, compute_cost, forward_propagation
 from .targets import targets_as_columns
+from .updates import clip_gradients, initialize_optimizer, update_parameters
 
 
 def random_mini_batches(

@@ -1,0 +1,131 @@
+// Optimizer, and the methods of Network that train, for float32 and float64.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "bindings/bound_network.h"
+#include "bindings/checked_samples.h"
+#include "bindings/names.h"
+#include "network/own_options.h"
+
+namespace chainrule {
+
+namespace {
+
+using ClipArg = std::pair<double, double>;  // to a value, to a norm; infinity for neither
+
+// What an optimizer keeps may overflow while the parameters stay finite, or become finite again.
+template <class T>
+void keep(const Parameter& p, const py::object& value, Buffer<T>& flat) {
+  const py::array_t<T> array = parameter_arg<T>(p, value, "Trainer", false);
+  p.shape.store(array.data(), flat.data() + p.offset);
+}
+
+void check_state(const OptimizerSpec& spec, std::size_t which) {
+  const bool exists = which < static_cast<std::size_t>(state_count(spec.kind));
+  if (!exists) throw py::index_error("[Trainer] state: this optimizer keeps fewer arrays");
+}
+
+}  // namespace
+
+template <class T>
+void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name) {
+  using namespace py::literals;
+  using Net = BoundNetwork<T>;
+  using State = OptimizerState<T>;
+  py::class_<State>(m, optimizer_name, "Hyperparameters and state of an optimizer for one network.")
+      .def(py::init([](const Net& net, const std::string& kind, const Hyperparameters& hyperparameters) {
+             return State(optimizer_arg("Trainer", kind, hyperparameters), net.net.plan().parameters_size);
+           }),
+           "network"_a, "kind"_a, "hyperparameters"_a)
+      .def_readwrite("steps", &State::steps)
+      .def(
+          "state",
+          [](const State& self, const Net& net, std::size_t which, std::size_t index) {
+            check_state(self.spec, which);
+            return public_array(parameter(net.net, index), self.state[which]);
+          },
+          "network"_a, "which"_a, "index"_a)
+      .def(
+          "set_state",
+          [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
+            check_state(self.spec, which);
+            keep(parameter(net.net, index), value, self.state[which]);
+          },
+          "network"_a, "which"_a, "index"_a, "value"_a)
+      .def(
+          "set_own_options",
+          [](State& self, const Net& net, const std::vector<std::tuple<double, double, bool>>& given) {
+            std::vector<OwnOptions> options;
+            for (const auto& [rate_factor, decay_factor, frozen] : given)
+              options.push_back({rate_factor, decay_factor, frozen});
+            set_own_options(net.net.plan(), options, self);
+          },
+          "network"_a, "options"_a, "(rate factor, decay factor, frozen) of each parameter.")
+      .def(
+          "start_averages",
+          [](State& self, const Net& net, double ema) {
+            self.ema = ema;
+            self.average = Buffer<T>(net.net.plan().parameters_size);
+          },
+          "network"_a, "ema"_a)
+      .def(
+          "show_averages",
+          [](State& self, Net& net, bool show) {
+            const py::gil_scoped_release without_gil;
+            const Lock lock = net.wait_and_lock();
+            show_averages(net.net, self, show);
+          },
+          "network"_a, "show"_a, "The network's parameters are their averages, or their own again.")
+      .def_readonly("shows_averages", &State::shows_averages)
+      .def(
+          "average",
+          [](const State& self, const Net& net, std::size_t index) {
+            return public_array(parameter(net.net, index), self.average);
+          },
+          "network"_a, "index"_a)
+      .def(
+          "set_average",
+          [](State& self, const Net& net, std::size_t index, const py::object& value) {
+            keep(parameter(net.net, index), value, self.average);
+          },
+          "network"_a, "index"_a, "value"_a);
+  type.def(
+      "train",
+      [](Net& self, State& optimizer, const CheckedSamples& samples, const NameAndNumber& loss, double l2, double l1,
+         bool penalize_sum, const ClipArg& clip,
+         const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
+         const py::array_t<double, py::array::c_style>& learning_rates, std::uint64_t seed, double seconds,
+         const std::string& where) {
+        const Objective objective{loss_arg(where, loss), l2, l1, penalize_sum};
+        const index_t n_rows = order ? order->size() : samples.samples().rows;
+        py::array_t<double> costs(learning_rates.size()), penalties(learning_rates.size());
+        const Steps steps{order ? order->data() : nullptr, n_rows, batch_size, learning_rates.data(),
+                          {clip.first, clip.second},       seed,   seconds,    costs.mutable_data(),
+                          penalties.mutable_data()};
+        index_t done = 0;
+        {
+          const py::gil_scoped_release without_gil;
+          const Lock lock = self.wait_and_lock();
+          done = train(self.net, optimizer, samples.samples(), objective, steps);
+        }
+        const py::slice steps_done(0, done, 1);
+        return py::make_tuple(costs[steps_done], penalties[steps_done]);
+      },
+      "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "clip"_a, "order"_a, "batch_size"_a,
+      "learning_rates"_a, "seed"_a, "seconds"_a, "where"_a,
+      "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it.");
+  type.def(
+      "apply_gradients",
+      [](Net& self, State& optimizer, double learning_rate, const ClipArg& clip) {
+        const py::gil_scoped_release without_gil;
+        const Lock lock = self.wait_and_lock();
+        apply_gradients(self.net, optimizer, learning_rate, {clip.first, clip.second});
+      },
+      "optimizer"_a, "learning_rate"_a, "clip"_a);
+}
+
+template void bind_training(py::class_<BoundNetwork<float>>&, py::module_&, const char*);
+template void bind_training(py::class_<BoundNetwork<double>>&, py::module_&, const char*);
+
+}  // namespace chainrule

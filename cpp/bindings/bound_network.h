@@ -1,0 +1,68 @@
+// A network as Python holds it. The GIL is released while the core works; a lock per network lets any number of threads
+// predict, or one train.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/arrays.h"
+#include "network/pass.h"
+
+namespace chainrule {
+
+using Lock = std::unique_lock<std::shared_mutex>;
+using SharedLock = std::shared_lock<std::shared_mutex>;
+using NameAndNumber = std::pair<std::string, double>;  // of a loss
+
+template <class T>
+struct BoundNetwork {
+  Network<T> net;
+  mutable std::shared_mutex mutex;
+
+  explicit BoundNetwork(const NetworkSpec& spec) : net(spec) {}
+
+  // Taken without waiting: who comes while the network is trained is told, never made to wait or to race.
+  template <class AnyLock>
+  AnyLock lock(const std::string& where) const {
+    AnyLock l(mutex, std::try_to_lock);
+    if (!l) throw std::runtime_error("[" + where + "] the network is at work in another thread");
+    return l;
+  }
+
+  // Training waits for predictions that are under way. Call it without the GIL, which they may need.
+  Lock wait_and_lock() const { return Lock(mutex); }
+};
+
+template <class T>
+py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
+  const ParameterShape& s = p.shape;
+  py::array_t<T> out(s.is_vector ? std::vector<py::ssize_t>{s.columns} : std::vector<py::ssize_t>{s.rows, s.columns});
+  s.read(flat.data() + p.offset, out.mutable_data());
+  return out;
+}
+
+// A value in the shape of a parameter. Runs the user's code if `value` is an object that converts itself to an array.
+template <class T>
+py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const std::string& where,
+                             bool finite = true) {
+  return p.shape.is_vector ? contiguous_arg<T>(where, p.name, value, p.shape.columns, 0, finite)
+                           : contiguous_arg<T>(where, p.name, value, p.shape.rows, p.shape.columns, finite);
+}
+
+template <class T>
+const Parameter& parameter(const Network<T>& net, std::size_t index) {
+  return net.plan().parameters.at(index);
+}
+
+// Defined in bind_training.cpp: the optimizer's class, and the network's methods that train.
+template <class T>
+void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name);
+
+}  // namespace chainrule

@@ -1,0 +1,181 @@
+// Phase A of a pass (pass.h): the rows of a chunk through all layers, forward and backward.
+#pragma once
+
+#include <algorithm>
+
+#include "network/pass.h"
+
+namespace chainrule {
+
+// What a pass is for. A trace stops at the gradients of each sample's loss in z, without weights and 1/m.
+enum class Goal { kCost, kTrace, kGradients };
+
+// One chunk of the batch: the next `rows` samples of an order, of a batch of `total_weight`, in step number `step`.
+struct Chunk {
+  Order order;
+  index_t first, rows;  // first: row of the batch
+  double total_weight;
+  std::uint32_t step;
+  std::size_t lowest;  // node that backward has to reach
+};
+
+template <class T>
+class RowPass {
+ public:
+  RowPass(Goal goal, const Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode,
+          Workspace<T>& workspace)
+      : goal_(goal),
+        net_(network),
+        plan_(network.plan()),
+        samples_(samples),
+        objective_(objective),
+        mode_(mode),
+        mixes_(mode.training && plan_.mixes_rows()),
+        canonical_(is_canonical(objective.loss.kind, plan_.output_activation)),
+        work_(workspace) {}
+
+  // Called by every member of the team; ends without a barrier. Stage after stage forward, then back: the first node of
+  // a stage has to know all rows before it goes on.
+  void chunk(const Team& team, const Chunk& c) {
+    if (!mixes_) {
+      const Stage all{0, plan_.nodes.size()};
+      return each_tile(team, c, [&](index_t first, index_t rows) {
+        begin(c, first, rows);
+        forward(all, c, first, rows);
+        turn(c, first, rows);
+        if (goal_ != Goal::kCost) backward(all, c, first, rows, false);
+      });
+    }
+    const std::size_t last = plan_.stages.size() - 1;
+    for (std::size_t s = 0; s <= last; ++s) {
+      if (s > 0) meet(team, c, s, &Layer<T>::join);
+      each_tile(team, c, [&](index_t first, index_t rows) {
+        if (s == 0) begin(c, first, rows);
+        forward(plan_.stages[s], c, first, rows);
+        if (s < last) return mixer(s + 1).layer->collect(slice(plan_.stages[s + 1].begin, c, first, rows));
+        turn(c, first, rows);
+        if (goal_ != Goal::kCost) backward(plan_.stages[s], c, first, rows, s > 0);
+      });
+    }
+    if (goal_ == Goal::kCost) return;
+    for (std::size_t s = last; s-- > 0;) {
+      const std::size_t i = plan_.stages[s + 1].begin;
+      if (i < c.lowest) return;
+      meet(team, c, s + 1, &Layer<T>::join_gradient);
+      if (i == c.lowest) return;
+      each_tile(team, c, [&](index_t first, index_t rows) {
+        plan_.nodes[i].layer->backward(net_.weights(plan_.nodes[i]), slice(i, c, first, rows));
+        backward(plan_.stages[s], c, first, rows, s > 0);
+      });
+    }
+  }
+
+  double weight(index_t sample) const { return samples_.weights ? samples_.weights[sample] : 1.0; }
+
+ private:
+  // A node's buffers for these rows of the chunk.
+  Slice<T> slice(std::size_t node, const Chunk& c, index_t first, index_t rows) const {
+    Slice<T> s = work_.slices[node].at(first, rows);
+    s.first += c.first;
+    s.mode = mode_;
+    s.mode.step += c.step;
+    return s;
+  }
+
+  // Blocks of rows that are summed together stay with one member.
+  template <class F>
+  void each_tile(const Team& team, const Chunk& c, F f) const {
+    const Team::Range part = team.part(c.rows, mixes_ ? kBlockRows : 1);
+    const index_t tile = mixes_ ? kTileRows / kBlockRows * kBlockRows : kTileRows;
+    for (index_t i = part.begin; i < part.end; i += tile) f(i, std::min(tile, part.end - i));
+  }
+
+  const Node<T>& mixer(std::size_t stage) const { return plan_.nodes[plan_.stages[stage].begin]; }
+
+  // All rows are there; members share the columns.
+  void meet(const Team& team, const Chunk& c, std::size_t stage,
+            void (Layer<T>::*join)(const Slice<T>&, index_t, index_t) const) const {
+    team.barrier();
+    const Layer<T>& layer = *mixer(stage).layer;
+    const Team::Range part = team.part(n_panels<T>(layer.n_out()));
+    (layer.*join)(slice(plan_.stages[stage].begin, c, 0, c.rows), part.begin, part.end);
+    team.barrier();
+  }
+
+  void begin(const Chunk& c, index_t first, index_t rows) {
+    const Order order = c.order.from(first);
+    samples_.x.gather(order, rows, plan_.n_inputs, work_.x.from(first));
+    const bool of_each = goal_ == Goal::kTrace && !mixes_;
+    for (index_t i = 0; i < rows; ++i) {
+      const double share = c.total_weight > 0 ? weight(order[i]) / c.total_weight : 0.0;
+      work_.scale[first + i] = of_each ? T(1) : static_cast<T>(share);
+    }
+  }
+
+  // Of the last node with its canonical loss, z itself.
+  bool activates(std::size_t node) const { return !(canonical_ && node + 1 == plan_.nodes.size()); }
+
+  void forward(const Stage& stage, const Chunk& c, index_t first, index_t rows) const {
+    for (std::size_t i = stage.begin; i < stage.end; ++i) {
+      const Node<T>& node = plan_.nodes[i];
+      const Slice<T> s = slice(i, c, first, rows);
+      node.layer->forward(net_.weights(node), s);
+      if (!activates(i)) continue;
+      if (work_.z[i].data) copy_panels<T>(rows, node.layer->n_out(), s.y, work_.z[i].from(first));
+      activate(node.activation, rows, node.layer->n_out(), s.y);
+    }
+  }
+
+  // With `stops`, the stage's first node goes no further than to where it has to know the gradients of all rows.
+  void backward(const Stage& stage, const Chunk& c, index_t first, index_t rows, bool stops) const {
+    for (std::size_t i = stage.end; i-- > std::max(stage.begin, c.lowest);) {
+      const Node<T>& node = plan_.nodes[i];
+      const Slice<T> s = slice(i, c, first, rows);
+      // forward: a = g(z)
+      if (activates(i)) {
+        const Panels<const T> known = work_.z[i].data ? work_.z[i].from(first) : s.y;
+        activation_gradient<T>(node.activation, rows, node.layer->n_out(), known, s.d);  // dz = da * g'(z)
+      }
+      if (stops && i == stage.begin) return node.layer->collect_gradient(s);
+      if (i > c.lowest) node.layer->backward(net_.weights(node), s);
+    }
+  }
+
+  // Where the way forward ends and the way back begins.
+  void turn(const Chunk& c, index_t first, index_t rows) const {
+    const Order order = c.order.from(first);
+    const Slice<T> last = work_.slices.back().at(first, rows);
+    LossRows<T> p;
+    p.rows = rows, p.n = plan_.n_outputs, p.panel = last.y.panel;
+    p.y = last.y.data;
+    p.targets = nullptr, p.classes = nullptr;
+    if (samples_.y) {
+      samples_.y.gather(order, rows, plan_.n_outputs, work_.targets.from(first));
+      p.targets = work_.targets.from(first).data;
+    } else {
+      const index_t groups = plan_.output_activation.n_groups();
+      std::int64_t* to = work_.classes.data() + first * groups;
+      p.classes = to;
+      for (index_t i = 0; i < rows; ++i) {
+        for (index_t g = 0; g < groups; ++g) *to++ = samples_.classes[order[i] * groups + g];
+      }
+    }
+    p.scale = last.share;
+    p.d = goal_ != Goal::kCost ? last.d.data : nullptr;
+    p.loss = work_.loss.data() + first;
+    p.parameter = static_cast<T>(objective_.loss.parameter);
+    loss_rows(objective_.loss.kind, plan_.output_activation, p);
+  }
+
+  const Goal goal_;
+  const Network<T>& net_;
+  const Plan<T>& plan_;
+  const Samples& samples_;
+  const Objective& objective_;
+  const Mode mode_;
+  const bool mixes_;
+  const bool canonical_;
+  Workspace<T>& work_;
+};
+
+}  // namespace chainrule

@@ -1,0 +1,52 @@
+// Powers of the numbers of an optimizer, by additions, multiplications and divisions alone: the bits do not depend on a
+// math library.
+#pragma once
+
+#include <cstdint>
+
+namespace chainrule {
+
+// base^n by squaring. Tried: multiplying by 1 for a bit that is not set, without a branch; 2 % of a step of 20-64-64-2
+// slower.
+inline double integer_power(double base, std::int64_t n) {
+  double result = 1;
+  for (; n > 0; n >>= 1, base *= base) {
+    if (n & 1) result *= base;
+  }
+  return result;
+}
+
+// 0.96^x for x >= 0: the series of e^y for y = x ln(0.96) / 2^k within 1/2 of 0, squared k times.
+inline double power_of_096(double x) {
+  double y = x * -0.04082199452025517;
+  if (y < -1000) return 0;
+  std::int64_t squarings = 1;
+  for (; y < -0.5; y *= 0.5) squarings *= 2;
+  double sum = 1;
+  for (int k = 15; k > 0; --k) sum = 1 + sum * y / k;
+  return integer_power(sum, squarings);
+}
+
+// The momentum of NAdam: mu(i) = beta1 (1 - 0.96^(i decay) / 2) in step i.
+struct MomentumSchedule {
+  double now, next, product;  // mu(t), mu(t + 1), mu(1) .. mu(t)
+};
+
+inline MomentumSchedule momentum_schedule(double beta1, double decay, std::int64_t t) {
+  constexpr double kNegligible = 0x1p-60;  // beside 1, from which it is subtracted
+  // Goes on where the thread's last call ended: a function of the arguments all the same.
+  thread_local struct {
+    double beta1 = -1, decay = -1;
+    std::int64_t t = 0;
+    double base = 1, power = 1, product = 1;
+  } last;
+  if (last.beta1 != beta1 || last.decay != decay || last.t > t) last = {beta1, decay, 0, power_of_096(decay), 1, 1};
+  for (; last.t < t && last.product > kNegligible; ++last.t) {
+    last.power *= last.base;
+    last.product *= beta1 * (1 - 0.5 * last.power);
+  }
+  const double power = integer_power(last.base, t);
+  return {beta1 * (1 - 0.5 * power), beta1 * (1 - 0.5 * (power * last.base)), last.t < t ? 0.0 : last.product};
+}
+
+}  // namespace chainrule

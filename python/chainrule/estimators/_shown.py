@@ -1,0 +1,69 @@
+"""Weights as scikit-learn shows them: lists of arrays to read, to change in place, to replace.
+
+The lists are copies; what has changed in them since the network took it is what it takes next.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._errors import message
+
+Array = NDArray[Any]
+
+
+class Shown:
+    """A list with an array for each layer: the `attribute` of an estimator."""
+
+    def __init__(self, attribute: str, arrays: list[Array]) -> None:
+        self.attribute, self.arrays = attribute, arrays
+        # What the network has, by layer, as bytes: to compare those is one memcmp.
+        self._taken: dict[int, bytearray] = {}
+        self._references_alone: int | None = None
+
+    def are_copies(self) -> None:
+        """The arrays are those of the network, and nobody else has them yet."""
+        self.taken(dict(enumerate(self.arrays)))
+        self._references_alone = self._references()
+
+    def changes(
+        self, where: str, shapes: Sequence[tuple[int, ...]], dtype: "np.dtype[Any]"
+    ) -> dict[int, Array]:
+        """Arrays, by layer, that the network has not taken yet.
+
+        Raises ValueError or TypeError for a list that does not have these shapes.
+        """
+        if not isinstance(self.arrays, list | tuple):
+            raise TypeError(message(where, self.attribute, "a list of arrays", self.arrays))
+        n, got = len(shapes), len(self.arrays)
+        if got != n:
+            raise ValueError(f"[{where}] {self.attribute}: expected {n} arrays, got {got}")
+        changed = {}
+        for layer, (given, shape) in enumerate(zip(self.arrays, shapes, strict=True)):
+            at = f"{self.attribute}[{layer}]"
+            try:
+                array = np.ascontiguousarray(given, dtype)
+            except (TypeError, ValueError):
+                raise TypeError(message(where, at, "an array of numbers", given)) from None
+            if np.shape(given) != shape:
+                raise ValueError(message(where, at, f"shape {shape}", np.shape(given)))
+            if layer not in self._taken or self._taken[layer] != array.data:
+                if not np.isfinite(array).all():
+                    raise ValueError(message(where, at, "finite numbers", given))
+                changed[layer] = array
+        return changed
+
+    def taken(self, changes: Mapping[int, Array]) -> None:
+        """The network has these arrays now."""
+        self._taken |= {layer: bytearray(array.data) for layer, array in changes.items()}
+
+    @property
+    def may_change(self) -> bool:
+        """Whether anybody else has the list or an array of it."""
+        return self._references_alone is None or self._references() != self._references_alone
+
+    def _references(self) -> int:
+        return sys.getrefcount(self.arrays) + sum(map(sys.getrefcount, self.arrays))

@@ -1,0 +1,97 @@
+"""The network that a fit begins with: a new one, the one that is there, or weights set by hand.
+
+Start at `begin`. Nothing here changes an engine that an estimator has had before.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from chainrule._errors import message
+from chainrule.estimators import _options
+from chainrule.estimators._engine import Engine
+from chainrule.history import History
+from chainrule.layers import Layer
+from chainrule.network import Network
+
+OF_EPOCHS = (  # attributes that solvers without epochs do not have
+    "loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "best_loss_",
+    "_best_parameters",
+    "_no_improvement_count",
+)
+
+
+def begin(
+    est: Any, where: str, layers: Sequence[Any], n_inputs: int, dtype: Any, continues: bool
+) -> Network:
+    """Gives the estimator an engine of its own for this fit, and its attributes."""
+    given: Engine | None = vars(est).get("_engine")
+    if continues and given is not None and given.net is not None:
+        est._engine = _continued(est, where, layers, given)
+    else:
+        engine = est._engine = given.branch() if continues and given is not None else Engine()
+        seed = None
+        if est.layers is not None and not continues:
+            seed = est._random_state.randint(2**31 - 1)
+        engine.build(where, layers, n_inputs, dtype, seed)
+        if seed is None and not continues:
+            _draw_weights(est._random_state, engine.ready(where), layers)
+        _reset(est, layers)
+    net: Network = est._engine.ready(where)
+    est._engine.forget_lists()
+    return net
+
+
+def _continued(est: Any, where: str, layers: Sequence[Layer], given: Engine) -> Engine:
+    """The engine that is there, with other activations if need be. Raises ValueError for others."""
+    net = given.ready(where)
+    if tuple(layers) == net.layers:
+        return given.branch()
+    rebuilt = given.rebuilt(where, layers)
+    if rebuilt is None:
+        argument = "hidden_layer_sizes" if est.layers is None else "layers"
+        how = "partial_fit" if where.endswith("partial_fit") else "warm_start"
+        expected = f"{_sizes(net.layers)} as in the model that {how} continues"
+        raise ValueError(message(where, argument, expected, _sizes(layers)))
+    return rebuilt
+
+
+def _sizes(layers: Sequence[Any]) -> tuple[int, ...]:
+    return tuple(layer.units for layer in layers[:-1])
+
+
+def _draw_weights(random_state: Any, net: Network, layers: Sequence[Any]) -> None:
+    """As scikit-learn draws them, biases too (Glorot & Bengio 2010, eq. 16)."""
+    factor = _options.glorot_factor(layers[0]) if len(layers) > 1 else 6.0
+    sizes = [net.n_inputs, *(layer.units for layer in layers)]
+    for number, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
+        bound = np.sqrt(factor / (n_in + n_out))
+        for name, shape in (("weight", (n_in, n_out)), ("bias", (n_out,))):
+            values = random_state.uniform(-bound, bound, shape)
+            net.parameters[f"{number}.{name}"] = values.astype(net.dtype)
+
+
+def _reset(est: Any, layers: Sequence[Any]) -> None:
+    est.n_iter_ = est.t_ = 0
+    est.n_outputs_ = layers[-1].units
+    est.n_layers_ = len(layers) + 1
+    est.history_ = History()
+    for name in OF_EPOCHS:
+        vars(est).pop(name, None)
+
+
+def begin_epochs(est: Any) -> None:
+    """The attributes of solvers with epochs, where they are not there yet."""
+    if not hasattr(est, "loss_curve_"):
+        est.loss_curve_, est._best_parameters, est._no_improvement_count = [], {}, 0
+        est.validation_scores_ = est.best_validation_score_ = est.best_loss_ = None
+    # Either kind of stopping may begin later than the other.
+    if est.early_stopping and est.validation_scores_ is None:
+        est.validation_scores_, est.best_validation_score_ = [], -np.inf
+    if not est.early_stopping and est.best_loss_ is None:
+        est.best_loss_ = np.inf

@@ -1,0 +1,70 @@
+"""`export_onnx`: one file of a network or of a fitted estimator."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from chainrule._errors import message
+from chainrule._files import write_atomically
+from chainrule.network import Network
+from chainrule.onnx._graph import ModelGraph, Value
+from chainrule.onnx._layers import add_network
+
+if TYPE_CHECKING:
+    from chainrule.onnx._estimators import Estimator
+
+WHERE = "export_onnx"
+
+
+def export_onnx(model: "Network | Estimator", path: str | os.PathLike[str]) -> None:
+    """Writes a network or a fitted `MLPClassifier` or `MLPRegressor` as ONNX, whole or not at all.
+
+    The input is `X` (rows, n_inputs), of the network's dtype, with any number of rows. The outputs:
+    of a network `output` (rows, n_outputs), what `predict` gives; of a regressor `variable`
+    (rows, n_targets); of a classifier `label`, strings or int64, and `probabilities`, named as
+    skl2onnx names them: (rows,) and (rows, n_classes), both (rows, n_labels) where any label may be
+    true, (rows, n_outputs) and a sequence of (rows, n_classes) of several classifications.
+
+    Other programs sum in another order, so their results equal chainrule's up to rounding.
+
+    Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, if the
+    estimator is not fitted or has classes that ONNX has no labels for, and for more than 2 GiB;
+    ImportError without the package onnx.
+    """
+    if isinstance(model, Network):
+        content = _network(model)
+    elif _is_estimator(model):
+        content = _estimator(model)
+    else:
+        expected = (
+            "a Network, MLPClassifier or MLPRegressor "
+            "(a Pipeline: chainrule.onnx.register() and skl2onnx.to_onnx)"
+        )
+        raise TypeError(message(WHERE, "model", expected, model))
+    write_atomically(path, [content])
+
+
+def _network(net: Network) -> bytes:
+    graph = ModelGraph(net.dtype, [Value("X", net.dtype.name, (net.n_inputs,))])
+    output = Value(graph.new_name("output"), net.dtype.name, (net.n_outputs,))
+    graph.node("Identity", add_network(graph, "X", net, WHERE), output=output.name)
+    return graph.to_bytes(WHERE, [output])
+
+
+def _is_estimator(model: Any) -> "TypeGuard[Estimator]":
+    """Without loading scikit-learn, which has been loaded where there is one."""
+    module = sys.modules.get("chainrule.estimators")
+    return module is not None and isinstance(model, module.MLPClassifier | module.MLPRegressor)
+
+
+def _estimator(est: "Estimator") -> bytes:
+    from chainrule.onnx._estimators import add_estimator, outputs_of
+
+    if not est.__sklearn_is_fitted__():
+        raise ValueError(message(WHERE, "model", "a fitted estimator", est))
+    net = est._engine.ready(WHERE)
+    graph = ModelGraph(net.dtype, [Value("X", net.dtype.name, (net.n_inputs,))])
+    outputs = outputs_of(est, net.dtype.name, WHERE)
+    names = [graph.new_name(value.name) for value in outputs]
+    add_estimator(graph, "X", est, names, WHERE)
+    return graph.to_bytes(WHERE, outputs)

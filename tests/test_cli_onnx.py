@@ -1,0 +1,150 @@
+"""`chainrule export-onnx`: ONNX Runtime predicts from raw columns what `chainrule predict` does."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+
+import chainrule as cr
+from chainrule.cli import main
+from chainrule.cli.model_file import load_model
+from chainrule.cli.tables import read_table
+
+from .helpers import relative_difference
+
+N = 200
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def table():
+    """Every kind of column, with gaps, rare categories and categories without any rare one."""
+    rng = np.random.default_rng(0)
+    x, size = rng.normal(size=N), rng.lognormal(8, 3, N)
+    frame = pd.DataFrame({"x": x, "size": size.round(3), "full": rng.integers(0, 99, N)})
+    frame["colour"] = rng.choice(["red", "green", "blue"], N)
+    frame["label"] = [f"l{int(k)}" for k in rng.exponential(3, N)]  # the name of an output
+    frame["sure"] = rng.random(N) < 0.5
+    frame["day"] = pd.Timestamp("1990-05-17 06:30") + pd.to_timedelta(rng.random(N) * 9000, "D")
+    for column in ("x", "colour", "label", "sure", "day"):
+        frame[column] = frame[column].astype(object).where(rng.random(N) > 0.1, None)
+    frame["y"] = np.where(np.nan_to_num(x) + (frame["colour"] == "red") > 0.4, "in", "out")
+    frame["three"] = np.digitize(x, [-0.5, 0.5]) * 2
+    frame["number"] = 1e6 + 1e3 * x
+    return frame
+
+
+TARGETS = ["y", "three", "number"]
+
+
+def train(table, target):
+    others = [arg for name in TARGETS if name != target for arg in ("--exclude", name)]
+    table.to_csv("table.csv", index=False)
+    options = ["--target", target, "--epochs", "3", "--hidden", "8", "-q", "-o", "m.safetensors"]
+    assert main(["train", "table.csv", *options, *others]) == 0
+    assert main(["export-onnx", "m.safetensors", "m.onnx"]) == 0
+
+
+def feed_of(model, table):
+    """As a user gives columns: NaN and "" are missing."""
+    feed = {}
+    for feature in model.features:
+        values = table.frame[feature.name]
+        if feature.kind == "category":
+            array = values.where(values.notna(), "").to_numpy(object)
+        elif feature.kind == "time":
+            array = ((values - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(np.float64)
+        else:
+            array = values.astype(np.float64).to_numpy()
+        feed[feature.name] = array.reshape(-1, 1)
+    return feed
+
+
+def predict(feed):
+    session = onnxruntime.InferenceSession("m.onnx", providers=["CPUExecutionProvider"])
+    assert [value.name for value in session.get_inputs()] == list(feed)
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(None, feed), strict=True))
+
+
+def check(table_path, target):
+    model = load_model(Path("m.safetensors"))
+    table = read_table(Path(table_path), text=["colour", "label"])
+    outputs, expected = predict(feed_of(model, table)), model.predict(table)
+    if target == "number":
+        assert list(outputs) == ["variable"]
+        assert outputs["variable"].dtype == np.float64
+        found = (outputs["variable"].ravel() - model.target.mean) / model.target.scale
+        wanted = (expected["prediction"] - model.target.mean) / model.target.scale
+        assert relative_difference(found, wanted.to_numpy()) < 1e-6
+        return
+    label, probabilities = outputs.values()
+    assert list(outputs) == ["label_2", "probabilities"]  # a column has the name of the label
+    np.testing.assert_array_equal(label, expected["prediction"])
+    wanted = expected.drop(columns="prediction").to_numpy()
+    assert probabilities.shape == wanted.shape
+    assert relative_difference(probabilities, wanted) < 1e-6
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_raw_columns_go_in_and_predictions_come_out(target, table, capsys):
+    train(table, target)
+    assert capsys.readouterr().out.startswith("m.onnx: from 7 columns to ")
+    onnx.checker.check_model(onnx.load("m.onnx"), full_check=True)
+    check("table.csv", target)
+
+
+@pytest.mark.parametrize("target", ["y", "number"])
+def test_rows_unlike_those_of_training(target, table):
+    """Unknown categories, infinities, huge numbers, nothing at all, dates before 1970."""
+    train(table, target)
+    strange = table[:6].copy()
+    strange.loc[0, ["colour", "label"]] = ["violet", "l999"]
+    strange.loc[1, ["x", "size"]] = [np.inf, 1e300]
+    strange.loc[2, ["x", "size"]] = [1e9, -1e50]
+    strange.loc[3, strange.columns[:7]] = [None] * 7
+    strange.loc[4, "day"] = pd.Timestamp("1931-02-03 04:05")
+    strange.to_csv("strange.csv", index=False)
+    check("strange.csv", target)
+
+
+def test_a_network_alone(capsys):
+    net = cr.Network([cr.Dense(2, "tanh")], 3)
+    net.save("net.safetensors")
+    assert main(["export-onnx", "net.safetensors", "m.onnx"]) == 0
+    assert capsys.readouterr().out == "m.onnx: a network, from X to output\n"
+    X = np.ones((4, 3), np.float32)
+    np.testing.assert_allclose(predict({"X": X})["output"], net.predict(X), atol=1e-6)
+
+
+def test_what_cannot_be_is_one_line(table, capsys, monkeypatch):
+    table.to_csv("table.csv", index=False)
+    for arguments, found in (
+        (["absent", "m.onnx"], "absent: no such file"),
+        (["table.csv", "m.onnx"], "table.csv: not a model file"),
+        (["table.csv", "m.json"], "OUT m.json: expected a name ending in .onnx"),
+        (["table.csv", "absent/m.onnx"], "OUT absent/m.onnx: there is no directory absent"),
+    ):
+        assert main(["export-onnx", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"chainrule: {found}")
+        assert error.count("\n") == 1
+    halves = table.assign(half=[0.5, 1.5] * (N // 2))[["x", "half"]]
+    halves.to_csv("halves.csv", index=False)
+    options = ["--target", "half", "--task", "classification", "--epochs", "1", "-q"]
+    assert main(["train", "halves.csv", *options]) == 0
+    assert main(["export-onnx", "halves.safetensors", "m.onnx"]) == 2
+    assert "halves.safetensors: [export-onnx] model: expected classes" in capsys.readouterr().err
+    for name in [name for name in sys.modules if "onnx" in name and "chainrule" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert main(["export-onnx", "halves.safetensors", "m.onnx"]) == 2
+    assert "needs onnx: pip install 'chainrule[onnx]'" in capsys.readouterr().err

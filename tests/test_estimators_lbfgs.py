@@ -1,0 +1,96 @@
+"""The solver "lbfgs": interrupted, diverging, and what it leaves on the estimator."""
+
+import warnings
+
+import numpy as np
+import pytest
+import sklearn.neural_network as scikit
+from sklearn.datasets import load_iris, make_regression
+from sklearn.exceptions import ConvergenceWarning
+
+import chainrule as cr
+from chainrule.estimators._lbfgs import Objective
+
+X, Y = load_iris(return_X_y=True)
+
+
+def small(kind=cr.MLPClassifier, **options):
+    defaults = {"solver": "lbfgs", "hidden_layer_sizes": 5, "alpha": 0.0, "random_state": 0}
+    return kind(**defaults | options)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_interrupts_it_keeps_the_last_iterate(error, monkeypatch):
+    """Whichever evaluation it comes in: those between iterations are a line search's trials."""
+    evaluate = Objective.__call__
+    for last in range(1, 16):
+        seen = []
+
+        def interrupted(self, flat, last=last, seen=seen):
+            value = evaluate(self, flat)
+            seen.append(1)
+            if len(seen) == last:
+                raise error
+            return value
+
+        monkeypatch.setattr(Objective, "__call__", interrupted)
+        est = small(max_iter=100)
+        if error is KeyboardInterrupt:
+            with pytest.warns(UserWarning, match="Training interrupted by user"):
+                est.fit(X, Y)
+        else:
+            with pytest.raises(error):
+                est.fit(X, Y)
+        monkeypatch.undo()
+        if est.n_iter_ == 0:
+            assert last <= 3
+            continue
+        cost = est._engine.net.cost(X, Y, "cross_entropy")
+        assert cost == pytest.approx(est.loss_, rel=1e-12)
+        with pytest.warns(ConvergenceWarning):
+            stopped = small(max_iter=est.n_iter_).fit(X, Y)
+        assert all((a == b).all() for a, b in zip(est.coefs_, stopped.coefs_, strict=True))
+    assert est.n_iter_ > 3
+
+
+@pytest.mark.parametrize("scale", [1e100, 1e160, 1e300])
+def test_a_loss_that_is_not_finite_is_said_and_the_parameters_are(scale):
+    est = small(cr.MLPRegressor, max_iter=50)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        est.fit(scale * X, Y)
+    assert [w.category for w in caught] == [RuntimeWarning] or np.isfinite(est.loss_)
+    if not np.isfinite(est.loss_):
+        text = str(caught[0].message)
+        assert text.startswith("[MLPRegressor.fit] the loss became ")
+        assert "scale the data" in text
+        assert caught[0].filename == __file__
+    assert all(np.isfinite(array).all() for array in est.coefs_ + est.intercepts_)
+    assert scale < 1e160 or not np.isfinite(est.loss_)
+
+
+def test_attributes_are_scikit_learns():
+    names = ("loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_", "t_")
+    with pytest.warns(ConvergenceWarning):
+        ours, theirs = (
+            small(kind, max_iter=3).fit(X, Y)
+            for kind in (cr.MLPClassifier, scikit.MLPClassifier)
+        )  # fmt: skip
+    for name in names:
+        assert hasattr(ours, name) == hasattr(theirs, name), name
+    with pytest.warns(ConvergenceWarning):
+        again = small(solver="adam", max_iter=2).fit(X, Y)
+    with pytest.warns(ConvergenceWarning):
+        again.set_params(solver="lbfgs", max_iter=3).fit(X, Y)
+    for name in names:
+        assert hasattr(again, name) == hasattr(theirs, name), name
+
+
+def test_the_history_has_a_record_per_iteration():
+    X, y = make_regression(50, 4, n_targets=2, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        est = small(cr.MLPRegressor, max_iter=7).fit(X, y)
+    assert est.history_["epoch"] == list(range(7))
+    assert est.history_["loss"][-1] == est.loss_
+    assert np.diff(est.history_["loss"]).max() < 0
+    assert min(est.history_["seconds"]) >= 0
