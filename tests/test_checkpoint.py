@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import _files
-from chainrule import _stepping
+from chainrule import _files, _stepping
 
 from .helpers import build
 from .test_model_files import CALLS, failing, names

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import starmap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ from chainrule.losses import Loss
 from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Optimizer
 from chainrule.schedules import Schedule, ScheduleState
+
+if TYPE_CHECKING:
+    from chainrule import _core
 
 Floats = NDArray[np.float64]
 SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
@@ -38,7 +41,7 @@ class Stepping:
     clip_norm: float | None
     ema: float | None
     epoch: int
-    _state: Any  # of the optimizer, in the core
+    _state: "_core._Optimizer"
     _schedule_state: ScheduleState
     _single_steps: int  # by `step` and `apply_gradients`
 

@@ -51,7 +51,12 @@ T = TypeVar("T", bound="Trainer")
 FORMAT = "chainrule.trainer"
 WHERE = "Trainer.load"
 DATA = {"X", "Y", "sample_weight", "validation_data", "rows"}
-LATER: dict[str, Any] = {"learning_rate_factors": {}, "decay_factors": {}, "frozen": [], "ema": None}
+LATER: dict[str, Any] = {
+    "learning_rate_factors": {},
+    "decay_factors": {},
+    "frozen": [],
+    "ema": None,
+}
 OPTIONS = ("seed", "l2", "l1", "penalize", "clip_value", "clip_norm", *LATER)
 FIELDS = {
     *("loss", "optimizer", "schedule", "metrics", *OPTIONS),
