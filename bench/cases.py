@@ -4,6 +4,8 @@ The job is training, one optimizer step at a time, or inference, one call for `b
 
 Every peer gets the same float arrays X (rows, n_in), class indices y (rows,) and weights W
 (n_in, n_out). A hidden layer is relu; the last is a sigmoid if it has one unit, else a softmax.
+With BATCH_NORM a hidden layer is dense, batch normalization, relu and dropout; with RESIDUAL the
+first one is dense and relu, and two more are a block, relu(x + dense(relu(dense(x)))).
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Parameters = list[tuple[Array, Array]]  # W (n_in, n_out), b (n_out,) of each layer
+# W (n_in, n_out), b (n_out,) of each layer, and gamma, beta (n_out,) where it is normalized
+Parameters = list[tuple[Array, ...]]
 
 TRAINING, INFERENCE = "training", "inference"  # the jobs
+DENSE, BATCH_NORM, RESIDUAL = "dense", "batch norm", "residual"  # what hidden layers are
+DROPOUT, BN_MOMENTUM, BN_EPSILON = 0.2, 0.9, 1e-5
 LEARNING_RATE = 1e-3
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 DISTINCT_ROWS = 32768  # of a larger data set, which repeats them: 100,000 take seconds to make
@@ -34,6 +39,7 @@ class Case:
     batch_size: int
     rows: int
     job: str = TRAINING
+    hidden: str = DENSE
 
     def __post_init__(self) -> None:
         if self.rows % self.batch_size or self.rows < self.n_classes:
@@ -97,6 +103,10 @@ CASES = (
     Case("54-256-256-256-7-b256", (54, 256, 256, 256, 7), 256, 32768),  # 7 MB
     Case("784-512-256-10-b128", (784, 512, 256, 10), 128, 12800),  # 40 MB
     Case("1024-2048-2048-1000-b512", (1024, 2048, 2048, 1000), 512, 4096),  # 17 MB
+    Case(
+        "54-[256-BN-ReLU-Dropout]x3-7-b256", (54, 256, 256, 256, 7), 256, 32768, hidden=BATCH_NORM
+    ),
+    Case("64-[128-residual]x8-10-b128", (64, *[128] * 17, 10), 128, 12800, hidden=RESIDUAL),
 )
 INFERENCE_CASES = (
     Case("20-64-64-2-r1", (20, 64, 64, 2), 1, 1024, INFERENCE),
@@ -144,13 +154,16 @@ def make_data(case: Case, dtype: str, seed: int = 0) -> tuple[Array, Array]:
 def initial_parameters(case: Case, dtype: str, seed: int = 0) -> Parameters:
     """He-normal weights, zero biases: the same for every peer."""
     rng = np.random.default_rng([seed, 2])
-    return [
-        (
-            (rng.normal(size=(a, b)) * np.sqrt(2 / a)).astype(dtype),
-            np.zeros(b, dtype=dtype),
-        )
-        for a, b in pairwise(case.sizes)
-    ]
+    parameters: Parameters = []
+    for number, (a, b) in enumerate(pairwise(case.sizes)):
+        W = rng.normal(size=(a, b)) * np.sqrt(2 / a)
+        if case.hidden == RESIDUAL and 0 < number < len(case.sizes) - 2 and number % 2 == 0:
+            W /= 8  # the end of a block: sums of many would grow
+        layer = [W, np.zeros(b)]
+        if case.hidden == BATCH_NORM and number < len(case.sizes) - 2:
+            layer += [np.ones(b), np.zeros(b)]
+        parameters.append(tuple(array.astype(dtype) for array in layer))
+    return parameters
 
 
 def shuffled_rows(case: Case, seed: int, epoch: int) -> Array:
@@ -166,12 +179,26 @@ def mean_loss_of_probabilities(P: Array, y: Array) -> float:
     return float(-np.mean(np.log(P[np.arange(len(P)), y[: len(P)]])))
 
 
-def mean_loss(parameters: Parameters, X: Array, y: Array, rows: int = 1024) -> float:
-    """Mean cross-entropy of the first `rows` rows, in float64; a single output is a logit."""
+def mean_loss(
+    parameters: Parameters, X: Array, y: Array, rows: int = 1024, hidden: str = DENSE
+) -> float:
+    """Mean cross-entropy of the first `rows` rows, in float64; a single output is a logit.
+
+    Nothing is dropped, and the rows are normalized by their own statistics.
+    """
     A = X[:rows].astype(np.float64)
-    for W, b in parameters[:-1]:
-        A = np.maximum(A @ W.astype(np.float64) + b, 0)
-    W, b = parameters[-1]
+    shortcut = A
+    for number, (W, b, *norm) in enumerate(parameters[:-1]):
+        A = A @ W.astype(np.float64) + b
+        if norm:
+            gamma, beta = norm
+            A = (A - A.mean(axis=0)) / np.sqrt(A.var(axis=0) + BN_EPSILON) * gamma + beta
+        if hidden == RESIDUAL and number > 0 and number % 2 == 0:
+            A = A + shortcut
+        A = np.maximum(A, 0)
+        if number % 2 == 0:
+            shortcut = A
+    W, b, *_ = parameters[-1]
     Z = A @ W.astype(np.float64) + b
     if Z.shape[1] == 1:
         Z = np.hstack([np.zeros_like(Z), Z])

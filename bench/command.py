@@ -103,9 +103,8 @@ def run(options: argparse.Namespace, log: TextIO | None) -> None:
         for n_threads in options.threads:
             title = f"{case.name}, {n_threads} threads"
             # The last CPUs: the first one serves most interrupts.
-            measurement = measure(
-                timed, cpus[-n_threads:], options.peers, settings, progress(title), log
-            )
+            peers = [peer for peer in options.peers if case.hidden in peer.hidden]
+            measurement = measure(timed, cpus[-n_threads:], peers, settings, progress(title), log)
             rows = summarize(measurement, settings, context)
             progress("")("")
             print("\n" + text_table(rows), flush=True)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,7 @@ class Remote:
         self._scratch = tempfile.mkdtemp(prefix="chainrule-bench-")
         self._left: tuple[float, float] | None = None  # wall and CPU time when it was left idle
         task = {"peer": peer, "dtype": dtype, "n_threads": len(cpus), "cpus": cpus}
-        task["case"] = {
-            "name": case.name,
-            "sizes": case.sizes,
-            "batch_size": case.batch_size,
-            "rows": case.rows,
-            "job": case.job,
-        }
+        task["case"] = asdict(case)
         self.process = subprocess.Popen(
             [sys.executable, str(WORKER), json.dumps(task)],
             stdin=subprocess.PIPE,

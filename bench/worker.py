@@ -27,7 +27,7 @@ class TrainingWorker:
     def setup(self) -> dict[str, Any]:
         """Imports, builds, and trains an epoch in the rows' own order: for all the same steps."""
         start = time.perf_counter()
-        from bench.cases import Case, mean_loss
+        from bench.cases import Case
         from bench.peers import load_peer
         from bench.peers.base import Problem
 
@@ -38,9 +38,9 @@ class TrainingWorker:
         made = time.perf_counter()
         self.peer = trained_type(problem)
         built = time.perf_counter()
-        first_loss = mean_loss(self.peer.parameters(), problem.X, problem.y)
+        first_loss = self._loss(problem)
         first = self.peer.train(1, shuffle=False)
-        last_loss = mean_loss(self.peer.parameters(), problem.X, problem.y)
+        last_loss = self._loss(problem)
         self.peer.reset()
         second = self.peer.train(1, shuffle=False)
         compiling = self.peer.notes.pop("compile_seconds", max(0.0, first - second))
@@ -52,6 +52,11 @@ class TrainingWorker:
             "loss": {"before": first_loss, "after": last_loss, "steps": case.steps_per_epoch},
             "notes": self.peer.notes,
         }
+
+    def _loss(self, problem: Any) -> float:
+        from bench.cases import mean_loss
+
+        return mean_loss(self.peer.parameters(), problem.X, problem.y, hidden=problem.case.hidden)
 
     def time(self, repeats: int) -> dict[str, Any]:
         """Seconds of so many shuffled epochs from the first weights; busy: CPU time / wall time."""

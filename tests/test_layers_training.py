@@ -184,3 +184,18 @@ def test_the_layers_work_through_the_estimators(digits, solver):
         est.fit(X, y)
     assert est.score(X_test, y_test) > 0.95
     assert [w.shape for w in est.coefs_] == [(64, 32), (32, 32), (32, 10)]
+
+
+def test_lbfgs_leaves_the_running_statistics_of_the_parameters_found(digits):
+    """They are those of the data, not of the way there."""
+    X, _, y, _ = digits
+    layers = [cr.BatchNorm(), cr.Dense(8, "tanh"), cr.BatchNorm()]
+    est = cr.MLPClassifier(layers=layers, solver="lbfgs", max_iter=5, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        est.fit(X, y)
+    net = cr.Network.from_sklearn(est)
+    assert net.parameters["1.running_mean"] == pytest.approx(X.mean(axis=0), abs=1e-12)
+    assert net.parameters["1.running_variance"] == pytest.approx(X.var(axis=0, ddof=1), abs=1e-12)
+    hidden = net.trace(X, y, "cross_entropy").A[2]
+    assert net.parameters["3.running_mean"] == pytest.approx(hidden.mean(axis=0), abs=1e-10)

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from bench.cases import INFERENCE, TRAINING
+from bench.cases import BATCH_NORM, DENSE, INFERENCE, RESIDUAL, TRAINING
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,14 @@ class PeerInfo:
     imports: tuple[str, ...]
     distributions: tuple[str, ...]  # whose versions are reported
     jobs: tuple[str, ...] = (TRAINING, INFERENCE)
+    hidden: tuple[str, ...] = (DENSE, BATCH_NORM, RESIDUAL)  # kinds of hidden layers that it has
 
 
 OURS = "chainrule"
 PEERS = (
     PeerInfo(OURS, "with_chainrule", ("chainrule",), ("chainrule",)),
-    PeerInfo("numpy", "with_numpy", ("chainrule",), ("numpy",)),
-    PeerInfo("sklearn", "with_sklearn", ("sklearn",), ("scikit-learn",)),
+    PeerInfo("numpy", "with_numpy", ("chainrule",), ("numpy",), hidden=(DENSE,)),
+    PeerInfo("sklearn", "with_sklearn", ("sklearn",), ("scikit-learn",), hidden=(DENSE,)),
     PeerInfo("torch", "with_torch", ("torch",), ("torch",)),
     PeerInfo("torch-compile", "with_torch_compile", ("torch",), ("torch",), (TRAINING,)),
     PeerInfo("jax", "with_jax", ("jax", "jaxlib"), ("jax", "jaxlib")),

@@ -6,7 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import chainrule as cr
-from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Array, Parameters
+from bench.cases import (
+    BATCH_NORM,
+    BETA1,
+    BETA2,
+    BN_EPSILON,
+    BN_MOMENTUM,
+    DROPOUT,
+    EPSILON,
+    LEARNING_RATE,
+    RESIDUAL,
+    Array,
+    Case,
+    Parameters,
+)
 from bench.peers.base import Problem, Stopwatch
 
 
@@ -15,15 +28,19 @@ class Trained:
         self.problem = problem
         case = problem.case
         last = cr.Dense(case.sizes[-1], "sigmoid" if case.is_binary else "softmax")
-        hidden = [cr.Dense(units, "relu") for units in case.sizes[1:-1]]
-        self.net = cr.Network([*hidden, last], n_inputs=case.sizes[0], dtype=problem.dtype)
+        layers = [*hidden_layers(case), last]
+        self.net = cr.Network(layers, n_inputs=case.sizes[0], dtype=problem.dtype)
+        self.names = grouped(self.net)
+        self.first = dict(self.net.parameters)
         self.notes: dict[str, Any] = dict(cr.runtime_info())
         self.reset()
 
     def reset(self) -> None:
-        for number, (W, b) in enumerate(self.problem.parameters, start=1):
-            self.net.parameters[f"{number}.weight"] = W
-            self.net.parameters[f"{number}.bias"] = b
+        for name, value in self.first.items():
+            self.net.parameters[name] = value  # running statistics too
+        for names, values in zip(self.names, self.problem.parameters, strict=True):
+            for name, value in zip(names, values, strict=True):
+                self.net.parameters[name] = value
         loss = "binary_cross_entropy" if self.problem.case.is_binary else "cross_entropy"
         adam = cr.Adam(LEARNING_RATE, BETA1, BETA2, EPSILON)
         self.trainer = cr.Trainer(self.net, loss=loss, optimizer=adam)
@@ -45,7 +62,32 @@ class Trained:
         return lambda: predict(X)
 
     def parameters(self) -> Parameters:
-        return [
-            (self.net.parameters[f"{number}.weight"], self.net.parameters[f"{number}.bias"])
-            for number in range(1, len(self.problem.parameters) + 1)
-        ]
+        return [tuple(self.net.parameters[name] for name in names) for names in self.names]
+
+
+def hidden_layers(case: Case) -> list[Any]:
+    units = case.sizes[1:-1]
+    if case.hidden == BATCH_NORM:
+        normalized = [cr.BatchNorm(BN_MOMENTUM, BN_EPSILON), cr.Activation("relu")]
+        return [layer for n in units for layer in (cr.Dense(n), *normalized, cr.Dropout(DROPOUT))]
+    if case.hidden == RESIDUAL:
+        blocks = batched(units[1:])
+        ends = [(cr.Residual([cr.Dense(a, "relu"), cr.Dense(b)])) for a, b in blocks]
+        blocks_and_relu = [part for end in ends for part in (end, cr.Activation("relu"))]
+        return [cr.Dense(units[0], "relu"), *blocks_and_relu]
+    return [cr.Dense(n, "relu") for n in units]
+
+
+def batched(units: tuple[int, ...]) -> list[tuple[int, int]]:
+    return list(zip(units[::2], units[1::2], strict=True))
+
+
+def grouped(net: cr.Network) -> list[list[str]]:
+    """Names of the parameters that belong together in the problem: W, b, gamma, beta."""
+    groups: list[list[str]] = []
+    for name in net.parameters:
+        if name.endswith("weight"):
+            groups.append([])
+        if "running" not in name:
+            groups[-1].append(name)
+    return groups

@@ -8,8 +8,30 @@ from typing import Any
 
 import torch
 
-from bench.cases import BETA1, BETA2, EPSILON, LEARNING_RATE, Array, Parameters, shuffled_rows
+from bench.cases import (
+    BATCH_NORM,
+    BETA1,
+    BETA2,
+    BN_EPSILON,
+    BN_MOMENTUM,
+    DROPOUT,
+    EPSILON,
+    LEARNING_RATE,
+    RESIDUAL,
+    Array,
+    Parameters,
+    shuffled_rows,
+)
 from bench.peers.base import Problem, Stopwatch
+
+
+class Block(torch.nn.Module):
+    def __init__(self, first: torch.nn.Linear, second: torch.nn.Linear) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return torch.relu(X + self.second(torch.relu(self.first(X))))
 
 
 class Trained:
@@ -26,8 +48,8 @@ class Trained:
             self.Y = self.Y.to(self.X.dtype).reshape(-1, 1)
             self.loss = torch.nn.BCEWithLogitsLoss()
         self.linears = [torch.nn.Linear(n_in, n_out) for n_in, n_out in pairwise(case.sizes)]
-        modules = [module for linear in self.linears for module in (linear, torch.nn.ReLU())]
-        self.model = torch.nn.Sequential(*modules[:-1])
+        self.norms: list[torch.nn.BatchNorm1d] = []
+        self.model = torch.nn.Sequential(*self._hidden(), self.linears[-1])
         self.optimizer = self._optimizer(fused=True)
         self.forward: Any = self._forward
         self.update: Any = self.optimizer.step
@@ -40,6 +62,20 @@ class Trained:
         }
         self.reset()
 
+    def _hidden(self) -> list[torch.nn.Module]:
+        case, (first, *others) = self.problem.case, self.linears[:-1]
+        if case.hidden == BATCH_NORM:
+            modules: list[torch.nn.Module] = []
+            for linear in (first, *others):
+                norm = torch.nn.BatchNorm1d(linear.out_features, BN_EPSILON, 1 - BN_MOMENTUM)
+                self.norms.append(norm)
+                modules += [linear, norm, torch.nn.ReLU(), torch.nn.Dropout(DROPOUT)]
+            return modules
+        if case.hidden == RESIDUAL:
+            blocks = zip(others[::2], others[1::2], strict=True)
+            return [first, torch.nn.ReLU(), *(Block(a, b) for a, b in blocks)]
+        return [module for linear in (first, *others) for module in (linear, torch.nn.ReLU())]
+
     def _optimizer(self, **options: bool) -> torch.optim.Adam:
         betas = (BETA1, BETA2)
         parameters = self.model.parameters()
@@ -51,9 +87,11 @@ class Trained:
     def reset(self) -> None:
         # In place: compiled code keeps the tensors it has seen.
         with torch.no_grad():
-            for linear, (W, b) in zip(self.linears, self.problem.parameters, strict=True):
+            for linear, (W, b, *_) in zip(self.linears, self.problem.parameters, strict=True):
                 linear.weight.copy_(torch.from_numpy(W).T)
                 linear.bias.copy_(torch.from_numpy(b))
+            for norm in self.norms:
+                norm.reset_parameters()  # gamma is 1, beta 0
             for state in self.optimizer.state.values():
                 for tensor in state.values():
                     tensor.zero_()
@@ -88,7 +126,13 @@ class Trained:
         return predict
 
     def parameters(self) -> Parameters:
+        norms: list[Any] = [(norm.weight, norm.bias) for norm in self.norms]
+        norms += [()] * (len(self.linears) - len(norms))
         return [
-            (linear.weight.detach().numpy().T, linear.bias.detach().numpy())
-            for linear in self.linears
+            (
+                linear.weight.detach().numpy().T,
+                linear.bias.detach().numpy(),
+                *(tensor.detach().numpy() for tensor in norm),
+            )
+            for linear, norm in zip(self.linears, norms, strict=True)
         ]

@@ -1,7 +1,7 @@
 """Training on the whole data at once by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), SciPy's."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.optimize
@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from chainrule._data import Data
 from chainrule._errors import warn
 from chainrule.estimators._tasks import Tasks
+from chainrule.layers import BatchNorm, walk
 from chainrule.losses import Loss
 from chainrule.network import Network
 
@@ -58,6 +59,22 @@ class Objective:
             cost = (cost - penalty) / self.outputs_in_loss + penalty
         return cost, np.concatenate(gradients, dtype=np.float64)
 
+    def settle(self) -> None:
+        """Running statistics of the parameters found; so far they remember those on the way."""
+        net = self.net
+        layers = [(path, one) for path, one, _ in walk(net.layers, net.n_inputs) if one.tracked]
+        names = [f"{path}.{name}" for path, layer in layers for name in layer.tracked]
+        before = {name: net.parameters[name].astype(np.float64) for name in names}
+        if not names or not np.isfinite(self(self.flat())[0]):
+            return
+        for path, layer in layers:
+            m = cast(BatchNorm, layer).momentum
+            for name in (f"{path}.{kind}" for kind in layer.tracked):
+                # after = m before + (1 - m) that of the data
+                of_data = (net.parameters[name] - m * before[name]) / (1 - m)
+                is_mean = name.endswith("mean")
+                net.parameters[name] = of_data if is_mean else np.maximum(of_data, 0)
+
 
 def minimize(est: Any, where: str, objective: Objective, tasks: Tasks) -> None:
     """Moves the network to a minimum; sets `n_iter_`, `loss_` and `history_` of the estimator."""
@@ -104,6 +121,7 @@ def minimize(est: Any, where: str, objective: Objective, tasks: Tasks) -> None:
             iterate = result.x
     finally:
         objective.set(iterate)  # what was evaluated last may be a trial of a line search
+    objective.settle()
     tasks.end()
 
 
