@@ -19,7 +19,8 @@ FIELDS = {
         *("metrics.0.own", "seed", "l2", "l1", "penalize", "clip_value", "clip_norm", "epoch"),
         *("steps", "single_steps", "schedule_state", "schedule_state.best", "stop_reason"),
         *("schedule_state.bad_epochs", "schedule_state.epochs", "schedule_state.factor"),
-        *("history", "history.0", "data", "data.X"),
+        *("history", "history.0", "data", "data.X", "ema", "frozen", "frozen.0"),
+        *("learning_rate_factors", "learning_rate_factors.1", "decay_factors"),
     ),
     "fit": (
         *("batch", "rows", "shuffle", "first_epoch", "last_epoch", "phase", "told", "told.0"),
@@ -70,7 +71,15 @@ RIGHT = {
     ),
     *(("callbacks.0.arguments.monitor", "'x'"), ("callbacks.0.arguments.monitor", "''")),
     *(("loss.delta", "0.5"), ("loss.delta", repr(2**70)), ("optimizer.beta1", "0.5")),
-    *(("schedule.drop", "0.5"), ("metrics", "[]")),
+    *(
+        ("schedule.drop", "0.5"),
+        ("metrics", "[]"),
+        ("ema", "0.5"),
+        ("learning_rate_factors.1", "True"),
+    ),
+    *(("learning_rate_factors.1", repr(x)) for x in (0.5, 2**70, 1e308)),
+    *(("frozen", "[]"), ("frozen", "{}"), ("learning_rate_factors", "{}"), ("decay_factors", "{}")),
+    *(("learning_rate_factors", "None"), ("decay_factors", "None"), ("frozen", "None")),
     ("metrics.0.own", "True"),  # then it must be given, which is another refusal
 }
 REQUIRED = {
@@ -114,6 +123,9 @@ def whole_trainer() -> bytes:
         metrics=["r2"],
         l2=0.25,
         clip_norm=9.0,
+        ema=0.75,
+        frozen=["2.bias"],
+        learning_rate_factors={"1": 2.0},
     )
     X = np.linspace(-1, 1, 24).reshape(8, 3)
     trainer.fit(X, X[:, :2])
@@ -180,10 +192,15 @@ def edits() -> Named:
         ("phase_end", "fit", "phase", "epoch_begin!"),
         ("deep_state", "fit", "callbacks.1.state", deep(200)),
         ("best_is_shorter", "fit", "callbacks.0.state.best_parameters.1~bias.$array", 0),
-        ("best_of_integers", "fit", "callbacks.0.state.best_parameters.2~bias.$array", 4),
+        ("best_of_integers", "fit", "callbacks.0.state.best_parameters.2~bias.$array", 8),
         ("best_of_others", "fit", "callbacks.0.state.best_parameters", {"x": {"$array": 0}}),
         ("data_of_others", "trainer", "data", {"Z": "none"}),
         ("clip_zero", "trainer", "clip_norm", 0),
+        ("ema_of_none", "trainer", "ema", None),
+        ("ema_one", "trainer", "ema", 1),
+        ("frozen_unknown", "trainer", "frozen", ["3"]),
+        ("frozen_all", "trainer", "frozen", ["1", "2"]),
+        ("decay_of_adam", "trainer", "decay_factors", {"1": 1}),
     ):
         yield name, with_document(of, replaced(documents[of], path, value))
     yield "network", whole()
@@ -232,7 +249,7 @@ def tensors() -> Named:
                 {"dtype": "U8", "shape": [entry["data_offsets"][1] - entry["data_offsets"][0]]},
             ),
         ):
-            if name != "callbacks/4":  # the user's own
+            if name != "callbacks/8":  # the user's own
                 parts = Parts(whole_trainer())
                 parts.header[name] |= fields
                 yield f"{name}_{what}", parts.seal()
@@ -246,6 +263,7 @@ def tensors() -> Named:
         "history/more",
         "callbacks/9",
         "cut_off/x",
+        "average/x",
     ):
         parts = Parts(whole_trainer())
         parts.header[name] = NOTHING

@@ -28,10 +28,21 @@ def network(dtype: str) -> cr.Network:
     return net
 
 
-def fit(net: cr.Network, stop_after: int | None = None) -> cr.Trainer:
+# Of the trainers in files, by the names of these.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "trainer": {"optimizer": cr.Adam(0.0625)},
+    "averages": {
+        **{"optimizer": cr.NAdam(0.0625, weight_decay=0.5), "ema": 0.75, "frozen": ["1.bias"]},
+        **{"learning_rate_factors": {"2": 0.5}, "decay_factors": {"2": False}},
+    },
+}
+
+
+def fit(net: cr.Network, options: str, stop_after: int | None = None) -> cr.Trainer:
     """Two epochs of three steps on `net`, cut off after so many steps."""
     schedule = cr.warmup(cr.reduce_on_plateau(0.5, patience=1), 1)
-    trainer = cr.Trainer(net, "cross_entropy", cr.Adam(0.0625), schedule, metrics=["accuracy"])
+    named = {"schedule": schedule, "metrics": ["accuracy"], **OPTIONS[options]}
+    trainer = cr.Trainer(net, "cross_entropy", **named)
     Y = np.arange(6) % 3
     callbacks = [cr.EarlyStopping(3), CutOff(stop_after)]
     with contextlib.suppress(KeyboardInterrupt):
