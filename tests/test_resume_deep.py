@@ -181,6 +181,26 @@ def test_nothing_is_saved_while_the_network_shows_its_averages(tmp_path):
     assert all_of(cr.Trainer.load(tmp_path / "run")) == all_of(trainer)
 
 
+def test_a_cut_that_came_after_divergence_is_not_saved(tmp_path):
+    """Early stopping has put finite weights back; a fit does not go on from those."""
+    net = cr.Network([cr.Dense(1)], 1, "float32")
+    trainer = cr.Trainer(net, "squared_error", cr.SGD(1e30), ema=0.5)
+
+    class Diverges(cr.Callback):
+        def on_epoch_begin(self, trainer, epoch):
+            if epoch == 1:
+                trainer.step([[1e10]], [0.0])
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit([[0.0]], [0.0], 3, callbacks=[Diverges(), cr.EarlyStopping()])
+    assert net.is_finite()
+    message = r"^\[Trainer.save\] parameters: expected finite numbers where the fit was cut"
+    with pytest.raises(ValueError, match=message):
+        trainer.save(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_other_data_must_leave_batch_normalization_two_rows():
     trainer = new_trainer("batch_norm", "float32")
     with pytest.raises(KeyboardInterrupt):

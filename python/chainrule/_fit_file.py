@@ -60,8 +60,14 @@ def fit_document(left: Unfinished, where: str) -> tuple[dict[str, Any], list[Arr
     return document, arrays
 
 
-def fit_tensors(left: Unfinished, trainer: "Trainer", arrays: list[Array]) -> dict[str, Array]:
+def fit_tensors(
+    left: Unfinished, trainer: "Trainer", arrays: list[Array], where: str
+) -> dict[str, Array]:
+    """The arrays in the states of callbacks, and the weights to go on with if others are there."""
     weights = left.other_weights(read_weights(trainer)) or {}
+    if not all(np.isfinite(w).all() for w in weights.values()):
+        expected = "finite numbers where the fit was cut off"
+        raise ValueError(f"[{where}] parameters: expected {expected}, got NaN or infinity")
     of_callbacks = {f"callbacks/{i}": array for i, array in enumerate(arrays)}
     return of_callbacks | {f"cut_off/{name}": w for name, w in weights.items()}
 

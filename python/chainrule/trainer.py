@@ -223,11 +223,11 @@ class Trainer(Stepping):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything to one safetensors file, whole or not at all; nothing in it is code.
 
-        That is network, optimizer with its state, schedule, counters, history, a fingerprint of the
-        data of the last fit and, while it runs or after it was cut off, where it stands, with the
-        state of its callbacks. Callbacks may save at every occasion. Raises OSError; ValueError if
-        a parameter is not finite; TypeError for a callback's state that no file holds;
-        RuntimeError while another thread trains the network.
+        That is network, optimizer with its state, averages, schedule, counters, history, a
+        fingerprint of the data of the last fit and, while it runs or after it was cut off, where it
+        stands, with the state of its callbacks. Callbacks may save at every occasion. Raises
+        OSError; ValueError if a parameter is not finite; TypeError for a callback's state that no
+        file holds; RuntimeError while another thread trains the network, or it shows its averages.
         """
         from chainrule.trainer_file import save_trainer
 

@@ -103,7 +103,7 @@ def _packed(trainer: "Trainer", where: str) -> list[Any]:
         if left is not None:
             document, arrays = fit_document(left, where)
             documents["fit"] = document
-            tensors |= fit_tensors(left, trainer, arrays)
+            tensors |= fit_tensors(left, trainer, arrays, where)
             if left.progress.phase == "steps":
                 costs = left.progress.joined()
         tensors |= {"costs": costs[0], "penalties": costs[1]}
