@@ -10,10 +10,13 @@ import pytest
 import chainrule as cr
 from chainrule import checkpoint
 from chainrule._container import from_json, unpack
+from chainrule.trainer_file import trainer_from_bytes
 from tests import attacks
+from tests.attacks.trainers import trainers, whole_trainer
 from tests.model_files import FOLDER
 
-NETWORKS = attacks.networks()
+NETWORKS, TRAINERS = attacks.networks(), trainers()
+KINDS = ["network", "trainer"]
 
 
 def load(content):
@@ -25,15 +28,41 @@ def test_the_whole_file_loads():
     assert attacks.Parts(attacks.whole()).seal() == attacks.whole()
 
 
+def load_trainer(content):
+    return trainer_from_bytes(cr.Trainer, content, None, ())
+
+
+def test_the_whole_trainer_loads():
+    trainer = load_trainer(whole_trainer())
+    assert (trainer.epoch, trainer.is_unfinished, len(trainer.history)) == (3, True, 3)
+    assert trainer._fit.unfinished.weights is not None
+    assert attacks.Parts(whole_trainer()).seal() == whole_trainer()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_attack_is_refused_soon(name, tmp_path, monkeypatch):
+    refused_soon(cr.Network, NETWORKS[name], tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_an_attack_as_a_trainer_is_refused_soon(name, tmp_path, monkeypatch):
+    refused_soon(cr.Trainer, TRAINERS[name], tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_attack_as_a_network_is_no_trainer_either(name):
+    with pytest.raises(cr.FileFormatError):
+        load_trainer(NETWORKS[name])
+
+
+def refused_soon(kind, content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where code would leave a file
     path = tmp_path / "attack.safetensors"
-    path.write_bytes(NETWORKS[name])
+    path.write_bytes(content)
     gc.freeze()  # collections are to see what loading makes, not what the tests have made
     start = time.process_time()
-    with pytest.raises(cr.FileFormatError, match=r"^\[Network.load\] path: ") as caught:
-        cr.Network.load(path)
+    with pytest.raises(cr.FileFormatError, match=rf"^\[{kind.__name__}.load\] path: ") as caught:
+        kind.load(path)
     seconds = time.process_time() - start
     gc.unfreeze()
     assert seconds < 0.25
@@ -54,15 +83,20 @@ def test_types_that_numpy_lacks_are_refused():
         unpack(parts.seal())
 
 
-def test_a_file_cut_short_anywhere_is_refused():
-    content = attacks.whole()
+@pytest.mark.parametrize(
+    ("load", "content"), [(load, attacks.whole()), (load_trainer, whole_trainer())], ids=KINDS
+)
+def test_a_file_cut_short_anywhere_is_refused(load, content):
     for length in range(len(content)):
         with pytest.raises(cr.FileFormatError):
             load(content[:length])
 
 
-def test_a_flip_of_any_bit_is_refused():
-    content = bytearray(attacks.whole())
+@pytest.mark.parametrize(
+    ("load", "content"), [(load, attacks.whole()), (load_trainer, whole_trainer())], ids=KINDS
+)
+def test_a_flip_of_any_bit_is_refused(load, content):
+    content = bytearray(content)
     for at in range(len(content)):
         for bit in range(8):
             content[at] ^= 1 << bit

@@ -29,7 +29,6 @@ BAD_FIT = [
     ("epochs", 1.5, TypeError, f"{EPOCHS} 1.5"),
     ("epochs", True, TypeError, f"{EPOCHS} True"),
     ("epochs", "two", TypeError, f"{EPOCHS} 'two'"),
-    ("epochs", None, TypeError, f"{EPOCHS} None"),
     ("epochs", NAN, TypeError, f"{EPOCHS} nan"),
     ("batch_size", 0, ValueError, f"{BATCH} 0"),
     ("batch_size", -1, ValueError, f"{BATCH} -1"),
@@ -55,7 +54,6 @@ BAD_FIT = [
         f"{CALLBACKS} <class 'chainrule.callbacks.ProgressBar'>",
     ),
     ("shuffle", 1, TypeError, f"{SHUFFLE} 1"),
-    ("shuffle", None, TypeError, f"{SHUFFLE} None"),
     ("shuffle", "no", TypeError, f"{SHUFFLE} 'no'"),
     ("rows", [], ValueError, f"{ROWS} []"),
     ("rows", [0.5], ValueError, f"{ROWS} [0.5]"),
@@ -85,7 +83,7 @@ def test_fit_refuses(name, value, error, message):
     assert calls == []
 
 
-@pytest.mark.parametrize("callbacks", [None, 3, cr.EarlyStopping])
+@pytest.mark.parametrize("callbacks", [3, cr.EarlyStopping])
 def test_callbacks_that_are_no_list_are_refused(callbacks):
     trainer = trainer_at_work()
     message = f"[Trainer.fit] callbacks: expected a list of callbacks, got {callbacks!r}"

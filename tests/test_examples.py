@@ -37,6 +37,15 @@ def test_the_training_script_runs_from_the_command_line():
     assert done.stdout.count("test accuracy") == 2
 
 
+@pytest.mark.parametrize("seconds", [0.1, 1.0])
+def test_the_resumed_training_ends_as_the_undisturbed_one(seconds, capsys):
+    example = runpy.run_path(str(EXAMPLES / "resume.py"))
+    undisturbed, _, resumed = example["main"](seconds)
+    assert len(undisturbed.split(", ")[-1].strip()) == 16
+    assert resumed.split(", ")[-2:] == undisturbed.split(", ")
+    assert capsys.readouterr().out.startswith("undisturbed ")
+
+
 def test_the_pipeline_in_onnx_runtime_predicts_the_digits(tmp_path, capsys):
     pytest.importorskip("skl2onnx")
     example = runpy.run_path(str(EXAMPLES / "onnx_pipeline.py"))

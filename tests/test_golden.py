@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import _core, trainer
+from chainrule import _core, _stepping
 from chainrule.layers import LAYERS, walk
 
 from . import golden
@@ -76,7 +76,7 @@ def in_steps_by_hand(c, t):
 @every_configuration
 def test_the_bits_do_not_show_how_the_steps_were_called(name, run, monkeypatch):
     if run is in_calls_of_one_step:
-        monkeypatch.setattr(trainer, "SECONDS_PER_CALL", 0.0)
+        monkeypatch.setattr(_stepping, "SECONDS_PER_CALL", 0.0)
     c = CONFIGURATIONS[name]
     assert golden.bits(c, run) == c.hash
 

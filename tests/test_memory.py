@@ -16,11 +16,11 @@ import chainrule as cr
 STEPS = """
 import json, math, resource
 import numpy as np, chainrule as cr
-from chainrule import trainer
+from chainrule import _stepping
 
 def calls(threads, count, *, batch=256, optimizer="adam", dtype="float32", groups=(10,)):
     cr.set_num_threads(threads)
-    trainer.SECONDS_PER_CALL = math.inf
+    _stepping.SECONDS_PER_CALL = math.inf
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1000, 64))  # float64: converted in steps
     Y = rng.integers(0, groups, (1000, len(groups)))

@@ -23,7 +23,7 @@ from chainrule.cli.model_file import load_model
 from chainrule.cli.tables import read_table
 
 from .helpers import build
-from .model_files import FOLDER, X, network
+from .model_files import FOLDER, OPTIONS, X, fit, network
 
 VERSIONS = sorted(path.name for path in FOLDER.glob("version_*"))
 
@@ -76,6 +76,29 @@ def test_files_of_every_version_load(version, dtype):
     loaded = cr.Network.load(FOLDER / version / f"network_{dtype}.safetensors")
     assert same(network(dtype), loaded)
     assert loaded.predict(X()).tobytes() == network(dtype).predict(X()).tobytes()
+
+
+TRAINERS = sorted(path for options in OPTIONS for path in FOLDER.glob(f"version_*/{options}_*"))
+
+
+@pytest.mark.parametrize("path", TRAINERS, ids=lambda p: p.stem)
+def test_trainers_of_every_version_go_on(path):
+    """Version 1 had none. The bits are those of CPUs with fused multiply-add."""
+    options, dtype = path.stem.split("_")
+    expected = fit(network(dtype), options)
+    trainer = cr.Trainer.load(path)
+    assert (trainer.steps, trainer.epoch, trainer.is_unfinished) == (5, 1, True)
+    Y = np.arange(6) % 3
+    trainer.fit(X(), Y, validation_data=(X()[:3], Y[:3]))
+    assert trainer.steps == expected.steps == 6
+    for key in ("loss", "val_loss", "accuracy", "learning_rate"):
+        np.testing.assert_allclose(trainer.history[key], expected.history[key], rtol=1e-5)
+    for got, net in (
+        (trainer.net, expected.net),
+        (trainer.averaged_network(), expected.averaged_network()),
+    ):
+        for name, value in net.parameters.items():
+            np.testing.assert_allclose(got.parameters[name], value, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

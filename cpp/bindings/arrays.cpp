@@ -209,7 +209,7 @@ T* output_arg(const std::string& where, const std::string& name, const py::objec
 
 template <class T>
 py::array_t<T> contiguous_arg(const std::string& where, const std::string& name, const py::object& object, index_t rows,
-                              index_t columns) {
+                              index_t columns, bool finite) {
   const py::array array = numbers_arg(where, name, object);
   const bool is_vector = columns == 0;
   const bool fits = is_vector ? array.ndim() == 1 && array.shape(0) == rows
@@ -224,8 +224,10 @@ py::array_t<T> contiguous_arg(const std::string& where, const std::string& name,
     throw py::value_error(complaint(where, name, "shape " + shape, shape_text(array)));
   }
   const py::array in_place = readable(array, sizeof(T) == 8);
-  check_finite(where, name, source_of(in_place), in_place.shape(0), is_vector ? 1 : in_place.shape(1), sizeof(T) == 8,
-               is_vector);
+  if (finite) {
+    check_finite(where, name, source_of(in_place), in_place.shape(0), is_vector ? 1 : in_place.shape(1), sizeof(T) == 8,
+                 is_vector);
+  }
   return contiguous<T>(in_place);
 }
 
@@ -233,7 +235,7 @@ py::array_t<T> contiguous_arg(const std::string& where, const std::string& name,
   template py::array_t<T, py::array::c_style> contiguous<T>(const py::array&);                                  \
   template T* output_arg<T>(const std::string&, const std::string&, const py::object&, index_t, index_t);       \
   template py::array_t<T> contiguous_arg<T>(const std::string&, const std::string&, const py::object&, index_t, \
-                                            index_t);
+                                            index_t, bool);
 CHAINRULE_INSTANTIATE(float)
 CHAINRULE_INSTANTIATE(double)
 #undef CHAINRULE_INSTANTIATE

@@ -68,8 +68,9 @@ T* output_arg(const std::string& where, const std::string& name, const py::objec
               index_t columns);
 
 // A contiguous copy (or the array itself) as T, checked like matrix_arg. `columns` == 0: a vector of `rows` elements.
+// With `finite` false NaN and infinity pass.
 template <class T>
 py::array_t<T> contiguous_arg(const std::string& where, const std::string& name, const py::object& object, index_t rows,
-                              index_t columns);
+                              index_t columns, bool finite = true);
 
 }  // namespace chainrule

@@ -14,6 +14,13 @@ namespace {
 
 using ClipArg = std::pair<double, double>;  // to a value, to a norm; infinity for neither
 
+// What an optimizer keeps may overflow while the parameters stay finite, or become finite again.
+template <class T>
+void keep(const Parameter& p, const py::object& value, Buffer<T>& flat) {
+  const py::array_t<T> array = parameter_arg<T>(p, value, "Trainer", false);
+  p.shape.store(array.data(), flat.data() + p.offset);
+}
+
 void check_state(const OptimizerSpec& spec, std::size_t which) {
   const bool exists = which < static_cast<std::size_t>(state_count(spec.kind));
   if (!exists) throw py::index_error("[Trainer] state: this optimizer keeps fewer arrays");
@@ -43,8 +50,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           "set_state",
           [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
             check_state(self.spec, which);
-            const Parameter& p = parameter(net.net, index);
-            p.shape.store(parameter_arg<T>(p, value, "Trainer").data(), self.state[which].data() + p.offset);
+            keep(parameter(net.net, index), value, self.state[which]);
           },
           "network"_a, "which"_a, "index"_a, "value"_a)
       .def(
@@ -64,13 +70,14 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           },
           "network"_a, "ema"_a)
       .def(
-          "swap_averages",
-          [](State& self, Net& net) {
+          "show_averages",
+          [](State& self, Net& net, bool show) {
             const py::gil_scoped_release without_gil;
             const Lock lock = net.wait_and_lock();
-            swap_averages(net.net, self);
+            show_averages(net.net, self, show);
           },
-          "network"_a, "Exchanges the network's parameters and their averages.")
+          "network"_a, "show"_a, "The network's parameters are their averages, or their own again.")
+      .def_readonly("shows_averages", &State::shows_averages)
       .def(
           "average",
           [](const State& self, const Net& net, std::size_t index) {
@@ -80,8 +87,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       .def(
           "set_average",
           [](State& self, const Net& net, std::size_t index, const py::object& value) {
-            const Parameter& p = parameter(net.net, index);
-            p.shape.store(parameter_arg<T>(p, value, "Trainer").data(), self.average.data() + p.offset);
+            keep(parameter(net.net, index), value, self.average);
           },
           "network"_a, "index"_a, "value"_a);
   type.def(

@@ -49,9 +49,10 @@ py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
 
 // A value in the shape of a parameter. Runs the user's code if `value` is an object that converts itself to an array.
 template <class T>
-py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const std::string& where) {
-  return p.shape.is_vector ? contiguous_arg<T>(where, p.name, value, p.shape.columns, 0)
-                           : contiguous_arg<T>(where, p.name, value, p.shape.rows, p.shape.columns);
+py::array_t<T> parameter_arg(const Parameter& p, const py::object& value, const std::string& where,
+                             bool finite = true) {
+  return p.shape.is_vector ? contiguous_arg<T>(where, p.name, value, p.shape.columns, 0, finite)
+                           : contiguous_arg<T>(where, p.name, value, p.shape.rows, p.shape.columns, finite);
 }
 
 template <class T>

@@ -27,9 +27,12 @@ void set_own_options(const Plan<T>& plan, const std::vector<OwnOptions>& options
   }
 }
 
-// Exchanges parameters and averages. Nothing happens before the first step, nor to parameters that take no steps.
+// Exchanges parameters and averages to show these, and back. Nothing happens before the first step, nor to parameters
+// that take no steps.
 template <class T>
-void swap_averages(Network<T>& net, OptimizerState<T>& optimizer) {
+void show_averages(Network<T>& net, OptimizerState<T>& optimizer, bool show) {
+  if (optimizer.shows_averages == show) return;
+  optimizer.shows_averages = show;
   if (optimizer.steps == 0) return;
   const std::vector<PlannedUnit>& units = net.plan().units;
   for (std::size_t i = 0; i < units.size(); ++i) {

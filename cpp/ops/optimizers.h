@@ -101,6 +101,7 @@ struct OptimizerState {
   std::size_t lowest_node = 0;  // of the plan with parameters that are not frozen
   double ema = 0;               // the weight in the averages falls by this factor from step to step; 0: no averages
   Buffer<T> average;            // sum over steps i of ema^(t - i) w_i, divided by the sum of these factors
+  bool shows_averages = false;  // where the parameters belong; those stand in `average` meanwhile
 
   OptimizerState(const OptimizerSpec& optimizer, index_t size) : spec(optimizer) {
     for (int s = 0; s < state_count(spec.kind); ++s) state[s] = Buffer<T>(size);

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule._errors import FileFormatError
 from chainrule.activations import Activation
 from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, ProgressBar
+from chainrule.checkpointing import Checkpoint
 from chainrule.gradient_check import GradientCheck, check_gradients
 from chainrule.history import History
 from chainrule.initializers import Initializer
@@ -75,6 +76,7 @@ __all__ = [
     "BinaryFocal",
     "CSVLogger",
     "Callback",
+    "Checkpoint",
     "CrossEntropy",
     "Dense",
     "Diagnose",

@@ -19,10 +19,18 @@ def write_atomically(path: PathLike, buffers: Iterable[Any]) -> None:
     """Writes buffers of bytes to a temporary beside the file, which then takes its name.
 
     Whatever happens, power failure included, the file is the old one or the new one, whole. Raises
-    OSError; the temporary is then gone, and the old file there unless only the last step failed,
-    the flush of the folder.
+    OSError that names the file; the temporary is then gone, and the old file there unless only the
+    last step failed, the flush of the folder.
     """
-    target = Path(path)
+    try:
+        _write(Path(path), buffers)
+    except OSError as error:
+        if error.filename is None:  # of a write or a flush
+            error.filename = os.fspath(path)
+        raise
+
+
+def _write(target: Path, buffers: Iterable[Any]) -> None:
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         handle, temporary = _create(target)

@@ -1,5 +1,6 @@
 """Optimizers as the core knows them: a kind, its numbers, and how many state arrays it keeps."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
+
+AVERAGE = "average/"  # before the name of a parameter
 
 
 class Hyperparameters(NamedTuple):
@@ -94,18 +97,35 @@ def write_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     for which, arrays in enumerate(state["arrays"]):
         for index, array in enumerate(arrays):
             trainer._state.set_state(trainer.net._core, which, index, array)
-    write_averages(trainer, state["averages"])
+    write_weights(trainer, state["averages"])
 
 
-def read_averages(trainer: "Trainer") -> list[Array]:
-    """The averages of all parameters, in their order; empty if the trainer keeps none."""
+def read_averages(trainer: "Trainer") -> dict[str, Array]:
+    """The averages of all parameters, "average/1.weight", ..; empty if the trainer keeps none."""
     if trainer.ema is None:
-        return []
-    core, indices = trainer.net._core, range(len(trainer.net.parameters))
-    return [trainer._state.average(core, i) for i in indices]
+        return {}
+    core, names = trainer.net._core, trainer.net.parameters
+    return {f"{AVERAGE}{name}": trainer._state.average(core, i) for i, name in enumerate(names)}
 
 
-def write_averages(trainer: "Trainer", averages: list[Array]) -> None:
-    """What `read_averages` returned."""
-    for index, array in enumerate(averages):
-        trainer._state.set_average(trainer.net._core, index, array)
+def read_weights(trainer: "Trainer") -> dict[str, Array]:
+    """The parameters by name, and the averages of them."""
+    return dict(trainer.net.parameters.items()) | read_averages(trainer)
+
+
+def write_weights(trainer: "Trainer", weights: Mapping[str, Array]) -> None:
+    """What `read_weights` or `read_averages` returned."""
+    net = trainer.net
+    for name, array in weights.items():
+        if name.startswith(AVERAGE):
+            index = list(net.parameters).index(name.removeprefix(AVERAGE))
+            trainer._state.set_average(net._core, index, array)
+        else:
+            net.parameters[name] = array
+
+
+def weight_shapes(trainer: "Trainer") -> dict[str, tuple[int, ...]]:
+    """Of what `read_weights` returns."""
+    shapes = {name: shape for name, shape, *_ in trainer.net._core.parameter_table()}
+    averages = {} if trainer.ema is None else {f"{AVERAGE}{n}": s for n, s in shapes.items()}
+    return shapes | averages

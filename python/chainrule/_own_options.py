@@ -14,15 +14,15 @@ Table = list[tuple[str, tuple[int, ...], bool, bool]]  # name, shape, decays, tr
 Options = list[tuple[float, float, bool]]  # factors of learning rate and decay, frozen
 
 
-def own_options(
+def check_own_options(
     where: str,
     table: Table,
     optimizer: Optimizer,
     learning_rate_factors: Mapping[str, float] | None,
     decay_factors: Mapping[str, float] | None,
     frozen: Iterable[str] | None,
-) -> Options | None:
-    """The options of each parameter of the core's `table`; None if they are all alike."""
+) -> tuple[dict[str, float], dict[str, float], list[str]]:
+    """The three options by name, empty where there are none; `table` is the core's."""
     names = [name for name, _, _, is_trained in table if is_trained]
     rates = _factors(where, "learning_rate_factors", learning_rate_factors, names, above=0)
     decays = _factors(where, "decay_factors", decay_factors, names, minimum=0)
@@ -33,13 +33,18 @@ def own_options(
     if all(_fits(name, still) for name in names):
         expected = "at least one parameter that is not"
         raise ValueError(message(where, "frozen", expected, frozen))
-    if not (rates or decays or still):
-        return None
+    return rates, decays, still
+
+
+def own_options(
+    table: Table, rates: Mapping[str, float], decays: Mapping[str, float], frozen: list[str]
+) -> Options:
+    """The options of each parameter of the table, from those by name."""
     return [
         (
             rates.get(_fits(name, rates), 1.0),
             decays.get(_fits(name, decays), float(decays_by_itself)),
-            bool(_fits(name, still)),
+            bool(_fits(name, frozen)),
         )
         for name, _, decays_by_itself, _ in table
     ]

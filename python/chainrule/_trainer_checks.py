@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from chainrule import _core
 from chainrule._errors import check_instance, check_integer, check_number, message, warn
+from chainrule._unfinished import Plan
 from chainrule.callbacks import Callback
 from chainrule.losses import Loss
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
+
+AS_BEFORE = ", as in the fit that goes on"
 
 
 def check_batch_size(where: str, batch_size: Any, rows: int, optimizer: Optimizer) -> int:
@@ -30,6 +33,48 @@ def check_batch_size(where: str, batch_size: Any, rows: int, optimizer: Optimize
             f"gradients, which need all {rows} rows (batch_size='auto'), got {size}"
         )
     return size
+
+
+def check_plan(
+    where: str,
+    n: int,
+    epochs: int | None,
+    batch_size: Any,
+    shuffle: Any,
+    first_epoch: int,
+    before: Plan | None,
+    optimizer: Optimizer,
+) -> tuple[Plan, Any]:
+    """The plan for n rows and the full `shuffle`; `before` is that of the fit that goes on, if any.
+
+    What is left out is as before.
+    """
+    if epochs is not None:
+        epochs = check_integer(where, "epochs", epochs, 1)
+    if before is None:
+        batch = check_batch_size(where, batch_size, n, optimizer)
+        shuffle = True if shuffle is None else shuffle
+        epochs = epochs or 1
+    else:
+        all_rows = optimizer.full_batches and before.batch == before.rows
+        batch = n if all_rows else min(before.batch, n)
+        size = check_batch_size(where, batch_size, n, optimizer)
+        if size != batch and not isinstance(batch_size, str):
+            raise ValueError(message(where, "batch_size", f"{batch}{AS_BEFORE}", batch_size))
+        shuffle = _check_same_shuffle(where, shuffle, before.shuffle)
+        first_epoch, epochs = before.first_epoch, epochs or before.epochs
+    kind = shuffle if isinstance(shuffle, bool) else None
+    return Plan(batch, n, kind, first_epoch, first_epoch + epochs), shuffle
+
+
+def _check_same_shuffle(where: str, shuffle: Any, before: bool | None) -> Any:
+    if shuffle is None and before is not None:
+        return before
+    kind = shuffle if isinstance(shuffle, bool) else None
+    if kind != before or shuffle is None:
+        expected = "the function" if before is None else str(before)
+        raise ValueError(message(where, "shuffle", f"{expected}{AS_BEFORE}", shuffle))
+    return shuffle
 
 
 # The order of the rows in an epoch, by its number.

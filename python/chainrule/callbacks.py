@@ -2,19 +2,29 @@
 
 A callback sees the trainer: `trainer.net.parameters` (name -> array; reading copies, assigning
 sets), `trainer.history`, `trainer.epoch`. `trainer.stop("reason")` ends training.
+
+What a callback remembers in the midst of a fit it gives and takes by `state` and `restore`; then a
+fit that was cut off, be the process killed, goes on as if nothing had happened.
 """
 
 import csv
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._errors import check_bool, check_integer, check_number, message, quoted
-from chainrule._optimizer import read_averages, write_averages
+from chainrule._errors import (
+    check_bool,
+    check_instance,
+    check_integer,
+    check_number,
+    message,
+    quoted,
+)
+from chainrule._optimizer import read_weights, write_weights
 from chainrule.history import monitored_key
 from chainrule.metrics import check_direction, improves
 
@@ -22,8 +32,21 @@ if TYPE_CHECKING:
     from chainrule.trainer import Trainer
 
 
+State = dict[str, Any]
+
+
 class Callback:
     """Does nothing at every occasion."""
+
+    # Whether a fit may go on without it, because it ends with the same weights then.
+    optional: ClassVar[bool] = False
+    # Whether it may hear once more of an occasion in which it was interrupted.
+    repeatable: ClassVar[bool] = False
+    # Whether it hears of everything after the callbacks of which this is False.
+    comes_last: ClassVar[bool] = False
+    # The arguments of the constructor, kept as attributes of these names, where a file may hold
+    # all that is needed to build the callback again.
+    arguments: ClassVar[tuple[str, ...]] = ()
 
     def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
         """Before the first step of a fit that plans this many epochs."""
@@ -40,9 +63,22 @@ class Callback:
     def on_fit_end(self, trainer: "Trainer") -> None:
         """At the end of a fit, also when it ends by an exception or Ctrl-C."""
 
+    def state(self) -> State | None:
+        """What the callback remembers, for `Trainer.save`: None, or names with plain values.
+
+        Plain values are None, numbers, strings, NumPy arrays, and lists and dicts of them; what is
+        large is an array.
+        """
+        return None
+
+    def restore(self, state: State) -> None:
+        """Takes what `state` gave; called after `on_fit_begin` of a fit that goes on."""
+
 
 class ProgressBar(Callback):
     """One bar (tqdm) over all steps of a fit, with the latest loss and val_loss."""
+
+    optional = repeatable = True
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -66,6 +102,17 @@ class ProgressBar(Callback):
             self._bar.close()
             self._bar = None
 
+    def state(self) -> State | None:
+        return None if self._bar is None else {"steps": self._bar.n, "shown": dict(self._shown)}
+
+    def restore(self, state: State) -> None:
+        steps = check_integer("ProgressBar", "steps", state["steps"], 0)
+        self._shown = {str(key): str(value) for key, value in state["shown"].items()}
+        if self._bar is not None:
+            self._bar.initial = steps  # so that the rate is that of today
+            self._bar.n = steps
+            self._bar.set_postfix(self._shown)
+
     def _show(self, **values: float) -> None:
         self._shown |= {key: f"{value:.4g}" for key, value in values.items()}
         self._bar.set_postfix(self._shown, refresh=False)
@@ -85,6 +132,9 @@ class EarlyStopping(Callback):
 
     Raises ValueError at the end of the first epoch, listing the keys, if `monitor` is none of them.
     """
+
+    repeatable = True  # what it finds out it stores at the end, without a call in between
+    arguments = ("patience", "monitor", "min_delta", "restore_best", "larger_is_better")
 
     def __init__(
         self,
@@ -106,8 +156,7 @@ class EarlyStopping(Callback):
         self.best: float | None = None
         self.best_epoch: int | None = None
         self._bad_epochs = 0
-        self._best_parameters: dict[str, NDArray[Any]] = {}
-        self._best_averages: list[NDArray[Any]] = []
+        self._best_weights: dict[str, NDArray[Any]] = {}
 
     def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
         self._forget()
@@ -115,40 +164,57 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
         key = monitored_key(logs, self.monitor, "EarlyStopping")
         if improves(logs[key], self.best, self.min_delta, self.larger_is_better):
+            best = read_weights(trainer) if self.restore_best else {}
             self.best, self.best_epoch, self._bad_epochs = logs[key], epoch, 0
-            if self.restore_best:
-                parameters = trainer.net.parameters
-                self._best_parameters = {name: np.array(w) for name, w in parameters.items()}
-                self._best_averages = read_averages(trainer)
+            self._best_weights = best
             return
-        self._bad_epochs += 1
-        if self._bad_epochs >= self.patience:
-            best = f"best {self.best} in epoch {self.best_epoch}"
-            trainer.stop(f"{key} did not improve for {self._bad_epochs} epochs ({best})")
+        bad_epochs = self._bad_epochs + 1
+        if bad_epochs >= self.patience:
+            best_one = f"best {self.best} in epoch {self.best_epoch}"
+            trainer.stop(f"{key} did not improve for {bad_epochs} epochs ({best_one})")
+        self._bad_epochs = bad_epochs
 
     def on_fit_end(self, trainer: "Trainer") -> None:
-        for name, w in self._best_parameters.items():
-            trainer.net.parameters[name] = w
-        write_averages(trainer, self._best_averages)
-        self._best_parameters, self._best_averages = {}, []
+        write_weights(trainer, self._best_weights)
+        self._best_weights = {}
+
+    def state(self) -> State:
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "bad_epochs": self._bad_epochs,
+            "best_parameters": dict(self._best_weights),
+        }
+
+    def restore(self, state: State) -> None:
+        where, best, epoch = "EarlyStopping", state["best"], state["best_epoch"]
+        self.best = None if best is None else check_number(where, "best", best)
+        self.best_epoch = None if epoch is None else check_integer(where, "best_epoch", epoch, 0)
+        self._bad_epochs = check_integer(where, "bad_epochs", state["bad_epochs"], 0)
+        self._best_weights = check_instance(where, "weights", state["best_parameters"], dict)
 
 
 class CSVLogger(Callback):
     """Writes a line per epoch to a CSV file, at once; the header is the first epoch's keys.
 
-    With `append` lines are added to an existing file, whose header must be the same; else each fit
-    starts the file anew. Raises ValueError if an epoch's keys are not those of the header.
+    With `append` lines are added to an existing file, whose header must be the same; else the first
+    line of a fit starts the file anew. A fit that goes on takes back the lines that were written
+    after it was saved. Raises ValueError if an epoch's keys are not those of the header.
     """
+
+    optional = repeatable = True
 
     def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
         self.path = Path(path)
         self.append = check_bool("CSVLogger", "append", append)
         self._header: list[str] = []
-        self._file: TextIO | None = None
+        self._file: BinaryIO | None = None
+        self._end: int | None = None  # of the lines that stay; None: of the file
 
     def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
-        self._header = self._read_header() if self.append and self.path.exists() else []
-        self._file = self.path.open("a" if self.append else "w", newline="", encoding="utf-8")
+        self._file = self.path.open("ab")  # writes at the end, wherever that is
+        self._header = self._read_header() if self.append else []
+        self._end = None if self.append else 0
 
     def _read_header(self) -> list[str]:
         with self.path.open(newline="", encoding="utf-8") as file:
@@ -156,17 +222,39 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
         assert self._file is not None
-        writer = csv.writer(self._file)
-        if not self._header:
+        size = self._file.seek(0, os.SEEK_END)
+        if self._end is not None and self._end < size:
+            size = self._file.truncate(self._end)
+        self._end = size  # until the line is there
+        lines = io.StringIO(newline="")
+        writer = csv.writer(lines)
+        if not self._header or size == 0:
             self._header = list(logs)
             writer.writerow(self._header)
         if list(logs) != self._header:
             expected = f"the header of {self.path}, {quoted(self._header)}"
             raise ValueError(message("CSVLogger", "keys", expected, list(logs)))
         writer.writerow(logs.values())
+        self._file.write(lines.getvalue().encode())
         self._file.flush()
+        self._end = None
 
     def on_fit_end(self, trainer: "Trainer") -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def state(self) -> State | None:
+        if self._file is None:
+            return None
+        end = self._file.seek(0, os.SEEK_END) if self._end is None else self._end
+        return {"header": list(self._header), "bytes": end}
+
+    def restore(self, state: State) -> None:
+        self._header = list(state["header"])
+        self._end = check_integer("CSVLogger", "bytes", state["bytes"], 0)
+
+
+# Callbacks that a file tells how to build. None of them writes anywhere: a file from a stranger
+# must not choose where.
+REBUILT: dict[str, type[Callback]] = {kind.__name__: kind for kind in (EarlyStopping, ProgressBar)}

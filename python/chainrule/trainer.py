@@ -1,14 +1,15 @@
 """The training loop: Python decides, the core does many mini-batches per call.
 
-Start at `Trainer.fit`, and go on to `run_epoch`.
+Start at `Trainer.fit`; the loop itself is `_run.Run`. Between two calls of the core, every 50 ms or
+after a longer step, callbacks run and Ctrl-C is seen; the network is then in its state after the
+last complete step.
 """
 
-import copy
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule import _core
 from chainrule._class_weight import ClassWeight, weights_of_targets
 from chainrule._data import Data, Features
-from chainrule._epoch import run_epoch
 from chainrule._errors import check_choice, check_instance, check_integer, check_number
 from chainrule._evaluation import (
     check_validation,
@@ -25,14 +25,18 @@ from chainrule._evaluation import (
     record_keys,
     try_metrics,
 )
-from chainrule._optimizer import core_optimizer
-from chainrule._own_options import own_options
+from chainrule._fingerprint import Sources
+from chainrule._last_fit import LastFit
+from chainrule._optimizer import core_optimizer, read_weights
+from chainrule._own_options import check_own_options, own_options
+from chainrule._run import Run
+from chainrule._stepping import Stepping
 from chainrule._trainer_checks import (
     RowOrder,
-    check_batch_size,
     check_callbacks,
     check_limit,
     check_metrics,
+    check_plan,
     check_precision,
     check_rows,
     check_shuffle,
@@ -48,10 +52,9 @@ from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
 
 CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
-SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
 
 
-class Trainer:
+class Trainer(Stepping):
     """Minimizes the cost of a network by gradient descent.
 
     Arguments: `net`; `loss`, by name or object; `optimizer`; `schedule`, whose factor multiplies
@@ -76,7 +79,7 @@ class Trainer:
     Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
     completed), `steps` (optimizer steps done), `step_costs` and `step_penalties` (the cost before
     each step of the latest epoch, and the penalty in it), `stop_reason` (None, or why the last fit
-    ended early).
+    ended early), `is_unfinished`.
     """
 
     _fit_name = "Trainer.fit"  # what a user called; stands in messages
@@ -117,42 +120,45 @@ class Trainer:
         self._single_steps = 0  # by `step` and `apply_gradients`
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
+        self._fit = LastFit()
         warn_of_range(net, self.loss)
         for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
-        by_name = (learning_rate_factors, decay_factors, frozen)
-        own = own_options("Trainer", net._core.parameter_table(), self.optimizer, *by_name)
-        self._own_options = own
-        if own is not None:
-            self._state.set_own_options(net._core, own)
+        table = net._core.parameter_table()
+        by_name = check_own_options(
+            "Trainer", table, self.optimizer, learning_rate_factors, decay_factors, frozen
+        )
+        self.learning_rate_factors, self.decay_factors, self.frozen = by_name
+        if any(by_name):
+            self._state.set_own_options(net._core, own_options(table, *by_name))
         self.ema = None if ema is None else check_number("Trainer", "ema", ema, above=0, below=1)
         if self.ema is not None:
             self._state.start_averages(net._core, self.ema)
-        self._shows_averages = False
         # While a fit runs, for callbacks: its data and which rows of them take part (None: all).
         self._fitted: tuple[Data, NDArray[np.int64] | None] | None = None
 
     @property
-    def steps(self) -> int:
-        """Optimizer steps done."""
-        return self._state.steps
+    def is_unfinished(self) -> bool:
+        """Whether the last fit was cut off, by Ctrl-C, an exception or a kill, and can go on."""
+        return self._fit.unfinished is not None
 
     def fit(
         self,
         X: Features,
         Y: ArrayLike,
-        epochs: int = 1,
+        epochs: int | None = None,
         batch_size: int | Literal["auto"] | None = "auto",
         validation_data: tuple[Any, ...] | None = None,
         sample_weight: ArrayLike | None = None,
-        callbacks: Iterable[Callback] = (),
-        shuffle: bool | RowOrder = True,
+        callbacks: Iterable[Callback] | None = None,
+        shuffle: bool | RowOrder | None = None,
         rows: ArrayLike | None = None,
         class_weight: ClassWeight = None,
+        resume: bool | Literal["other data"] | None = None,
     ) -> History:
-        """Trains for `epochs` more epochs and returns the history of all epochs.
+        """Trains for `epochs` more epochs (None: one) and returns the history of all epochs.
 
         X (m, n_inputs), an array or a scipy.sparse matrix (only a batch at a time becomes dense);
         Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a step ("auto": 32,
@@ -167,56 +173,54 @@ class Trainer:
         at the end of each epoch. `history["loss"]` is the mean cost of the epoch's batches while
         they were trained on. A step whose cost is not finite is not taken: training ends there with
         a RuntimeWarning, as it does at the end of an epoch that leaves a parameter that is not.
+
+        A fit that was cut off, by a kill, Ctrl-C or an exception, goes on where it was and ends
+        with the same bits as if it had not been: by itself in a trainer from `Trainer.load`, with
+        `resume=True` in the trainer at hand. `epochs`, `batch_size`, `shuffle` and `callbacks` are
+        those of then if left out; `epochs` counts from where that fit began. The data must be
+        given again. Others than then, here and in any first fit after `Trainer.load`, raise
+        ValueError; `resume="other data"` takes them (with another number of rows the epoch starts
+        over), and `resume=False` begins a new fit on any.
         """
         where = self._fit_name
         data = self._data(where, X, Y, sample_weight, class_weight)
         check = partial(self._data, class_weight=class_weight)
         validation = check_validation(where, validation_data, check)
-        epochs = check_integer(where, "epochs", epochs, 1)
+        weights = sample_weight if class_weight is None else data.weights
+        given = Sources(X, Y, weights, validation_data, rows)
         chosen = check_rows(where, rows, data.samples.rows)
         n = data.samples.rows if chosen is None else len(chosen)
-        batch = check_batch_size(where, batch_size, n, self.optimizer)
-        check_mixed_rows(where, self.net, n, batch, "batch_size")
-        order = check_shuffle(where, shuffle, chosen, n, self.seed)
-        callbacks = check_callbacks(where, callbacks)
+        left = self._fit.to_go_on_from(where, resume, given)
+        before = None if left is None else left.plan
+        plan, mixed = check_plan(
+            where, n, epochs, batch_size, shuffle, self.epoch, before, self.optimizer
+        )
+        check_mixed_rows(where, self.net, n, plan.batch, "batch_size")
+        order = check_shuffle(where, mixed, chosen, n, self.seed)
+        heard = None if callbacks is None else check_callbacks(where, callbacks)
+        if heard is not None:
+            heard.sort(key=lambda callback: callback.comes_last)
+        numbers: dict[int, int] = {}
+        if left is not None:
+            heard, numbers = left.match(where, heard)
 
+        run = Run(self, plan, data, validation, order, heard or [])
         with self._hold(where), ExitStack() as at_the_end:
             try_metrics(self, data, validation)
             self._fitted = data, chosen
             at_the_end.callback(setattr, self, "_fitted", None)
-            self.stop_reason = None
-            last_epoch = self.epoch + epochs
-            for callback in callbacks:
-                at_the_end.callback(callback.on_fit_end, self)  # runs whatever happens
-                callback.on_fit_begin(self, epochs, -(-n // batch))
-            while self.epoch < last_epoch and self.stop_reason is None:
-                run_epoch(self, data, batch, order(self.epoch), validation, callbacks)
+            if left is None:
+                self.stop_reason = None
+            elif left.weights is None:  # callbacks have the best ones and may put them back
+                left.weights = read_weights(self)
+            at_the_end.callback(self._fit.forget_same_weights, self)
+            for callback in run.callbacks:
+                at_the_end.callback(run.end, callback)  # whatever happens
+                callback.on_fit_begin(self, plan.epochs, plan.steps)
+            if left is not None:
+                run.go_on_from(left, numbers)
+            self._fit.work(run, given)
         return self.history
-
-    def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """One optimizer step on one batch; returns the cost before it.
-
-        Arguments as in `fit`. Schedules count such a step as an epoch of its own.
-        """
-        data = self._data("Trainer.step", X, Y, sample_weight)
-        rows = data.samples.rows
-        check_mixed_rows("Trainer.step", self.net, rows, rows, "X")
-        with self._hold("Trainer.step"):
-            rates = np.array([self._rate(self.epoch + self._single_steps)])
-            costs, _ = self._train(data, None, rows, rates, "Trainer.step")
-            self._single_steps += 1
-        return float(costs[0])
-
-    def apply_gradients(self) -> None:
-        """One optimizer step with `net.gradients` as they are, for accumulated gradients.
-
-        `net.backward(X1, Y1, loss)`, `net.backward(X2, Y2, loss, accumulate=True)`, and so on; the
-        penalties are those given to `backward`. Schedules count it as an epoch of its own.
-        """
-        with self._hold("Trainer.apply_gradients"):
-            rate = self._rate(self.epoch + self._single_steps)
-            self.net._core.apply_gradients(self._state, rate, self._clip)
-            self._single_steps += 1
 
     def evaluate(
         self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -224,68 +228,46 @@ class Trainer:
         """`{"loss": J, metric: value, ..}` on these data; J includes the penalties."""
         return evaluate(self, self._data("Trainer.evaluate", X, Y, sample_weight))
 
-    @contextmanager
-    def averaged(self) -> Iterator[Network]:
-        """`with trainer.averaged() as net:` gives the network its averages; then its own weights.
-
-        Without `ema`, and before the first step, these are the same. No training meanwhile.
-        """
-        if self.ema is None or self._shows_averages:
-            yield self.net
-            return
-        self._state.swap_averages(self.net._core)
-        self._shows_averages = True
-        try:
-            yield self.net
-        finally:
-            self._state.swap_averages(self.net._core)
-            self._shows_averages = False
-
-    def averaged_network(self) -> Network:
-        """A new network, with the averages of the weights."""
-        with self.averaged() as net:
-            return copy.copy(net)
-
     def stop(self, reason: str) -> None:
         """Ends the running fit after the current epoch; called by callbacks."""
         self.stop_reason = str(reason)
 
-    def _rates(self, steps: int) -> NDArray[np.float64]:
-        """The learning rate of each step of the present epoch."""
-        if self.schedule.is_constant_within_epochs:
-            return np.full(steps, self._rate(self.epoch))
-        return np.array([self._rate(self.epoch + i / steps) for i in range(steps)])
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes everything to one safetensors file, whole or not at all; nothing in it is code.
 
-    def _rate(self, epoch: float) -> float:
-        return self.optimizer.learning_rate * self.schedule.factor(epoch, self._schedule_state)
+        That is network, optimizer with its state, averages, schedule, counters, history, a
+        fingerprint of the data of the last fit and, while it runs or after it was cut off, where it
+        stands, with the state of its callbacks. Callbacks may save at every occasion. Raises
+        OSError; ValueError if a parameter is not finite; TypeError for a callback's state that no
+        file holds; RuntimeError while another thread trains the network, or it shows its averages.
+        """
+        from chainrule.trainer_file import save_trainer
 
-    def _train(
-        self,
-        data: Data,
-        order: NDArray[np.int64] | None,
-        batch: int,
-        rates: NDArray[np.float64],
-        where: str,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.net._core.train(
-            self._state,
-            data.samples,
-            self.loss.parts,
-            self.l2,
-            self.l1,
-            self.penalize == "sum",
-            self._clip,
-            order,
-            batch,
-            rates,
-            self.seed,
-            SECONDS_PER_CALL,
-            where,
-        )
+        save_trainer(self, path)
 
-    @property
-    def _clip(self) -> tuple[float, float]:
-        return self.clip_value or math.inf, self.clip_norm or math.inf
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        schedule: Schedule | Callable[[float], float] | None = None,
+        metrics: Iterable[Any] = (),
+    ) -> Self:
+        """The trainer that `save` wrote; its `fit` goes on where it was, given the same data.
+
+        A `schedule` or `metrics` of the user's own are in no file and must be given again, as to
+        `Trainer`; else ValueError names them. Raises OSError, FileFormatError for a file of another
+        kind and for a damaged or hostile one.
+        """
+        from chainrule.trainer_file import load_trainer
+
+        return load_trainer(cls, path, schedule, metrics)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies hold what a file holds, and the schedule and metrics themselves."""
+        from chainrule.trainer_file import trainer_from_bytes, trainer_to_bytes
+
+        own = (self.schedule, tuple(self.metrics))
+        return trainer_from_bytes, (type(self), trainer_to_bytes(self), *own)
 
     def _evaluate_epoch(
         self, data: Data, batch_weights: NDArray[np.float64], validation: Data | None
@@ -296,13 +278,6 @@ class Trainer:
     def _keys(self, validates: bool) -> list[str]:
         """Those of the records of a fit, with validation data or without."""
         return record_keys(self, validates)
-
-    def _hold(self, where: str) -> AbstractContextManager[None]:
-        if self._shows_averages:
-            raise RuntimeError(
-                f"[{where}] the network shows its averages: leave trainer.averaged()"
-            )
-        return self.net._held_by_trainer(where)
 
     def _data(
         self, where: str, X: Any, Y: Any, sample_weight: Any, class_weight: ClassWeight = None

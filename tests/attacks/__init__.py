@@ -1,6 +1,7 @@
 """Files that are no networks, though most say so, with the right checksum: `networks()`.
 
-`python -m tests.attacks FOLDER` writes them all; `tests/test_attacks.py` loads them all.
+`python -m tests.attacks FOLDER` writes them all, and those of `trainers.py`;
+`tests/test_attacks.py` loads them all.
 """
 
 import copy
@@ -322,7 +323,8 @@ MISSING = object()
 def replaced(document: Any, path: str, value: Any) -> Any:
     """A copy with one field set, or removed for MISSING."""
     changed = copy.deepcopy(document)
-    *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+    keys = [key.replace("~", ".") for key in path.split(".")]  # ~ is a dot in a name
+    *parents, last = [int(key) if key.isdigit() else key for key in keys]
     field = changed
     for key in parents:
         field = field[key]

@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 from . import networks
+from .trainers import trainers
 
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
-for name, content in networks().items():
-    (folder / f"{name.replace('/', '_')}.safetensors").write_bytes(content)
+for kind, attacks in (("network", networks()), ("trainer", trainers())):
+    for name, content in attacks.items():
+        (folder / f"{kind}_{name.replace('/', '_')}.safetensors").write_bytes(content)

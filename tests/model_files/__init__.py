@@ -3,9 +3,11 @@
 `python -m tests.model_files` writes those of the version at hand, where they are missing.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 import chainrule as cr
@@ -24,6 +26,39 @@ def network(dtype: str) -> cr.Network:
     for i, (name, value) in enumerate(net.parameters.items()):
         net.parameters[name] = golden.numbers(i + 1, *value.shape)
     return net
+
+
+# Of the trainers in files, by the names of these.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "trainer": {"optimizer": cr.Adam(0.0625)},
+    "averages": {
+        **{"optimizer": cr.NAdam(0.0625, weight_decay=0.5), "ema": 0.75, "frozen": ["1.bias"]},
+        **{"learning_rate_factors": {"2": 0.5}, "decay_factors": {"2": False}},
+    },
+}
+
+
+def fit(net: cr.Network, options: str, stop_after: int | None = None) -> cr.Trainer:
+    """Two epochs of three steps on `net`, cut off after so many steps."""
+    schedule = cr.warmup(cr.reduce_on_plateau(0.5, patience=1), 1)
+    named = {"schedule": schedule, "metrics": ["accuracy"], **OPTIONS[options]}
+    trainer = cr.Trainer(net, "cross_entropy", **named)
+    Y = np.arange(6) % 3
+    callbacks = [cr.EarlyStopping(3), CutOff(stop_after)]
+    with contextlib.suppress(KeyboardInterrupt):
+        trainer.fit(X(), Y, 2, 2, validation_data=(X()[:3], Y[:3]), callbacks=callbacks)
+    return trainer
+
+
+class CutOff(cr.Callback):
+    optional = True
+
+    def __init__(self, step: int | None) -> None:
+        self.step = step
+
+    def on_steps_end(self, trainer: cr.Trainer, steps: int, loss: float) -> None:
+        if trainer.steps == self.step:
+            raise KeyboardInterrupt
 
 
 def X() -> NDArray[Any]:

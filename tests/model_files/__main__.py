@@ -3,10 +3,11 @@
 import tempfile
 from pathlib import Path
 
+from chainrule import _stepping
 from chainrule._container import VERSION
 from chainrule.cli import main
 
-from . import FOLDER, TABLE, network
+from . import FOLDER, OPTIONS, TABLE, fit, network
 
 folder = FOLDER / f"version_{VERSION}"
 folder.mkdir(exist_ok=True)
@@ -14,6 +15,11 @@ for dtype in ("float32", "float64"):
     path = folder / f"network_{dtype}.safetensors"
     if not path.exists():
         network(dtype).save(path)
+    for options in OPTIONS:
+        path = folder / f"{options}_{dtype}.safetensors"
+        if not path.exists():
+            _stepping.SECONDS_PER_CALL = 0.0  # so that it is cut off in mid-epoch
+            fit(network(dtype), options, stop_after=5).save(path)
 path = folder / "table.safetensors"
 if not path.exists():
     with tempfile.TemporaryDirectory() as place:

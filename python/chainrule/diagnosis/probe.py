@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._data import Data
 from chainrule._optimizer import core_optimizer, read_state, write_state
+from chainrule._own_options import own_options
 from chainrule.layers import Dense
 from chainrule.losses import Loss
 from chainrule.network import Network
@@ -27,8 +28,9 @@ def twin(trainer: Trainer, net: Network | None = None) -> Trainer:
     core = other.net._core
     kind, hyperparameters, _ = core_optimizer(trainer.optimizer)
     other._state = CORE_OPTIMIZERS[other.net.dtype.name](core, kind, hyperparameters)
-    if trainer._own_options is not None:
-        other._state.set_own_options(core, trainer._own_options)
+    by_name = (trainer.learning_rate_factors, trainer.decay_factors, trainer.frozen)
+    if any(by_name):
+        other._state.set_own_options(core, own_options(core.parameter_table(), *by_name))
     other.ema = None  # averages follow the weights and change nothing
     if net is None:
         write_state(other, read_state(trainer) | {"averages": []})

@@ -1,0 +1,152 @@
+"""Single steps of a trainer, and the averages that follow them: methods that `Trainer` has.
+
+The core does many mini-batches per call.
+"""
+
+import copy
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import starmap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule._data import Data, Features
+from chainrule.losses import Loss
+from chainrule.network import Network, check_mixed_rows
+from chainrule.optimizers import Optimizer
+from chainrule.schedules import Schedule, ScheduleState
+
+if TYPE_CHECKING:
+    from chainrule import _core
+
+Floats = NDArray[np.float64]
+SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
+
+
+class Stepping:
+    """What it needs of a trainer is listed here; `Trainer` tells of it."""
+
+    net: Network
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule
+    seed: int
+    l2: float
+    l1: float
+    penalize: str
+    clip_value: float | None
+    clip_norm: float | None
+    ema: float | None
+    epoch: int
+    _state: "_core._Optimizer"
+    _schedule_state: ScheduleState
+    _single_steps: int  # by `step` and `apply_gradients`
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps done."""
+        return self._state.steps
+
+    def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """One optimizer step on one batch; returns the cost before it.
+
+        Arguments as in `fit`. Schedules count such a step as an epoch of its own.
+        """
+        data = self._data("Trainer.step", X, Y, sample_weight)
+        rows = data.samples.rows
+        check_mixed_rows("Trainer.step", self.net, rows, rows, "X")
+        with self._hold("Trainer.step"):
+            rates = np.array([self._rate(self.epoch + self._single_steps)])
+            costs, _ = self._train(data, None, rows, rates, "Trainer.step")
+            self._single_steps += 1
+        return float(costs[0])
+
+    def apply_gradients(self) -> None:
+        """One optimizer step with `net.gradients` as they are, for accumulated gradients.
+
+        `net.backward(X1, Y1, loss)`, `net.backward(X2, Y2, loss, accumulate=True)`, and so on; the
+        penalties are those given to `backward`. Schedules count it as an epoch of its own.
+        """
+        with self._hold("Trainer.apply_gradients"):
+            rate = self._rate(self.epoch + self._single_steps)
+            self.net._core.apply_gradients(self._state, rate, self._clip)
+            self._single_steps += 1
+
+    @contextmanager
+    def averaged(self) -> Iterator[Network]:
+        """`with trainer.averaged() as net:` gives the network its averages; then its own weights.
+
+        Without `ema`, and before the first step, these are the same. No training meanwhile.
+        """
+        if self.ema is None or self._state.shows_averages:
+            yield self.net
+            return
+        try:
+            self._state.show_averages(self.net._core, True)
+            yield self.net
+        finally:
+            self._show_own_weights()
+
+    def averaged_network(self) -> Network:
+        """A new network, with the averages of the weights."""
+        with self.averaged() as net:
+            return copy.copy(net)
+
+    def _show_own_weights(self) -> None:
+        self._state.show_averages(self.net._core, False)
+
+    def _rates(self, steps: int) -> Floats:
+        """The learning rate of each step of the present epoch."""
+        if self.schedule.is_constant_within_epochs:
+            return np.full(steps, self._rate(self.epoch))
+        return np.array([self._rate(self.epoch + i / steps) for i in range(steps)])
+
+    def _rate(self, epoch: float) -> float:
+        return self.optimizer.learning_rate * self.schedule.factor(epoch, self._schedule_state)
+
+    def _train(
+        self,
+        data: Data,
+        order: NDArray[np.int64] | None,
+        batch: int,
+        rates: Floats,
+        where: str,
+        parts: list[tuple[Floats, Floats]] | None = None,
+    ) -> tuple[Floats, Floats]:
+        """The costs and penalties of the steps done, which are added to `parts`."""
+        arguments = (
+            self._state,
+            data.samples,
+            self.loss.parts,
+            self.l2,
+            self.l1,
+            self.penalize == "sum",
+            self._clip,
+            order,
+            batch,
+            rates,
+            self.seed,
+            SECONDS_PER_CALL,
+            where,
+        )
+        parts = [] if parts is None else parts
+        # One call for Python, so that no Ctrl-C comes between the steps and the record of them.
+        parts.extend(starmap(self.net._core.train, [arguments]))
+        return parts[-1]
+
+    @property
+    def _clip(self) -> tuple[float, float]:
+        return self.clip_value or math.inf, self.clip_norm or math.inf
+
+    def _hold(self, where: str) -> AbstractContextManager[None]:
+        if self._state.shows_averages:
+            raise RuntimeError(
+                f"[{where}] the network shows its averages: leave trainer.averaged()"
+            )
+        return self.net._held_by_trainer(where)
+
+    def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
+        return Data(self.net, where, X, Y, self.loss, sample_weight)

@@ -1,0 +1,295 @@
+"""Trainers as files and as bytes: everything that decides how training goes on.
+
+    tensors     the parameters; "optimizer/0/1.weight", ..; "average/1.weight", ..; "history/loss",
+                .. with "history_has/.." for columns with gaps; "costs" and "penalties" of the epoch
+                at work, or else of the latest; "cut_off/1.weight", "cut_off/average/1.weight", ..
+                (`Unfinished.weights`); "callbacks/0", .. (arrays in the states of callbacks)
+    documents   "network"; "trainer"; "fit", of one that is at work or was cut off
+
+Start at `_packed`. What is read is checked before anybody works with it: here, in `_fit_file`, and
+by the constructors that take it.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from numpy.typing import NDArray
+
+from chainrule._container import Contents, pack, unpack
+from chainrule._errors import check_instance, check_integer, check_number
+from chainrule._files import write_atomically
+from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
+from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
+from chainrule._optimizer import (
+    AVERAGE,
+    core_optimizer,
+    read_averages,
+    read_state,
+    write_state,
+)
+from chainrule.checkpoint import (
+    build_network,
+    file_errors,
+    network_description,
+    network_tensors,
+    read_file,
+)
+from chainrule.metrics import METRICS, Metric, resolve_metrics
+from chainrule.network import Network
+from chainrule.optimizers import resolve_optimizer
+from chainrule.schedules import Schedule, ScheduleState, as_schedule
+
+if TYPE_CHECKING:
+    from chainrule.trainer import Trainer
+
+Array = NDArray[Any]
+T = TypeVar("T", bound="Trainer")
+
+FORMAT = "chainrule.trainer"
+WHERE = "Trainer.load"
+DATA = {"X", "Y", "sample_weight", "validation_data", "rows"}
+LATER: dict[str, Any] = {
+    "learning_rate_factors": {},
+    "decay_factors": {},
+    "frozen": [],
+    "ema": None,
+}
+OPTIONS = ("seed", "l2", "l1", "penalize", "clip_value", "clip_norm", *LATER)
+FIELDS = {
+    *("loss", "optimizer", "schedule", "metrics", *OPTIONS),
+    *("epoch", "steps", "single_steps", "schedule_state", "stop_reason", "history", "data"),
+}
+
+
+def save_trainer(trainer: "Trainer", path: str | os.PathLike[str]) -> None:
+    """The file behind `Trainer.save`."""
+    write_atomically(path, _packed(trainer, "Trainer.save"))
+
+
+def trainer_to_bytes(trainer: "Trainer") -> bytes:
+    """What `save_trainer` would write."""
+    return b"".join(_packed(trainer, "Trainer"))
+
+
+def load_trainer(
+    kind: type[T], path: str | os.PathLike[str], schedule: Any, metrics: Iterable[Any]
+) -> T:
+    """The trainer in a file of `save_trainer`."""
+    return _built(kind, read_file(path, WHERE), path, schedule, metrics)
+
+
+def trainer_from_bytes(kind: type[T], content: bytes, schedule: Any, metrics: Iterable[Any]) -> T:
+    """The trainer of `trainer_to_bytes`. Raises FileFormatError."""
+    with file_errors(WHERE):
+        contents = unpack(content)
+    return _built(kind, contents, "bytes", schedule, metrics)
+
+
+# ---- writing ------------------------------------------------------------------------------------
+
+
+def _packed(trainer: "Trainer", where: str) -> list[Any]:
+    with trainer._hold(where):
+        tensors = network_tensors(trainer.net, where) | read_averages(trainer)
+        for which, arrays in enumerate(read_state(trainer)["arrays"]):
+            for name, array in zip(trainer.net.parameters, arrays, strict=True):
+                tensors[f"optimizer/{which}/{name}"] = array
+        tensors |= history_tensors(trainer.history)
+        costs, left = (trainer.step_costs, trainer.step_penalties), trainer._fit.left_over()
+        documents = {"network": network_description(trainer.net), "trainer": _document(trainer)}
+        if left is not None:
+            document, arrays = fit_document(left, where)
+            documents["fit"] = document
+            tensors |= fit_tensors(left, trainer, arrays, where)
+            if left.progress.phase == "steps":
+                costs = left.progress.joined()
+        tensors |= {"costs": costs[0], "penalties": costs[1]}
+        return pack(FORMAT, tensors, documents)
+
+
+def _document(trainer: "Trainer") -> dict[str, Any]:
+    metrics = [{"name": m.name, "own": METRICS.get(m.name) != m} for m in trainer.metrics]
+    return {
+        "loss": trainer.loss.to_dict(),
+        "optimizer": trainer.optimizer.to_dict(),
+        "schedule": _schedule_document(trainer.schedule),
+        "metrics": metrics,
+        **{name: getattr(trainer, name) for name in OPTIONS},
+        "epoch": trainer.epoch,
+        "steps": trainer.steps,
+        "single_steps": trainer._single_steps,
+        "schedule_state": asdict(trainer._schedule_state),
+        "stop_reason": trainer.stop_reason,
+        "history": history_keys(trainer.history),
+        "data": trainer._fit.prints(),
+    }
+
+
+def _schedule_document(schedule: Schedule) -> dict[str, Any]:
+    """Its dict, or the name of one that is the user's own, as a whole or in part."""
+    try:
+        document = schedule.to_dict()
+        if as_schedule(document) == schedule:  # else it is of a class derived from ours
+            return document
+    except (TypeError, ValueError):
+        pass
+    return {"own": re.sub(r" at 0x[0-9a-f]+", "", repr(schedule))}
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def _built(
+    kind: type[T], contents: Contents, name: Any, schedule: Any, metrics: Iterable[Any]
+) -> T:
+    with file_errors(WHERE, name):
+        if contents.kind != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, got {contents.kind!r}")
+        documents, tensors = dict(contents.documents), dict(contents.tensors)
+        fit = documents.pop("fit", None)
+        if set(documents) != {"network", "trainer"}:
+            raise ValueError(f"expected the documents network and trainer, got {list(documents)}")
+        document = _trainer_document(documents["trainer"])
+        found = _schedule_of(document["schedule"])
+        metrics_found = check_instance("Trainer", "metrics", document["metrics"], list)
+        named = [_metric_of(entry) for entry in metrics_found]
+    schedule, metrics = _completed(document, found, named, schedule, metrics)
+    with file_errors(WHERE, name):
+        names = [key for key in tensors if "/" not in key and key not in ("costs", "penalties")]
+        parameters = {key: tensors.pop(key) for key in names}
+        net = build_network(Network, documents["network"], parameters)
+        kept = _kept_arrays(document, net, tensors)
+        options = {key: document[key] for key in OPTIONS}
+        trainer = kind(
+            net,
+            document["loss"],
+            document["optimizer"],
+            schedule,
+            options.pop("seed"),
+            metrics=metrics,
+            **options,
+        )
+        _set_progress(trainer, document, kept, tensors)
+        costs = Costs(pop(tensors, "costs", 1), pop(tensors, "penalties", 1))
+        if fit is None:
+            trainer.step_costs, trainer.step_penalties = costs.checked()
+        else:
+            left = read_fit(fit, trainer, costs, tensors)
+            trainer._fit.unfinished = left
+            if left.progress.phase != "steps":
+                trainer.step_costs, trainer.step_penalties = costs.checked()
+        if tensors:
+            raise ValueError(f"tensors that do not belong there: {list(tensors)[:3]}")
+    return trainer
+
+
+def _trainer_document(document: Any) -> dict[str, Any]:
+    """With the options that the first files of trainers have not."""
+    if isinstance(document, dict) and not set(LATER) & set(document):
+        document = LATER | document
+    return take(document, "trainer", FIELDS)
+
+
+def _schedule_of(document: Any) -> Schedule | str:
+    """Or the name of one that must be given again."""
+    if isinstance(document, dict) and set(document) == {"own"}:
+        return str(document["own"])
+    if not isinstance(document, dict):
+        raise TypeError("the schedule is no object")
+    return as_schedule(document, "Trainer")
+
+
+def _metric_of(entry: Any) -> Metric | str:
+    """Or the name of one that must be given again."""
+    entry = take(entry, "metric", {"name", "own"})
+    name = entry["name"]
+    if entry["own"] is True and isinstance(name, str):
+        return name
+    if entry["own"] is not False:
+        raise ValueError("a metric is either ours or the user's own")
+    return METRICS[name]
+
+
+def _completed(
+    document: dict[str, Any],
+    schedule: Schedule | str,
+    metrics: list[Metric | str],
+    given_schedule: Schedule | Callable[[float], float] | None,
+    given_metrics: Iterable[Any],
+) -> tuple[Any, list[Metric]]:
+    """With what the user gave for what no file holds. Raises ValueError if something is missing."""
+    given = {metric.name: metric for metric in resolve_metrics(given_metrics, WHERE)}
+    own = [metric for metric in metrics if isinstance(metric, str)]
+    missing = {}
+    if isinstance(schedule, str) and given_schedule is None:
+        missing["schedule"] = schedule
+    if not set(own) <= set(given):
+        missing["metrics"] = ", ".join(name for name in own if name not in given)
+    if missing:
+        what = " and ".join(f"the {name} {text}" for name, text in missing.items())
+        text = f"{what} of this trainer again, which no file holds, got neither"
+        if len(missing) == 1:
+            text = text.replace("neither", "none")
+        raise ValueError(f"[{WHERE}] {', '.join(missing)}: expected {text}")
+    names = [metric if isinstance(metric, str) else metric.name for metric in metrics]
+    if not set(given) <= set(names):
+        expected = f"metrics of this trainer, {names}"
+        raise ValueError(f"[{WHERE}] metrics: expected {expected}, got {list(given)}")
+    chosen = [given[m] if isinstance(m, str) else m for m in metrics]
+    return schedule if given_schedule is None else given_schedule, chosen
+
+
+class Kept(NamedTuple):
+    """What an optimizer keeps: its own arrays, and averages of the parameters."""
+
+    arrays: list[list[Array]]
+    averages: dict[str, Array]
+
+
+def _kept_arrays(document: dict[str, Any], net: Network, tensors: dict[str, Array]) -> Kept:
+    """Taken before the trainer takes memory for them."""
+    n = core_optimizer(resolve_optimizer(document["optimizer"], "Trainer"))[2]
+    arrays = [[pop(tensors, f"optimizer/{i}/{name}") for name in net.parameters] for i in range(n)]
+    averaged = [] if document["ema"] is None else [f"{AVERAGE}{name}" for name in net.parameters]
+    averages = {name: pop(tensors, name) for name in averaged}
+    everything = [*averages.values(), *(array for of_kind in arrays for array in of_kind)]
+    if any(array.dtype != net.dtype for array in everything):
+        raise TypeError(f"the optimizer's state is not of {net.dtype}")
+    return Kept(arrays, averages)
+
+
+def _set_progress(
+    trainer: "Trainer",
+    document: dict[str, Any],
+    kept: Kept,
+    tensors: dict[str, Array],
+) -> None:
+    counts = {
+        name: check_integer("Trainer", name, document[name], 0, 2**62)
+        for name in ("epoch", "steps", "single_steps")
+    }
+    schedule = _schedule_state(document["schedule_state"])
+    write_state(trainer, {"schedule": schedule} | kept._asdict() | counts)
+    trainer._single_steps = counts["single_steps"]
+    reason, data = document["stop_reason"], document["data"]
+    if not (reason is None or isinstance(reason, str)):
+        raise TypeError("the reason of the end is no text")
+    trainer.stop_reason = reason
+    if data is not None:
+        if not all(v is None or isinstance(v, str) for v in take(data, "data", DATA).values()):
+            raise TypeError("a fingerprint is no text")
+        trainer._fit.expected_data = data
+    trainer.history = read_history(document["history"], tensors)
+
+
+def _schedule_state(document: Any) -> ScheduleState:
+    d = take(document, "schedule_state", {"epochs", "factor", "best", "bad_epochs"})
+    return ScheduleState(
+        check_integer("Trainer", "epochs", d["epochs"], 0),
+        check_number("Trainer", "factor", d["factor"], minimum=0),
+        None if d["best"] is None else check_number("Trainer", "best", d["best"]),
+        check_integer("Trainer", "bad_epochs", d["bad_epochs"], 0),
+    )
