@@ -190,7 +190,7 @@ def at_work(rng, **options):
 
 def everything(trainer):
     state = read_state(trainer)
-    arrays = [a for group in state["arrays"] for a in group] + state["averages"]
+    arrays = [a for group in state["arrays"] for a in group] + list(state["averages"].values())
     return [
         *(a.tobytes() for a in [*trainer.net.parameters.values(), *arrays]),
         *(g.tobytes() for g in trainer.net.gradients.values()),

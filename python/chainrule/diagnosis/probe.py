@@ -33,7 +33,7 @@ def twin(trainer: Trainer, net: Network | None = None) -> Trainer:
         other._state.set_own_options(core, own_options(core.parameter_table(), *by_name))
     other.ema = None  # averages follow the weights and change nothing
     if net is None:
-        write_state(other, read_state(trainer) | {"averages": []})
+        write_state(other, read_state(trainer) | {"averages": {}})
     return other
 
 
