@@ -104,7 +104,7 @@ struct HardSigmoid {
   }
   template <class T>
   static V<T> derivative(V<T> a, V<T>) {
-    return (a > splat(T(0))) & (a < splat(T(1))) ? splat(T(1) / T(6)) : splat(T(0));
+    return ((a > splat(T(0))) & (a < splat(T(1)))) ? splat(T(1) / T(6)) : splat(T(0));
   }
 };
 
@@ -116,7 +116,7 @@ struct HardTanh {
   }
   template <class T>
   static V<T> derivative(V<T> a, V<T>) {
-    return (a > splat(T(-1))) & (a < splat(T(1))) ? splat(T(1)) : splat(T(0));
+    return ((a > splat(T(-1))) & (a < splat(T(1)))) ? splat(T(1)) : splat(T(0));
   }
 };
 

@@ -53,8 +53,9 @@ Real softplus(Real x) {
 }
 
 template <class Real>
-constexpr Real kScale = Real(1.0507009873554804934193349852946L),
-               kSlope = Real(1.6732632423543772848170429916717L);
+constexpr Real kScale = Real(1.0507009873554804934193349852946L);
+template <class Real>
+constexpr Real kSlope = Real(1.6732632423543772848170429916717L);
 
 template <class Real>
 struct Function {
@@ -117,7 +118,8 @@ double error_in_ulp(T got, typename Wider<T>::Real exact) {
 
 template <class T>
 void check_function(const std::string& name, double low, double high, double bound, const std::string& hash) {
-  for (const auto& f : functions<typename Wider<T>::Real>) {
+  using Real = typename Wider<T>::Real;
+  for (const Function<Real>& f : functions<Real>) {
     if (f.name != name) continue;
     const std::vector<T> x = arguments<T>(low, high);
     std::vector<T> y(x.size());
