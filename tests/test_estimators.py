@@ -141,7 +141,9 @@ def test_a_pickled_model_goes_on_as_if_nothing_had_been(binary, solver):
 
 def test_without_a_hidden_layer_it_is_logistic_regression(binary):
     X, y = binary
-    est = cr.MLPClassifier((), solver="lbfgs", alpha=1.0, tol=1e-8, max_iter=1000).fit(X, y)
+    est = cr.MLPClassifier(
+        (), solver="lbfgs", alpha=1.0, tol=1e-8, max_iter=1000, random_state=0
+    ).fit(X, y)
     exact = LogisticRegression(C=1.0, tol=1e-8, max_iter=1000).fit(X, y)
     np.testing.assert_allclose(est.coefs_[0].T, exact.coef_, atol=1e-4)
 
