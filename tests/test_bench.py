@@ -43,13 +43,15 @@ def summarize(*results, others_busy=0.0):
 
 
 def test_cases_are_the_ones_promised():
-    assert [(case.sizes, case.batch_size) for case in cases.CASES] == [
-        ((30, 64, 1), 1),
-        ((20, 64, 64, 2), 32),
-        ((64, 128, 10), 64),
-        ((54, 256, 256, 256, 7), 256),
-        ((784, 512, 256, 10), 128),
-        ((1024, 2048, 2048, 1000), 512),
+    assert [(case.sizes, case.batch_size, case.hidden) for case in cases.CASES] == [
+        ((30, 64, 1), 1, cases.DENSE),
+        ((20, 64, 64, 2), 32, cases.DENSE),
+        ((64, 128, 10), 64, cases.DENSE),
+        ((54, 256, 256, 256, 7), 256, cases.DENSE),
+        ((784, 512, 256, 10), 128, cases.DENSE),
+        ((1024, 2048, 2048, 1000), 512, cases.DENSE),
+        ((54, 256, 256, 256, 7), 256, cases.BATCH_NORM),
+        ((64, *[128] * 17, 10), 128, cases.RESIDUAL),
     ]
     assert all(case.quick().rows <= case.rows for case in cases.CASES)
 
@@ -98,7 +100,7 @@ def test_rows_are_whole_batches():
 
 
 def test_data_hold_every_class_and_are_always_the_same():
-    case = cases.CASES[-1].quick()
+    case = next(case for case in cases.CASES if case.n_classes == 1000).quick()
     X, y = cases.make_data(case, "float32")
     assert X.dtype == np.float32
     assert X.shape == (case.rows, 1024)
