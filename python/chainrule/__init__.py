@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from chainrule._errors import FileFormatError
 from chainrule.activations import Activation
 from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, ProgressBar
-from chainrule.checkpointing import Checkpoint
 from chainrule.gradient_check import GradientCheck, check_gradients
 from chainrule.history import History
 from chainrule.initializers import Initializer
@@ -51,6 +50,7 @@ from chainrule.trainer import Trainer
 
 if TYPE_CHECKING:
     from chainrule import onnx, ops, reference
+    from chainrule.checkpointing import Checkpoint
     from chainrule.diagnosis import (
         Diagnose,
         Diagnosis,
@@ -134,6 +134,7 @@ __all__ = [
 _LAZY_MODULES = ("onnx", "ops", "reference")
 _LAZY_NAMES = {
     "plot_history": "plots",
+    "Checkpoint": "checkpointing",
     "Diagnose": "diagnosis",
     "Diagnosis": "diagnosis",
     "RateRangeTest": "diagnosis",
