@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def estimator_model(est: Estimator, where: str) -> Model:
     program, x = Program(net.dtype), example_row(net.n_inputs, net.dtype)
     y = add_network(program, Value("x", net.n_inputs), net, where)
     expected = net.predict(x)
-    classes = None
+    classes: list[Any] = []
     if isinstance(est, MLPClassifier) and isinstance(est._target, OneTarget):
         expected = est._target.probabilities(expected)
         if not est._target.is_multilabel:

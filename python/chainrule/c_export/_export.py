@@ -34,31 +34,16 @@ def export_c(
     Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, if the
     estimator is not fitted, if the file does not end in .c or .h, or for a name that C cannot take.
     """
-    if isinstance(model, Network):
-        found = network_model(model, WHERE)
-    elif _is_estimator(model):
-        from chainrule.c_export._estimators import estimator_model
-
-        if not model.__sklearn_is_fitted__():
-            raise ValueError(message(WHERE, "model", "a fitted estimator", model))
-        found = estimator_model(model, WHERE)
-    else:
-        expected = "a Network, MLPClassifier or MLPRegressor"
-        raise TypeError(message(WHERE, "model", expected, model))
-    write_c(found, Path(path), name, WHERE)
+    target = Path(path)
+    chosen = checked_name(WHERE, target, name)
+    write_atomically(target, [c_file(_model_of(model), chosen, target.name)])
 
 
-def write_c(model: Model, path: Path, name: str | None, where: str) -> str:
-    """Writes the file and returns the name. Raises OSError or ValueError."""
+def checked_name(where: str, path: Path, name: object = None) -> str:
+    """What the functions in the file of this path begin with. Raises ValueError or TypeError."""
     if path.suffix not in SUFFIXES:
         expected = f"a file name ending in {' or '.join(SUFFIXES)}"
         raise ValueError(message(where, "path", expected, os.fspath(path)))
-    chosen = _checked_name(where, name, path)
-    write_atomically(path, [c_file(model, chosen, path.name)])
-    return chosen
-
-
-def _checked_name(where: str, name: Any, path: Path) -> str:
     chosen = re.sub(r"[^A-Za-z0-9_]", "_", path.stem) if name is None else name
     keywords = snippet("keywords.txt").split()  # of C99 and of C++
     expected = "an identifier of C that starts with a letter and is no keyword"
@@ -67,6 +52,19 @@ def _checked_name(where: str, name: Any, path: Path) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", chosen) or chosen in keywords:
         raise ValueError(message(where, "name", expected, chosen))
     return chosen
+
+
+def _model_of(model: "Network | Estimator") -> Model:
+    if isinstance(model, Network):
+        return network_model(model, WHERE)
+    if not _is_estimator(model):
+        expected = "a Network, MLPClassifier or MLPRegressor"
+        raise TypeError(message(WHERE, "model", expected, model))
+    from chainrule.c_export._estimators import estimator_model
+
+    if not model.__sklearn_is_fitted__():
+        raise ValueError(message(WHERE, "model", "a fitted estimator", model))
+    return estimator_model(model, WHERE)
 
 
 def _is_estimator(model: Any) -> "TypeGuard[Estimator]":

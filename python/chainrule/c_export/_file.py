@@ -1,17 +1,19 @@
 """The file: what it says of itself, and the functions, arrays and statements in their order."""
 
 from importlib.metadata import version
+from itertools import accumulate, chain
 
 import numpy as np
 
 from chainrule.c_export._library import TYPES, Frame, library, needed, snippet, with_names
-from chainrule.c_export._literals import comment, labels, rows_of_numbers
+from chainrule.c_export._literals import comment, labels, rows_of_numbers, strings
 from chainrule.c_export._model import Model
 
 # Of workspace on the stack; a thread of the C library musl has 128 KiB. Beyond it the caller has to
 # give the memory.
 MOST_STACK = 64 * 1024
-ON_STACK, ALWAYS, OF_CLASSES = ("predict", "predict_rows"), ("predict_in",), ("largest", "class")
+ON_STACK, ALWAYS = ("predict", "predict_rows"), ("predict_in",)
+OF_CLASSES, OF_CATEGORIES = ("largest", "class"), ("code",)
 
 
 def c_file(model: Model, name: str, file_name: str) -> bytes:
@@ -27,10 +29,13 @@ def c_file(model: Model, name: str, file_name: str) -> bytes:
 
     memory = program.workspace * program.dtype.itemsize
     on_stack = memory <= MOST_STACK
-    class_type, classes = labels(model.classes or ())
+    class_type, classes = labels(model.classes)
     chosen = [*(ON_STACK if on_stack else ()), *ALWAYS, *(OF_CLASSES if class_type else ())]
+    chosen += OF_CATEGORIES if any(model.categories) else ()
     public = [library(dtype)[function] for function in chosen]
     parts = {"body": named(program.body), "class_type": class_type, "classes": classes}
+    parts["categories"] = strings(chain.from_iterable(model.categories))
+    parts["first"] = ", ".join(map(str, accumulate(map(len, model.categories), initial=0)))
     about = named(
         snippet("about.txt"),
         version=version("chainrule"),
@@ -41,13 +46,11 @@ def c_file(model: Model, name: str, file_name: str) -> bytes:
         more="" if on_stack else ", workspace",
         place="on the stack" if on_stack else "in memory of the caller",
     )
-    arrays = [
-        named(
-            f"static const real NAME_{array}[{values.size}] = {{\n@{{numbers}}}};\n",
-            numbers=rows_of_numbers(values),
-        )
-        for array, values in program.arrays.items()
-    ]
+    arrays = []
+    for array, values in program.arrays.items():
+        head = f"static const {TYPES[values.dtype.name]['real']} NAME_{array}[{values.size}]"
+        arrays.append(f"{named(head)} = {{\n{rows_of_numbers(values)}}};\n")
+    macros = [named(f"#define NAME_{macro} {value}\n") for macro, value in program.macros.items()]
     text = named(
         snippet("frame.c"),
         about="\n".join(f" * {line}".rstrip() for line in about.splitlines())[3:],
@@ -55,7 +58,9 @@ def c_file(model: Model, name: str, file_name: str) -> bytes:
         outputs=model.expected.size,
         workspace=program.workspace,
         declarations="\n".join(named(block.declaration, **parts) for block in public),
-        functions="\n".join(named(block.text) for block in needed(dtype, program.body)),
+        functions="\n".join(
+            [*macros, *(named(block.text) for block in needed(dtype, program.body))]
+        ),
         parameters="\n".join(arrays),
         definitions="\n".join(named(block.text, **parts) for block in public),
         example=rows_of_numbers(model.example),

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
-FILES = ("math", "activations", "rows", "public")  # besides that of the type
+FILES = ("math", "activations", "rows", "table", "public")  # besides that of the type
 
 # What stands for a type in the snippets.
 TYPES = {

@@ -1,6 +1,6 @@
 """Values as C writes them: numbers that are read back to the bit, labels, words in comments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,16 @@ def labels(classes: Sequence[Any]) -> tuple[str, str]:
     Two empty strings if there is no class, or no type for all of them.
     """
     if classes and all(isinstance(label, str) for label in classes):
-        return "const char *", ", ".join(map(string, classes))
+        return "const char *", strings(classes)
     if not classes or not all(isinstance(label, bool | int | float) for label in classes):
         return "", ""
     if all(isinstance(label, int) and abs(label) < 2**63 for label in classes):
         return "int64_t ", ", ".join(f"INT64_C({int(label)})" for label in classes)
     return "double ", ", ".join(number(np.float64(label)) for label in classes)
+
+
+def strings(texts: Iterable[str]) -> str:
+    return ", ".join(map(string, texts))
 
 
 def string(text: str) -> str:

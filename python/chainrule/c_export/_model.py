@@ -23,7 +23,8 @@ class Model:
     description: Sequence[str]  # lines for the comment at the top
     example: Array  # a row, (n_inputs,) of its type
     expected: Array  # (n_outputs,) what comes out for it
-    classes: Sequence[Any] | None = None  # of each output, if it is the probability of one
+    classes: Sequence[Any] = ()  # of each output, if it is the probability of one
+    categories: Sequence[Sequence[str]] = ()  # of each column, those that have a number
 
 
 def network_model(net: Network, where: str) -> Model:

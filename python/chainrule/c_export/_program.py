@@ -29,6 +29,7 @@ class Program:
         self.dtype = dtype
         self.lines: list[str] = []
         self.arrays: dict[str, Array] = {}  # by name, without NAME_
+        self.macros: dict[str, str] = {}  # the same
         self._slots: list[int] = []  # the most numbers in each
         self._taken: set[int] = set()
         self._holders: Counter[int | None] = Counter()

@@ -30,3 +30,14 @@ NAME_API @{class_type}NAME_class(size_t place) {
   static @{class_type}const classes[NAME_OUTPUTS] = {@{classes}};
   return classes[place];
 }
+
+// What stands for a category in x[column]: -1 for those that are not told apart. "" and NULL are missing ones.
+NAME_API double NAME_code(size_t column, const char *category) {
+  static const char *const categories[] = {@{categories}};
+  static const size_t first[NAME_INPUTS + 1] = {@{first}};
+  const char *const wanted = category == NULL ? "" : category;
+  for (size_t i = first[column]; i < first[column + 1]; ++i) {
+    if (strcmp(categories[i], wanted) == 0) return (double)(i - first[column]);
+  }
+  return -1;
+}
