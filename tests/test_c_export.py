@@ -103,7 +103,9 @@ def networks(tmp_path_factory):
 
 
 def one_activation(name, dtype):
-    """A unit after another from -800 to 800, close to 0, and at the ends of what there is."""
+    """A unit after another from -800 to 800, close to 0, at the ends of what there is, and close to
+    odd multiples of ln 2 / 2, where an exponential takes another power of two.
+    """
     limits = np.finfo(dtype)
     ends = [limits.max, limits.tiny, limits.smallest_subnormal, limits.eps, 0.0, 16, 20, 40, 42]
     ends += [88.7, 89, 103.9, 104, 708.3, 709.7, 710, 745.1, 746, 0.41421356237309505, np.log(2)]

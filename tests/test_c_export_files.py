@@ -1,10 +1,12 @@
 """What an exported C file is beside its numbers; estimators; refusals."""
 
 import ctypes
+import math
 import re
 import subprocess
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,8 @@ from .helpers import build
 FLAGS = ["-std=c99", "-O1", *FMA]
 WITH_FMA = [isa for isa in _core.available_isas() if isa != "baseline"]
 needs_fma = pytest.mark.skipif(not WITH_FMA, reason="this CPU has no fused multiply-add")
+
+ROOT = Path(__file__).parent.parent
 
 _rng = np.random.default_rng(3)
 X = _rng.normal(size=(150, 4))
@@ -65,6 +69,54 @@ def test_each_name_is_defined_once_and_all_are_used(dtype):
 
 def defined(file):
     return _library.DEFINED.findall(_library.snippet(file))
+
+
+MATH = (ROOT / "cpp" / "kernels" / "math.inl.h").read_text()
+NORMAL = (ROOT / "cpp" / "kernels" / "normal.inl.h").read_text()
+CONSTANTS = {
+    "ROUND": "kRound",
+    "LN2_HIGH": "kLn2Hi",
+    "LN2_LOW": "kLn2Lo",
+    "EXP_LOW": "kExpLow",
+    "EXP_HIGH": "kExpHigh",
+    "VANISHES": "kVanishes",
+    "NORMAL_HIGH": "kNormalHigh",
+}
+NUMBER = r"-?(?:0x[0-9a-f.]+p[-+]?\d+|\d[\d.]*(?:e[-+]?\d+)?)"
+
+
+def value(text, dtype):
+    return np.dtype(dtype).type(float.fromhex(text) if "x" in text else text)
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("float32", "float"), ("float64", "double")])
+def test_constants_are_those_of_the_core(dtype, kind):
+    """The one thing that stands in the core, too; a wrong last bit would seldom show in results."""
+    ours, theirs = _library.snippet(f"{dtype}.c"), MATH.split(f"struct Math<{kind}> {{")[1]
+    theirs = theirs.split("};")[0]
+    for name, core_name in CONSTANTS.items():
+        (found,) = re.findall(rf"#define NAME_{name} \(?({NUMBER})", ours)
+        (expected,) = re.findall(rf"\b{core_name} = ({NUMBER})", theirs)
+        assert value(found, dtype) == value(expected, dtype), name
+    (log2_e,) = re.findall(rf"#define NAME_LOG2_E ({NUMBER})", ours)
+    assert value(log2_e, dtype) == value("1.4426950408889634", dtype)
+    assert "splat(T(1.4426950408889634))" in MATH
+    polynomial = NORMAL.split(f"struct NormalTail<{kind}>")[1].split("};")[0].split("{", 2)[2]
+    tail = ours.split("NAME_normal_tail")[1]
+    found = [value(text, dtype) for text in re.findall(rf"[ (]({NUMBER})f?[;)]", tail)]
+    assert found == [value(text, dtype) for text in re.findall(NUMBER, polynomial)][::-1]
+    for name, terms in (("expm1_over_r", "kExpTerms"), ("atanh_series", "kLogTerms")):
+        (count,) = re.findall(rf"\b{terms} = (\d+)", theirs)
+        function = ours.split(f"NAME_{name}")[1].split("\n}")[0]
+        found = [a / value(b, dtype) for a, b in fractions(function, dtype)]
+        core = [*range(2, int(count) + 1)][::-1]
+        of_exp = [value("1", dtype) / value(str(math.factorial(k)), dtype) for k in core]
+        of_log = [value("2", dtype) / value(str(2 * k - 1), dtype) for k in core]
+        assert found == (of_exp if terms == "kExpTerms" else of_log)
+
+
+def fractions(text, dtype):
+    return [(value(a, dtype), b) for a, b in re.findall(rf"({NUMBER})f? / ({NUMBER})", text)]
 
 
 def test_a_file_has_what_it_needs_and_nothing_more(tmp_path):
@@ -243,6 +295,14 @@ def test_a_classifier_gives_probabilities_and_names_classes(dtype, tmp_path):
         if has_classes:
             found = [label(library, paths[name].stem, row) for row in out]
             assert found == est.predict(X.astype(dtype)).tolist()
+
+
+@needs_fma
+def test_the_first_of_equal_probabilities_is_the_largest(tmp_path):
+    cr.export_c(fitted(CLASSES["three strings"]), tmp_path / "est.c")
+    library = shared_object("gcc", FLAGS, [tmp_path / "est.c"], tmp_path / "so")
+    for row, place in (([0.25, 0.375, 0.375], 1), ([0.4, 0.2, 0.4], 0), ([0.1, 0.2, 0.7], 2)):
+        assert library.est_largest(address(np.array(row))) == place
 
 
 def label(library, name, row):

@@ -26,7 +26,7 @@
 
 // (e^r - 1) / r on |r| <= ln 2 / 2: Taylor's series.
 static double NAME_expm1_over_r(double r) {
-  double p = 1.0 / 6227020800.0;
+  double p = 1.0 / 6227020800;
   p = NAME_fma(p, r, 1.0 / 479001600);
   p = NAME_fma(p, r, 1.0 / 39916800);
   p = NAME_fma(p, r, 1.0 / 3628800);
@@ -43,7 +43,7 @@ static double NAME_expm1_over_r(double r) {
 
 // 2 (1 / 3 + z / 5 + z^2 / 7 + ..)
 static double NAME_atanh_series(double z) {
-  double p = 2.0 / 21.0;
+  double p = 2.0 / 21;
   p = NAME_fma(p, z, 2.0 / 19);
   p = NAME_fma(p, z, 2.0 / 17);
   p = NAME_fma(p, z, 2.0 / 15);
