@@ -130,6 +130,12 @@ def test_a_file_has_what_it_needs_and_nothing_more(tmp_path):
     assert " *     1 Dense: 3 -> 2, relu\n" in text
 
 
+def test_a_name_may_be_a_word_of_the_snippets(tmp_path):
+    cr.export_c(small(), tmp_path / "real.c")
+    assert (tmp_path / "real.c").read_text().startswith("/* real: a neural network in C99")
+    compile_c("gcc", [*FLAGS, "-c"], [tmp_path / "real.c"], tmp_path / "real.o")
+
+
 def test_the_same_network_is_the_same_file_and_is_written_whole(tmp_path, monkeypatch):
     path = tmp_path / "net.c"
     cr.export_c(small(), path)

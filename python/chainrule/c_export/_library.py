@@ -93,4 +93,4 @@ def with_names(text: str, name: str, words: dict[str, str]) -> str:
     def word(match: re.Match[str]) -> str:
         return words[match[0]]
 
-    return re.sub(rf"\b({'|'.join(words)})\b", word, OWN_NAME.sub(own, text))
+    return OWN_NAME.sub(own, re.sub(rf"\b({'|'.join(words)})\b", word, text))
