@@ -14,9 +14,8 @@ from chainrule.cli import main
 from chainrule.cli.model_file import load_model
 from chainrule.cli.tables import read_table
 
+from .columns import TARGETS, N, every_kind, strange_rows
 from .helpers import relative_difference
-
-N = 200
 
 
 @pytest.fixture(autouse=True)
@@ -26,23 +25,7 @@ def in_tmp_path(tmp_path, monkeypatch):
 
 @pytest.fixture
 def table():
-    """Every kind of column, with gaps, rare categories and categories without any rare one."""
-    rng = np.random.default_rng(0)
-    x, size = rng.normal(size=N), rng.lognormal(8, 3, N)
-    frame = pd.DataFrame({"x": x, "size": size.round(3), "full": rng.integers(0, 99, N)})
-    frame["colour"] = rng.choice(["red", "green", "blue"], N)
-    frame["label"] = [f"l{int(k)}" for k in rng.exponential(3, N)]  # the name of an output
-    frame["sure"] = rng.random(N) < 0.5
-    frame["day"] = pd.Timestamp("1990-05-17 06:30") + pd.to_timedelta(rng.random(N) * 9000, "D")
-    for column in ("x", "colour", "label", "sure", "day"):
-        frame[column] = frame[column].astype(object).where(rng.random(N) > 0.1, None)
-    frame["y"] = np.where(np.nan_to_num(x) + (frame["colour"] == "red") > 0.4, "in", "out")
-    frame["three"] = np.digitize(x, [-0.5, 0.5]) * 2
-    frame["number"] = 1e6 + 1e3 * x
-    return frame
-
-
-TARGETS = ["y", "three", "number"]
+    return every_kind()
 
 
 def train(table, target):
@@ -104,14 +87,8 @@ def test_raw_columns_go_in_and_predictions_come_out(target, table, capsys):
 
 @pytest.mark.parametrize("target", ["y", "number"])
 def test_rows_unlike_those_of_training(target, table):
-    """Unknown categories, infinities, huge numbers, nothing at all, dates before 1970."""
     train(table, target)
-    strange = table[:6].copy()
-    strange.loc[0, ["colour", "label"]] = ["violet", "l999"]
-    strange.loc[1, ["x", "size"]] = [np.inf, 1e300]
-    strange.loc[2, ["x", "size"]] = [1e9, -1e50]
-    strange.loc[3, strange.columns[:7]] = [None] * 7
-    strange.loc[4, "day"] = pd.Timestamp("1931-02-03 04:05")
+    strange = strange_rows(table)
     strange.to_csv("strange.csv", index=False)
     check("strange.csv", target)
 

@@ -119,7 +119,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"_last_fit"},
     {"trainer", "gradient_check"},
     {"estimators", "diagnosis"},
-    {"onnx"},
+    {"c_export", "onnx"},
     {"__init__"},
     {"cli"},
     {"__main__"},
@@ -130,7 +130,7 @@ CORE_IMPORTERS |= {"_network_checks", "_trainer_checks"}
 # Conveniences whose work stands on a higher floor: imported when called.
 LATE = {("network", "checkpoint")}
 # Packages that import themselves and stand on other packages; loaded when first named.
-EXTRAS = {"cli", "diagnosis", "estimators", "onnx"}
+EXTRAS = {"c_export", "cli", "diagnosis", "estimators", "onnx"}
 # Third-party packages at import time; all others are imported when they are needed.
 PACKAGES = {"numpy"}
 PACKAGES_OF = {"_container": {"safetensors"}}

@@ -49,7 +49,8 @@ from chainrule.trace import Trace
 from chainrule.trainer import Trainer
 
 if TYPE_CHECKING:
-    from chainrule import onnx, ops, reference
+    from chainrule import c_export, onnx, ops, reference
+    from chainrule.c_export import export_c
     from chainrule.checkpointing import Checkpoint
     from chainrule.diagnosis import (
         Diagnose,
@@ -109,11 +110,13 @@ __all__ = [
     "SquaredError",
     "Trace",
     "Trainer",
+    "c_export",
     "check_gradients",
     "constant",
     "cosine",
     "diagnose",
     "exponential",
+    "export_c",
     "export_onnx",
     "get_num_threads",
     "inverse_time",
@@ -131,7 +134,7 @@ __all__ = [
 ]
 
 # Found when first named: modules, and functions of modules.
-_LAZY_MODULES = ("onnx", "ops", "reference")
+_LAZY_MODULES = ("c_export", "onnx", "ops", "reference")
 _LAZY_NAMES = {
     "plot_history": "plots",
     "Checkpoint": "checkpointing",
@@ -142,6 +145,7 @@ _LAZY_NAMES = {
     "learning_rate_range_test": "diagnosis",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "export_c": "c_export",
     "export_onnx": "onnx",
 }
 

@@ -1,4 +1,4 @@
-"""The command line, `chainrule demo | train | predict | info | export-onnx`.
+"""The command line, `chainrule demo | train | predict | info | export-onnx | export-c`.
 
 Also as `python -m chainrule`.
 

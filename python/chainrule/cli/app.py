@@ -235,3 +235,30 @@ def export_onnx(
     from chainrule.cli.export_onnx import export_onnx as command
 
     command(model, output)
+
+
+@app.command()
+def export_c(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A file of chainrule train or Network.save.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="OUT", help="The .c or .h file to write; else MODEL's name with .c."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What its functions begin with; else the name of the file."),
+    ] = None,
+) -> None:
+    """Write a model with its preprocessing as one file of C99 that predicts the same bits.
+
+    It reads a row of double, a number for each column: NAN where one is missing, for categories the
+    codes that the file gives them, and for dates the days since 1970-01-01. A file of Network.save
+    reads what the network does.
+    """
+    from chainrule.cli.export_c import export_c as command
+
+    command(model, output, name)

@@ -14,7 +14,7 @@ from chainrule._files import write_atomically
 from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli.console import InputError, check_output, count, one_line, show
 from chainrule.cli.model_file import TableModel, load_model, read_model_file
-from chainrule.cli.preprocessing import LARGEST, MOST_DEVIATIONS, PERIODS
+from chainrule.cli.preprocessing import LARGEST, MOST_DEVIATIONS, PERIODS, known_categories
 from chainrule.network import Network
 
 try:
@@ -124,15 +124,12 @@ def _scaled(graph: ModelGraph, present: str, values: str, medians: Any, scaler: 
 def _one_hot(graph: ModelGraph, inputs: Sequence[str], encoder: OneHotEncoder) -> list[str]:
     """An indicator for each frequent category, and one for all others where training had rare."""
     parts = []
-    rare = getattr(encoder, "infrequent_categories_", [None] * len(inputs))
-    for x, categories, infrequent in zip(inputs, encoder.categories_, rare, strict=True):
-        others = set() if infrequent is None else set(infrequent.tolist())
-        known = ["" if c is None else c for c in categories.tolist() if c not in others]
+    for x, (known, has_others) in zip(inputs, known_categories(encoder), strict=True):
         found = graph.node("Equal", x, graph.constant(np.array(known, dtype=object), "categories"))
         part = graph.cast(found, "float64")
         if known:
             parts.append(part)
-        if infrequent is not None:
+        if has_others:
             one = graph.constant(np.float64(1.0), "one")
             axis = graph.constant(np.array([1]), "axis")
             known_ones = graph.node("ReduceSum", part, axis, keepdims=1)

@@ -14,7 +14,7 @@ import json
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -113,6 +113,17 @@ def transform(preprocessing: ColumnTransformer, frame: pd.DataFrame) -> NDArray[
     """The network's input (m, n), float32."""
     Z = np.asarray(preprocessing.transform(frame), dtype=np.float64)
     return np.clip(Z, -MOST_DEVIATIONS, MOST_DEVIATIONS).astype(np.float32)
+
+
+def known_categories(encoder: OneHotEncoder) -> Iterator[tuple[list[str], bool]]:
+    """Of each column the categories with an indicator of their own, "" for missing, in its order,
+    and whether another indicator after them is for all others.
+    """
+    rare = getattr(encoder, "infrequent_categories_", [None] * len(encoder.categories_))
+    for categories, infrequent in zip(encoder.categories_, rare, strict=True):
+        others = set() if infrequent is None else set(infrequent.tolist())
+        known = ["" if c is None else c for c in categories.tolist() if c not in others]
+        yield known, infrequent is not None
 
 
 # ---- storing -------------------------------------------------------------------------------------

@@ -1,0 +1,88 @@
+/* @{about}
+ */
+
+#ifndef NAME_INPUTS
+#define NAME_INPUTS @{inputs}
+#define NAME_OUTPUTS @{outputs}
+#define NAME_WORKSPACE @{workspace}
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What stands before the functions below; `static` where this file is included instead of linked.
+#ifndef NAME_API
+#define NAME_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+@{declarations}
+#ifdef __cplusplus
+}
+#endif
+#endif
+
+#ifndef NAME_HEADER
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+// Every operation is rounded as it stands here: none is left out, joined with another or done in another precision.
+#if defined(__FAST_MATH__) || FLT_EVAL_METHOD != 0
+#error "compile without -ffast-math and, on 32-bit x86, with -msse2 -mfpmath=sse"
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- Functions ----
+
+@{functions}
+// ---- Parameters: a weight matrix has a row for each input ----
+
+@{parameters}
+// ---- Prediction ----
+
+@{definitions}
+#ifdef __cplusplus
+}
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#else
+#pragma STDC FP_CONTRACT DEFAULT
+#endif
+
+#ifdef NAME_MAIN // a program that predicts a row, and tells whether chainrule gave the same
+#include <stdio.h>
+
+int main(void) {
+  static const input_t x[NAME_INPUTS] = {
+@{example}  };
+  static const output_t expected[NAME_OUTPUTS] = {
+@{expected}  };
+  static real workspace[NAME_WORKSPACE];
+  output_t out[NAME_OUTPUTS];
+  int differing = 0;
+  NAME_predict_in(x, out, workspace);
+  for (size_t j = 0; j < NAME_OUTPUTS; ++j) {
+    printf("%.@{digits}g\n", (double)out[j]);
+    if (memcmp(&out[j], &expected[j], sizeof out[j]) != 0 && expected[j] == expected[j]) ++differing;
+  }
+  printf("%d of %d outputs differ from those of chainrule\n", differing, NAME_OUTPUTS);
+  return differing != 0;
+}
+#endif
+
+#endif
