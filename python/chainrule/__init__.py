@@ -51,6 +51,12 @@ from chainrule.trainer import Trainer
 if TYPE_CHECKING:
     from chainrule import onnx, ops, reference
     from chainrule.checkpointing import Checkpoint
+    from chainrule.custom import (
+        register_activation,
+        register_loss,
+        unregister_activation,
+        unregister_loss,
+    )
     from chainrule.diagnosis import (
         Diagnose,
         Diagnosis,
@@ -124,9 +130,13 @@ __all__ = [
     "plot_history",
     "reduce_on_plateau",
     "reference",
+    "register_activation",
+    "register_loss",
     "runtime_info",
     "set_num_threads",
     "step",
+    "unregister_activation",
+    "unregister_loss",
     "warmup",
 ]
 
@@ -143,6 +153,10 @@ _LAZY_NAMES = {
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "export_onnx": "onnx",
+    "register_activation": "custom",
+    "register_loss": "custom",
+    "unregister_activation": "custom",
+    "unregister_loss": "custom",
 }
 
 
