@@ -1,4 +1,4 @@
-"""Functions of one's own for tests: copies of built-in ones, and others."""
+"""Functions of one's own for tests, copies of built-in ones and others, and networks with them."""
 
 import numpy as np
 
@@ -69,3 +69,32 @@ class Failing:
     def fail(self, error, after=0):
         """In the next call, or some calls later."""
         self.at, self.error = self.calls + 1 + after, error
+
+
+def layers(g):
+    """An activation everywhere it can stand."""
+    inner = [cr.Dense(6, g), cr.Activation(g), cr.Dropout(0.3), cr.Dense(5)]
+    return [
+        cr.Activation(g),
+        cr.Dense(5, g),
+        cr.BatchNorm(),
+        cr.Activation(g),
+        cr.Residual(inner),
+        cr.Activation(g),
+        cr.Residual([cr.Activation(g), cr.LayerNorm()]),
+        cr.Activation("sigmoid"),
+        cr.Dense(7, "relu"),
+        cr.Activation(g),
+        cr.Dense(3, g),
+    ]
+
+
+def data(rows, n_inputs=4, n_outputs=3, dtype="float64", seed=0):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(rows, n_inputs)), rng.normal(size=(rows, n_outputs))
+    return X.astype(dtype), Y.astype(dtype), rng.uniform(0, 2, rows)
+
+
+def assert_close(mine, theirs, dtype="float64"):
+    bound = 1e-12 if dtype == "float64" else 2e-5
+    np.testing.assert_allclose(mine, theirs, rtol=bound, atol=bound)
