@@ -8,6 +8,8 @@ import pytest
 import chainrule as cr
 from chainrule import _core, _stepping
 
+from . import custom
+
 ISAS = _core.available_isas()
 
 
@@ -41,3 +43,15 @@ def one_step_per_call(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_report_header() -> str:
     info = cr.runtime_info()
     return f"chainrule: instruction sets {', '.join(ISAS)}; {info['num_threads']} threads"
+
+
+@pytest.fixture
+def own_functions() -> Iterator[None]:
+    """Those of tests/custom.py, registered for this test; threads are as before afterwards."""
+    before = [dict(table) for table in custom.TABLES]
+    custom.register_all()
+    yield
+    cr.set_num_threads(None)
+    for table, old in zip(custom.TABLES, before, strict=True):
+        table.clear()
+        table.update(old)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from .custom import TABLES
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 pytest.importorskip("sklearn")
@@ -53,6 +55,21 @@ def test_the_pipeline_in_onnx_runtime_predicts_the_digits(tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert "test accuracy 9" in said[0]
     assert float(said[1].split()[-1]) < 1e-5
+
+
+def test_functions_of_ones_own_are_checked_and_learn(capsys):
+    tables = [dict(table) for table in TABLES]
+    try:
+        example = runpy.run_path(str(EXAMPLES / "own_functions.py"))
+        assert example["main"](50) > 0.6
+    finally:
+        for table, before in zip(TABLES, tables, strict=True):
+            table.clear()
+            table.update(before)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("[register_activation, 'squareplus'] derivative: expected ")
+    assert float(said[1].split()[2]) < 1e-7
+    assert said[-1].startswith("in Python, on one thread: squareplus ")
 
 
 TROUBLES = {  # script: epochs in a small setting, its verdicts

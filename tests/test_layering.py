@@ -106,13 +106,14 @@ def test_comments_are_no_breaches(tmp_path):
 # ---- Python -------------------------------------------------------------------------------------
 
 PYTHON_FLOORS = [  # a module imports from lower floors only, a package also from itself
-    {"_core", "_errors", "_fingerprint", "reference", "trace"},
+    {"_core", "_custom", "_errors", "_fingerprint", "reference", "trace"},
     {"_class_weight", "_container", "_description", "_files", "history", "runtime"},
-    {"activations", "losses", "metrics", "optimizers", "_encoding", "_history_file"},
+    {"activations", "losses", "metrics", "optimizers"},
+    {"_custom_checks", "_encoding", "_history_file"},
     {"initializers", "schedules", "plots", "_data", "_optimizer", "_own_options", "parameters"},
-    {"layers", "ops", "callbacks", "_evaluation"},
+    {"custom", "layers", "ops", "callbacks", "_evaluation"},
     {"summary", "_network_checks", "_unfinished", "_sklearn", "_torch"},
-    {"interchange"},
+    {"_custom_cost", "interchange"},
     {"network"},
     {"_trainer_checks", "checkpoint", "_fit_file", "_stepping"},
     {"_run", "trainer_file", "checkpointing"},
@@ -125,7 +126,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"__main__"},
 ]
 FLOOR = {module: i for i, floor in enumerate(PYTHON_FLOORS) for module in floor}
-CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer"}
+CORE_IMPORTERS = {"custom", "network", "ops", "runtime", "trainer", "_data", "_optimizer"}
 CORE_IMPORTERS |= {"_network_checks", "_trainer_checks"}
 # Conveniences whose work stands on a higher floor: imported when called.
 LATE = {("network", "checkpoint")}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <type_traits>
 
 #include "base/views.h"
@@ -68,6 +69,26 @@ template <class F>
 void run_team(int n_threads, F&& f) {
   detail::run_team(
       n_threads, [](void* p, const Team& team) { (*static_cast<std::remove_reference_t<F>*>(p))(team); }, &f);
+}
+
+// Called by every member: once all have come, the thread that called run_team does f, which may throw, and the others
+// wait. Returns, to all of them, whether it was done; if not, `failure`, which they share, holds what it threw.
+template <class F>
+bool alone(const Team& team, std::exception_ptr& failure, F&& f) {
+  team.barrier();
+  if (team.id() == 0) {
+    try {
+      f();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+  team.barrier();
+  return failure == nullptr;
+}
+
+inline void rethrow(const std::exception_ptr& failure) {
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace chainrule

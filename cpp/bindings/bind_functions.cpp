@@ -94,7 +94,7 @@ py::tuple bound_loss_and_gradient(const py::object& Z, const py::object& Y, cons
   const py::array_t<T> z = contiguous_arg<T>(where, "Z", Z, kAny, kAny);
   const index_t rows = z.shape(0), n = z.shape(1);
   const ActivationSpec g = activation_arg(where, parts, n);
-  const TargetsArg targets = targets_arg(where, Y, rows, g.groups_of(n), loss.kind, sizeof(T) == 8);
+  const TargetsArg targets = targets_arg(where, Y, rows, g.groups_of(n), target_kind(loss.kind), sizeof(T) == 8);
   py::array_t<T> dense;
   if (targets.dense) dense = contiguous_arg<T>(where, "Y", targets.keep, rows, targets.keep.ndim() == 1 ? 0 : n);
   py::array keep;

@@ -120,10 +120,10 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
         const Plan<T>& plan = self.net.plan();
         for (const Outlet& outlet : plan.outlets) {
           const index_t rows = samples.samples().rows, columns = plan.nodes[outlet.node].layer->n_out();
-          const Slice<T>&raw = trace.raw.slices[outlet.node], &activated = trace.activated.slices[outlet.node];
-          Z.append(rows_array(raw.y, rows, columns));
-          A.append(rows_array(outlet.activated ? activated.y : raw.y, rows, columns));
-          dZ.append(rows_array(activated.d, rows, columns));
+          const Workspace<T>& of_A = outlet.activated ? trace.activated : trace.raw;
+          Z.append(rows_array(trace.raw.slices[outlet.z].y, rows, columns));
+          A.append(rows_array(of_A.slices[outlet.node].y, rows, columns));
+          dZ.append(rows_array(trace.activated.slices[outlet.z].d, rows, columns));
         }
         return py::make_tuple(Z, A, dZ);
       },
@@ -166,14 +166,14 @@ void bind_type(py::module_& m, const char* name, const char* optimizer_name) {
 
 void bind_network(py::module_& m) {
   using namespace py::literals;
-  py::class_<CheckedSamples>(m, "Samples", "Checked samples for networks of one shape and one loss.")
+  py::class_<CheckedSamples>(m, "Samples", "Checked samples for networks of one shape and losses of such targets.")
       .def(py::init([](const std::string& where, const py::object& X, const py::object& Y,
-                       const py::object& sample_weight, index_t n_inputs, const Groups& groups, const std::string& loss,
-                       bool float64) {
+                       const py::object& sample_weight, index_t n_inputs, const Groups& groups,
+                       const std::string& targets, bool float64) {
              return std::make_unique<CheckedSamples>(where, X, Y, sample_weight, n_inputs, groups,
-                                                     loss_arg(where, loss), float64);
+                                                     target_kind_arg(targets), float64);
            }),
-           "where"_a, "X"_a, "Y"_a, "sample_weight"_a, "n_inputs"_a, "groups"_a, "loss"_a, "float64"_a)
+           "where"_a, "X"_a, "Y"_a, "sample_weight"_a, "n_inputs"_a, "groups"_a, "targets"_a, "float64"_a)
       .def_property_readonly("rows", [](const CheckedSamples& self) { return self.samples().rows; })
       .def_property_readonly(
           "X", [](const CheckedSamples& self) { return self.x(); },

@@ -5,6 +5,7 @@
 
 #include "bindings/bound_network.h"
 #include "bindings/checked_samples.h"
+#include "bindings/custom.h"
 #include "bindings/names.h"
 #include "network/own_options.h"
 
@@ -96,25 +97,29 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
          bool penalize_sum, const ClipArg& clip,
          const std::optional<py::array_t<std::int64_t, py::array::c_style>>& order, index_t batch_size,
          const py::array_t<double, py::array::c_style>& learning_rates, std::uint64_t seed, double seconds,
-         const std::string& where) {
+         py::list failures, const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1, penalize_sum};
         const index_t n_rows = order ? order->size() : samples.samples().rows;
         py::array_t<double> costs(learning_rates.size()), penalties(learning_rates.size());
         const Steps steps{order ? order->data() : nullptr, n_rows, batch_size, learning_rates.data(),
                           {clip.first, clip.second},       seed,   seconds,    costs.mutable_data(),
                           penalties.mutable_data()};
-        index_t done = 0;
+        Trained trained{};
         {
           const py::gil_scoped_release without_gil;
           const Lock lock = self.wait_and_lock();
-          done = train(self.net, optimizer, samples.samples(), objective, steps);
+          trained = train(self.net, optimizer, samples.samples(), objective, steps);
         }
-        const py::slice steps_done(0, done, 1);
+        if (trained.batches == 0) rethrow(trained.failure);
+        if (trained.failure) failures.append(python_exception(trained.failure));
+        const py::slice steps_done(0, trained.batches, 1);
         return py::make_tuple(costs[steps_done], penalties[steps_done]);
       },
       "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "clip"_a, "order"_a, "batch_size"_a,
-      "learning_rates"_a, "seed"_a, "seconds"_a, "where"_a,
-      "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it.");
+      "learning_rates"_a, "seed"_a, "seconds"_a, "failures"_a, "where"_a,
+      "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it. What "
+      "a "
+      "function of the user's raises after that is appended to `failures`.");
   type.def(
       "apply_gradients",
       [](Net& self, State& optimizer, double learning_rate, const ClipArg& clip) {

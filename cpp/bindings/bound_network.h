@@ -5,6 +5,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -24,19 +25,28 @@ template <class T>
 struct BoundNetwork {
   Network<T> net;
   mutable std::shared_mutex mutex;
+  mutable std::atomic<int> waiting{0};  // in wait_and_lock
 
   explicit BoundNetwork(const NetworkSpec& spec) : net(spec) {}
 
-  // Taken without waiting: who comes while the network is trained is told, never made to wait or to race.
+  // Taken without waiting: who comes while the network is trained, or while somebody waits to train it, is told, never
+  // made to wait or to race.
   template <class AnyLock>
   AnyLock lock(const std::string& where) const {
-    AnyLock l(mutex, std::try_to_lock);
-    if (!l) throw std::runtime_error("[" + where + "] the network is at work in another thread");
+    AnyLock l(mutex, std::defer_lock);
+    if (waiting.load() > 0 || !l.try_lock())
+      throw std::runtime_error("[" + where + "] the network is at work in another thread");
     return l;
   }
 
-  // Training waits for predictions that are under way. Call it without the GIL, which they may need.
-  Lock wait_and_lock() const { return Lock(mutex); }
+  // Training waits for predictions that are under way, but not for later ones, which might never end. Call it without
+  // the GIL, which they may need.
+  Lock wait_and_lock() const {
+    ++waiting;
+    Lock l(mutex);
+    --waiting;
+    return l;
+  }
 };
 
 template <class T>

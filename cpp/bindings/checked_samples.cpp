@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "bindings/sparse.h"
-#include "ops/losses.h"
 
 namespace chainrule {
 
@@ -86,11 +85,10 @@ void check_sums(const std::string& where, const RowSource& y, index_t rows, cons
 }  // namespace
 
 TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, const Groups& groups,
-                       Loss loss, bool network_is_double) {
+                       TargetKind kind, bool network_is_double) {
   const py::array array = numbers_arg(where, "Y", object);
   const index_t n_outputs = std::accumulate(groups.begin(), groups.end(), index_t{0});
   const auto n_groups = static_cast<index_t>(groups.size());
-  const TargetKind kind = target_kind(loss);
   const bool is_vector = array.ndim() == 1,
              is_one = kind == TargetKind::kOneClass,  // of all outputs, whatever their groups
       takes_classes = kind == TargetKind::kClasses || (is_one && n_groups == 1);
@@ -146,12 +144,12 @@ const double* weights_arg(const std::string& where, const py::object& object, in
 }
 
 CheckedSamples::CheckedSamples(const std::string& where, const py::object& x, const py::object& y,
-                               const py::object& weights, index_t n_inputs, const Groups& groups, Loss loss,
+                               const py::object& weights, index_t n_inputs, const Groups& groups, TargetKind kind,
                                bool network_is_double)
     : x_(features_arg(where, x, n_inputs, network_is_double)) {
   samples_.rows = x_.rows;
   samples_.x = x_.source;
-  const TargetsArg targets = targets_arg(where, y, x_.rows, groups, loss, network_is_double);
+  const TargetsArg targets = targets_arg(where, y, x_.rows, groups, kind, network_is_double);
   y_ = targets.keep;
   samples_.y = targets.dense;
   samples_.classes = targets.classes;

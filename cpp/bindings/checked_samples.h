@@ -6,12 +6,12 @@
 
 namespace chainrule {
 
-// Samples of a network with n_inputs and so many outputs in each group, for the given loss; owns or keeps what it
+// Samples of a network with n_inputs and so many outputs in each group, for targets of this kind; owns or keeps what it
 // points into.
 class CheckedSamples {
  public:
   CheckedSamples(const std::string& where, const py::object& x, const py::object& y, const py::object& weights,
-                 index_t n_inputs, const Groups& groups, Loss loss, bool network_is_double);
+                 index_t n_inputs, const Groups& groups, TargetKind kind, bool network_is_double);
   const Samples& samples() const { return samples_; }
   const py::object& x() const { return x_.object; }  // a readable array or a CSR matrix
 
@@ -28,7 +28,7 @@ struct TargetsArg {
   const std::int64_t* classes = nullptr;  // (rows, groups)
 };
 TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, const Groups& groups,
-                       Loss loss, bool network_is_double);
+                       TargetKind kind, bool network_is_double);
 // (rows) finite, not negative, not all zero; null for None.
 const double* weights_arg(const std::string& where, const py::object& object, index_t rows, py::array& keep);
 

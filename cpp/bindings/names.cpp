@@ -1,8 +1,11 @@
 #include "bindings/names.h"
 
+#include <pybind11/stl.h>
+
 #include <numeric>
 
 #include "bindings/arrays.h"
+#include "bindings/custom.h"
 
 namespace chainrule {
 
@@ -21,12 +24,14 @@ E find_name(const std::string& where, const std::string& what, const char* const
 }  // namespace
 
 #define CHAINRULE_NAME(struct_name, name, ...) name,
+#define CHAINRULE_TEXT(name) #name,
 
 Activation activation_arg(const std::string& where, const std::string& name) {
   return find_name<Activation>(where, "activation", {CHAINRULE_ACTIVATIONS(CHAINRULE_NAME)}, name);
 }
 ActivationSpec activation_arg(const std::string& where, const ActivationParts& parts, index_t n) {
-  const auto& [name, slope, groups] = parts;
+  if (parts.size() > 3) return {Activation::kIdentity, 0, {}, custom_activation(parts[3])};
+  const auto [name, slope, groups] = parts.cast<std::tuple<std::string, double, Groups>>();
   std::string listed;
   for (const index_t units : groups) listed += (listed.empty() ? "" : ", ") + std::to_string(units);
   if (!groups.empty() && std::accumulate(groups.begin(), groups.end(), index_t{0}) != n) {
@@ -39,8 +44,12 @@ Loss loss_arg(const std::string& where, const std::string& name) {
   return find_name<Loss>(where, "loss", {CHAINRULE_LOSSES(CHAINRULE_NAME)}, name);
 }
 LossSpec loss_arg(const std::string& where, const LossParts& parts) {
-  const auto& [name, parameter, parameter2] = parts;
+  if (parts.size() > 3) return {Loss::kSquaredError, 0, 0, custom_loss(parts[3])};
+  const auto [name, parameter, parameter2] = parts.cast<std::tuple<std::string, double, double>>();
   return {loss_arg(where, name), parameter, parameter2};
+}
+TargetKind target_kind_arg(const std::string& name) {
+  return find_name<TargetKind>("Samples", "targets", {CHAINRULE_TARGET_KINDS(CHAINRULE_TEXT)}, name);
 }
 Optimizer optimizer_arg(const std::string& where, const std::string& name) {
   return find_name<Optimizer>(where, "optimizer", {CHAINRULE_OPTIMIZERS(CHAINRULE_NAME)}, name);

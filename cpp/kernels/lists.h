@@ -28,7 +28,7 @@ namespace chainrule {
 
 // What targets a loss takes: any numbers; counts, which are not negative; labels, from 0 to 1; one class of several, as
 // an index or as labels that sum to 1, or one alone, whose label is 1; one of two sides, 0 or 1, or -1 or 1.
-enum class TargetKind { kAny, kCounts, kLabels, kClasses, kOneClass, kSides };
+#define CHAINRULE_TARGET_KINDS(X) X(Any) X(Counts) X(Labels) X(Classes) X(OneClass) X(Sides)
 
 // X(struct, name, canonical activation, targets). With its canonical activation a loss is computed from z and gives the
 // gradient in z.
@@ -59,6 +59,7 @@ enum class TargetKind { kAny, kCounts, kLabels, kClasses, kOneClass, kSides };
   X(Rprop, "rprop", 2)
 
 #define CHAINRULE_ENUMERATOR(struct_name, ...) k##struct_name,
+enum class TargetKind { CHAINRULE_TARGET_KINDS(CHAINRULE_ENUMERATOR) };
 #define CHAINRULE_COUNT(...) +1
 enum class Activation : int { CHAINRULE_ACTIVATIONS(CHAINRULE_ENUMERATOR) };
 enum class Loss : int { CHAINRULE_LOSSES(CHAINRULE_ENUMERATOR) };

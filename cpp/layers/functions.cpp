@@ -133,7 +133,7 @@ void activation_backward(index_t rows, index_t n, const T* z, const T* da, const
 template <class T>
 double loss_and_gradient(index_t rows, index_t n, const T* z, const T* targets, const std::int64_t* classes,
                          const double* weights, const LossSpec& loss, const ActivationSpec& activation, T* dz) {
-  const bool canonical = is_canonical(loss.kind, activation);
+  const bool canonical = is_canonical(loss, activation);
   const Packed<T> y(rows, n, z), t(targets ? rows : 0, n, targets), d(rows, n);
   if (!canonical) activate(activation, rows, n, y.panels);
   double total = 0, sum = 0;

@@ -116,6 +116,8 @@ class Layer {
   virtual index_t flops_per_sample() const = 0;     // of forward
   virtual index_t notes() const { return 0; }       // columns
   virtual bool passes_on() const { return false; }  // y = x in prediction
+  // `forward` and `backward` work on the thread that called, on all rows at once, and may throw.
+  virtual bool runs_alone() const { return false; }
 
   virtual void forward(Weights<T> weights, const Slice<T>& s) const = 0;
   virtual void backward(Weights<T> weights, const Slice<T>& s) const = 0;

@@ -31,7 +31,8 @@ class Pass {
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
-  // The batch is the next `rows` samples, of `total_weight` altogether. Nothing is updated if the loss is not finite.
+  // The batch is the next `rows` samples, of `total_weight` altogether. Nothing is updated if the loss is not finite,
+  // or if `failure()` is set.
   Cost batch(const Team& team, const Order& order, index_t rows, double total_weight, bool accumulate = false,
              const UpdateRule<T>* rule = nullptr, std::uint32_t step = 0) {
     const double of_sum = total_weight > 0 ? 1 / total_weight : 0.0;  // nothing weighs on a batch without weight
@@ -43,6 +44,7 @@ class Pass {
       const index_t chunk = std::min(work_.rows, rows - first);
       rows_.chunk(team, {order.from(first), first, chunk, total_weight, step, rule ? rule->optimizer->lowest_node : 0});
       team.barrier();
+      if (failure()) return {};
       add_losses(order.from(first), chunk, loss);
       const bool complete = first + chunk == rows;
       if (rule && complete && !std::isfinite(loss)) break;
@@ -63,6 +65,8 @@ class Pass {
     }
     return cost;
   }
+
+  const std::exception_ptr& failure() const { return rows_.failure(); }
 
  private:
   // Adds row by row, so that the cut into chunks does not show.

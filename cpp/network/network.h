@@ -49,7 +49,11 @@ class Network {
   void predict(const RowSource& x, index_t rows, T* out) const;
 
  private:
-  void predict_rows(const RowSource& x, index_t first, index_t rows, T* scratch, T* out) const;
+  struct Tile;
+  void begin(const RowSource& x, index_t first, const Tile& tile) const;
+  void run(std::size_t begin, std::size_t end, const Tile& tile) const;
+  void end(const Tile& tile, T* out) const;
+  void predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads) const;
 
   Plan<T> plan_;
   Buffer<T> parameters_, gradients_, mirror_;

@@ -1,6 +1,8 @@
 #include "network/pass.h"
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "network/batch_pass.h"
 
@@ -25,12 +27,16 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
     const Cost cost = pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
     if (team.id() == 0) result = cost.total;
   });
+  rethrow(pass.failure());
   return result;
 }
 
 template <class T>
 double backward(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode,
                 bool accumulate) {
+  const bool may_fail = objective.loss.custom || network.plan().has_custom();
+  Buffer<T> before(may_fail ? network.gradients().size() : 0);
+  std::copy_n(network.gradients().data(), before.size(), before.data());
   Pass<T> pass(Goal::kGradients, network, samples, objective, mode, network.workspace(samples.rows));
   double result = 0;
   run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
@@ -38,6 +44,8 @@ double backward(Network<T>& network, const Samples& samples, const Objective& ob
         pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows), accumulate);
     if (team.id() == 0) result = cost.total;
   });
+  if (pass.failure()) network.gradients() = std::move(before);
+  rethrow(pass.failure());
   return result;
 }
 
@@ -49,6 +57,7 @@ Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& obj
   Pass<T> pass(Goal::kTrace, network, samples, objective, mode, result.activated);
   run_team(1,
            [&](const Team& team) { pass.batch(team, samples.all(), rows, samples.total_weight(samples.all(), rows)); });
+  rethrow(pass.failure());
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     const Node<T>& node = plan.nodes[i];
     Slice<T> s = result.activated.slices[i];
@@ -71,7 +80,7 @@ Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& obj
 }
 
 template <class T>
-index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
+Trained train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
               const Steps& steps) {
   const index_t largest = std::min(steps.batch_size, steps.n_rows);
   const double flops = batch_flops(network, largest);
@@ -84,7 +93,7 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   const index_t look = flops < 1e5 && !size.tries() ? 16 : 1;
   bool is_over = false;
   index_t done = 0, rows_done = 0;
-  while (rows_done < steps.n_rows && !is_over) {
+  while (rows_done < steps.n_rows && !is_over && !pass.failure()) {
     // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
     // one.
     std::atomic<index_t> last_step{std::numeric_limits<index_t>::max()};
@@ -106,6 +115,7 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
         const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t + 1, steps.clipping);
         const Cost cost =
             pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr, static_cast<std::uint32_t>(t));
+        if (pass.failure()) break;
         if (weight > 0 && cost.is_finite) ++t;  // otherwise no step was taken
         first += rows;
         if (team.id() == 0) {
@@ -122,7 +132,7 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
     run_team(size.threads(), some_steps);
     size.end(Clock::now());
   }
-  return done;
+  return {done, pass.failure()};
 }
 
 template <class T>
@@ -149,7 +159,7 @@ void apply_gradients(Network<T>& network, OptimizerState<T>& optimizer, double l
 #define CHAINRULE_INSTANTIATE(T)                                                                           \
   template double cost(Network<T>&, const Samples&, const Objective&, const Mode&);                        \
   template double backward(Network<T>&, const Samples&, const Objective&, const Mode&, bool);              \
-  template index_t train(Network<T>&, OptimizerState<T>&, const Samples&, const Objective&, const Steps&); \
+  template Trained train(Network<T>&, OptimizerState<T>&, const Samples&, const Objective&, const Steps&); \
   template Trace<T> trace(Network<T>&, const Samples&, const Objective&, const Mode&);                     \
   template void apply_gradients(Network<T>&, OptimizerState<T>&, double, const Clipping&);
 CHAINRULE_INSTANTIATE(float)

@@ -1,14 +1,15 @@
 // Cost, gradients and training steps of a network on checked samples.
 //
 // Start at Pass::batch() in batch_pass.h: a batch goes through the workspace in chunks of rows. Phase A: threads share
-// the rows and take tiles of them through all layers, forward and backward (rows.h; layers that mix rows cut this into
-// stages). Barrier. Phase B: threads share the units of parameters; each unit's gradient is summed over the chunk's
-// rows in order and, with the last chunk, updated where it lies in cache. Barrier. Which thread does what changes no
-// bit, and neither does the cut into chunks and tiles.
+// the rows and take tiles of them through all layers, forward and backward (row_pass.h; layers that mix rows, and
+// functions that the user wrote, cut this into stages). Barrier. Phase B: threads share the units of parameters; each
+// unit's gradient is summed over the chunk's rows in order and, with the last chunk, updated where it lies in cache.
+// Barrier. Which thread does what changes no bit, and neither does the cut into chunks and tiles.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 
 #include "base/threads.h"
 #include "network/update_rule.h"
@@ -40,7 +41,8 @@ struct Steps {
 };
 
 // The cost of all samples as one batch. Like the functions below, allocates only the workspace, and only when it must
-// grow.
+// grow, unless a function of the user's is in the network. What that throws comes out of all but `train`; the gradients
+// are then as before.
 template <class T>
 double cost(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode);
 
@@ -59,10 +61,14 @@ struct Trace {
 template <class T>
 Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode);
 
-// Returns the number of batches done, at least one. A batch without weight takes no step, and neither does one whose
-// loss is not finite, which is the last one done.
+// Returns the number of batches done, at least one unless a function of the user's throws. A batch without weight takes
+// no step, and neither does one whose loss is not finite, which is the last one done.
+struct Trained {
+  index_t batches;
+  std::exception_ptr failure;  // in the batch after these
+};
 template <class T>
-index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
+Trained train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& samples, const Objective& objective,
               const Steps& steps);
 
 // One optimizer step with the gradients that are there, which are clipped first.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "layers/batch_norm.h"
+#include "layers/custom.h"
 #include "layers/dense.h"
 #include "layers/dropout.h"
 #include "layers/layer_norm.h"
@@ -19,11 +20,12 @@ Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs), widest(n_panel
     value = add_layer(spec.layers[l], std::to_string(l + 1), value);
     const bool fused = nodes.size() == nodes_before;  // into the node that the layer before gave
     if (fused) outlets.back().activated = false;
-    outlets.push_back({value - 1, true});
+    const bool is_alone = nodes[value - 1].layer->runs_alone() && !fused;
+    outlets.push_back({is_alone ? nodes[value - 1].input - 1 : value - 1, value - 1, true});
   }
   n_outputs = width(value);
   output_activation = nodes.back().activation;
-  find_stages();
+  training_stages = find_stages(true), prediction_stages = find_stages(false);
   find_adders();
   find_slots();
 }
@@ -34,8 +36,7 @@ std::size_t Plan<T>::add_layer(const LayerSpec& spec, const std::string& path, s
   const index_t n = width(value);
   if (const auto* dense = std::get_if<DenseSpec>(&spec.of)) {
     const std::size_t z = add(std::make_unique<Dense<T>>(n, dense->units), path, value);
-    nodes.back().activation = dense->activation;
-    return z;
+    return add_activation(dense->activation, path, z);
   }
   if (const auto* norm = std::get_if<BatchNormSpec>(&spec.of))
     return add(std::make_unique<BatchNorm<T>>(n, norm->momentum, norm->epsilon), path, value);
@@ -61,11 +62,14 @@ std::size_t Plan<T>::add_residual(const ResidualSpec& spec, const std::string& p
   return add(std::make_unique<Sum<T>>(n), path, branch, shortcut);
 }
 
-// Into the node before, or, where its output is also needed as it is, into one that passes it on.
+// Into the node before, or, where its output is also needed as it is, into one that passes it on. One that the user
+// wrote is a node after that.
 template <class T>
 std::size_t Plan<T>::add_activation(const ActivationSpec& activation, const std::string& path, std::size_t value) {
-  const bool fuses = value > held_ && value == nodes.size() && nodes.back().activation.kind == Activation::kIdentity;
+  const bool is_plain = value > 0 && nodes[value - 1].activation.kind == Activation::kIdentity;
+  const bool fuses = is_plain && (activation.custom || (value > held_ && value == nodes.size()));
   if (!fuses) value = add(std::make_unique<Dropout<T>>(width(value), 0.0, 0), path, value);
+  if (activation.custom) return add(std::make_unique<Custom<T>>(width(value), activation.custom), path, value);
   nodes.back().activation = activation;
   return value;
 }
@@ -101,13 +105,27 @@ std::size_t Plan<T>::add(std::unique_ptr<Layer<T>> layer, const std::string& pat
 }
 
 template <class T>
-void Plan<T>::find_stages() {
-  stages.push_back({0, nodes.size()});
+std::vector<Stage> Plan<T>::find_stages(bool training) const {
+  std::vector<Stage> stages = {{0, nodes.size()}};
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (!nodes[i].layer->mixes_rows()) continue;
+    if (!nodes[i].layer->runs_alone() && !(training && nodes[i].layer->mixes_rows())) continue;
     stages.back().end = i;
     stages.push_back({i, nodes.size()});
   }
+  return stages;
+}
+
+template <class T>
+bool Plan<T>::has(bool (Layer<T>::*property)() const) const {
+  return std::any_of(nodes.begin(), nodes.end(), [&](const Node<T>& node) { return ((*node.layer).*property)(); });
+}
+template <class T>
+bool Plan<T>::mixes_rows() const {
+  return has(&Layer<T>::mixes_rows);
+}
+template <class T>
+bool Plan<T>::has_custom() const {
+  return has(&Layer<T>::runs_alone);
 }
 
 // Backward runs from the last node to the first; whoever comes to a value first writes its gradient.

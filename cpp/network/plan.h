@@ -32,9 +32,10 @@ struct Node {
   std::size_t slot = 0;  // of its output in prediction
 };
 
-// A top-level layer of the description: where its output is, and whether after the node's activation.
+// A top-level layer of the description: the nodes that have its z and its output, and whether that is the output after
+// the node's activation.
 struct Outlet {
-  std::size_t node;
+  std::size_t z, node;
   bool activated;
 };
 
@@ -47,7 +48,8 @@ struct PlannedUnit {
   index_t cost_before;  // cost of all units before it, by which threads share the list
 };
 
-// Nodes that a tile of rows runs through in one go. The first node of a stage, but not of the first stage, mixes rows.
+// Nodes that a tile of rows runs through in one go. The first node of a stage, but not of the first stage, mixes rows
+// or runs alone.
 struct Stage {
   std::size_t begin, end;
 };
@@ -56,7 +58,8 @@ template <class T>
 struct Plan {
   explicit Plan(const NetworkSpec& spec);
   Groups groups() const { return output_activation.groups_of(n_outputs); }
-  bool mixes_rows() const { return stages.size() > 1; }
+  bool mixes_rows() const;  // in training
+  bool has_custom() const;
   // Of a value.
   index_t width(std::size_t value) const { return value == 0 ? n_inputs : nodes[value - 1].layer->n_out(); }
   std::size_t slot(std::size_t value) const { return value == 0 ? 0 : nodes[value - 1].slot; }
@@ -64,7 +67,7 @@ struct Plan {
   index_t n_inputs, n_outputs;
   ActivationSpec output_activation;
   std::vector<Node<T>> nodes;
-  std::vector<Stage> stages;
+  std::vector<Stage> training_stages, prediction_stages;
   std::vector<Outlet> outlets;
   std::vector<Parameter> parameters;
   index_t parameters_size = 0, mirror_size = 0;  // elements, padding included
@@ -81,7 +84,8 @@ struct Plan {
   std::size_t add_activation(const ActivationSpec& activation, const std::string& path, std::size_t value);
   std::size_t add(std::unique_ptr<Layer<T>> layer, const std::string& path, std::size_t input);
   std::size_t add(std::unique_ptr<Layer<T>> layer, const std::string& path, std::size_t input, std::size_t input2);
-  void find_stages();
+  std::vector<Stage> find_stages(bool training) const;
+  bool has(bool (Layer<T>::*property)() const) const;
   void find_adders();
   void find_slots();
 

@@ -30,45 +30,48 @@ class RowPass {
         samples_(samples),
         objective_(objective),
         mode_(mode),
+        stages_(mode.training ? plan_.training_stages : plan_.prediction_stages),
         mixes_(mode.training && plan_.mixes_rows()),
-        canonical_(is_canonical(objective.loss.kind, plan_.output_activation)),
+        canonical_(is_canonical(objective.loss, plan_.output_activation)),
         work_(workspace) {}
 
-  // Called by every member of the team; ends without a barrier. Stage after stage forward, then back: the first node of
-  // a stage has to know all rows before it goes on.
+  // Called by every member of the team; ends without a barrier, early if `failure()` is set. Stage after stage forward,
+  // then back: the first node of a stage has to know all rows before it goes on, and so has a loss that runs alone.
   void chunk(const Team& team, const Chunk& c) {
-    if (!mixes_) {
-      const Stage all{0, plan_.nodes.size()};
-      return each_tile(team, c, [&](index_t first, index_t rows) {
-        begin(c, first, rows);
-        forward(all, c, first, rows);
-        turn(c, first, rows);
-        if (goal_ != Goal::kCost) backward(all, c, first, rows, false);
-      });
-    }
-    const std::size_t last = plan_.stages.size() - 1;
+    const std::size_t last = stages_.size() - 1;
+    const bool goes_back = goal_ != Goal::kCost, turns_alone = objective_.loss.custom != nullptr;
     for (std::size_t s = 0; s <= last; ++s) {
-      if (s > 0) meet(team, c, s, &Layer<T>::join);
+      if (s > 0 && !meet(team, c, s, &Layer<T>::join, &Layer<T>::forward)) return;
       each_tile(team, c, [&](index_t first, index_t rows) {
         if (s == 0) begin(c, first, rows);
-        forward(plan_.stages[s], c, first, rows);
-        if (s < last) return mixer(s + 1).layer->collect(slice(plan_.stages[s + 1].begin, c, first, rows));
+        forward(stages_[s], c, first, rows);
+        if (s < last) return opener(s + 1).layer->collect(slice(stages_[s + 1].begin, c, first, rows));
+        if (turns_alone) return;
         turn(c, first, rows);
-        if (goal_ != Goal::kCost) backward(plan_.stages[s], c, first, rows, s > 0);
+        if (goes_back) backward(stages_[s], c, first, rows, s > 0);
       });
     }
-    if (goal_ == Goal::kCost) return;
-    for (std::size_t s = last; s-- > 0;) {
-      const std::size_t i = plan_.stages[s + 1].begin;
+    if (turns_alone) {
+      if (!alone(team, failure_, [&] { turn(c, 0, c.rows); })) return;
+      if (goes_back) {
+        each_tile(team, c, [&](index_t first, index_t rows) { backward(stages_[last], c, first, rows, last > 0); });
+      }
+    }
+    for (std::size_t s = last; goes_back && s-- > 0;) {
+      const std::size_t i = stages_[s + 1].begin;
       if (i < c.lowest) return;
-      meet(team, c, s + 1, &Layer<T>::join_gradient);
+      if (!meet(team, c, s + 1, &Layer<T>::join_gradient, &Layer<T>::backward)) return;
       if (i == c.lowest) return;
       each_tile(team, c, [&](index_t first, index_t rows) {
-        plan_.nodes[i].layer->backward(net_.weights(plan_.nodes[i]), slice(i, c, first, rows));
-        backward(plan_.stages[s], c, first, rows, s > 0);
+        const Node<T>& node = plan_.nodes[i];
+        if (!node.layer->runs_alone()) node.layer->backward(net_.weights(node), slice(i, c, first, rows));
+        backward(stages_[s], c, first, rows, s > 0);
       });
     }
   }
+
+  // What a function of the user threw; the same for all members after a chunk and a barrier.
+  const std::exception_ptr& failure() const { return failure_; }
 
   double weight(index_t sample) const { return samples_.weights ? samples_.weights[sample] : 1.0; }
 
@@ -90,16 +93,21 @@ class RowPass {
     for (index_t i = part.begin; i < part.end; i += tile) f(i, std::min(tile, part.end - i));
   }
 
-  const Node<T>& mixer(std::size_t stage) const { return plan_.nodes[plan_.stages[stage].begin]; }
+  const Node<T>& opener(std::size_t stage) const { return plan_.nodes[stages_[stage].begin]; }
 
-  // All rows are there; members share the columns.
-  void meet(const Team& team, const Chunk& c, std::size_t stage,
-            void (Layer<T>::*join)(const Slice<T>&, index_t, index_t) const) const {
+  // All rows are there: members share the columns of a layer that mixes them, and one runs the layer that runs alone.
+  // Returns whether it was done.
+  bool meet(const Team& team, const Chunk& c, std::size_t stage,
+            void (Layer<T>::*join)(const Slice<T>&, index_t, index_t) const,
+            void (Layer<T>::*run)(Weights<T>, const Slice<T>&) const) {
+    const Node<T>& node = opener(stage);
+    const Slice<T> all = slice(stages_[stage].begin, c, 0, c.rows);
+    if (node.layer->runs_alone()) return alone(team, failure_, [&] { ((*node.layer).*run)(net_.weights(node), all); });
     team.barrier();
-    const Layer<T>& layer = *mixer(stage).layer;
-    const Team::Range part = team.part(n_panels<T>(layer.n_out()));
-    (layer.*join)(slice(plan_.stages[stage].begin, c, 0, c.rows), part.begin, part.end);
+    const Team::Range part = team.part(n_panels<T>(node.layer->n_out()));
+    ((*node.layer).*join)(all, part.begin, part.end);
     team.barrier();
+    return true;
   }
 
   void begin(const Chunk& c, index_t first, index_t rows) {
@@ -119,7 +127,7 @@ class RowPass {
     for (std::size_t i = stage.begin; i < stage.end; ++i) {
       const Node<T>& node = plan_.nodes[i];
       const Slice<T> s = slice(i, c, first, rows);
-      node.layer->forward(net_.weights(node), s);
+      if (!node.layer->runs_alone()) node.layer->forward(net_.weights(node), s);
       if (!activates(i)) continue;
       if (work_.z[i].data) copy_panels<T>(rows, node.layer->n_out(), s.y, work_.z[i].from(first));
       activate(node.activation, rows, node.layer->n_out(), s.y);
@@ -137,7 +145,7 @@ class RowPass {
         activation_gradient<T>(node.activation, rows, node.layer->n_out(), known, s.d);  // dz = da * g'(z)
       }
       if (stops && i == stage.begin) return node.layer->collect_gradient(s);
-      if (i > c.lowest) node.layer->backward(net_.weights(node), s);
+      if (i > c.lowest) node.layer->backward(net_.weights(node), s);  // none that runs alone, which begins a stage
     }
   }
 
@@ -172,9 +180,11 @@ class RowPass {
   const Samples& samples_;
   const Objective& objective_;
   const Mode mode_;
+  const std::vector<Stage>& stages_;
   const bool mixes_;
   const bool canonical_;
   Workspace<T>& work_;
+  std::exception_ptr failure_;
 };
 
 }  // namespace chainrule

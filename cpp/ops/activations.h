@@ -1,17 +1,20 @@
 // Activations as they are asked for, and their kernels.
 #pragma once
 
+#include <memory>
 #include <vector>
 
-#include "ops/groups.h"
+#include "ops/custom.h"
 
 namespace chainrule {
 
-// An activation, the slope of leaky_relu or elu, and the groups of softmax: none, or the units of each of several.
+// An activation, the slope of leaky_relu or elu, and the groups of softmax: none, or the units of each of several. One
+// that the user wrote comes after the identity; the plan makes a layer of it.
 struct ActivationSpec {
   Activation kind = Activation::kIdentity;
   double slope = 0;
   Groups groups = {};
+  std::shared_ptr<const CustomActivation> custom = nullptr;
 
   bool is_grouped() const { return !groups.empty(); }
   index_t n_groups() const { return is_grouped() ? static_cast<index_t>(groups.size()) : 1; }

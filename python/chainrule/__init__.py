@@ -52,6 +52,12 @@ if TYPE_CHECKING:
     from chainrule import c_export, onnx, ops, reference
     from chainrule.c_export import export_c
     from chainrule.checkpointing import Checkpoint
+    from chainrule.custom import (
+        register_activation,
+        register_loss,
+        unregister_activation,
+        unregister_loss,
+    )
     from chainrule.diagnosis import (
         Diagnose,
         Diagnosis,
@@ -127,9 +133,13 @@ __all__ = [
     "plot_history",
     "reduce_on_plateau",
     "reference",
+    "register_activation",
+    "register_loss",
     "runtime_info",
     "set_num_threads",
     "step",
+    "unregister_activation",
+    "unregister_loss",
     "warmup",
 ]
 
@@ -147,6 +157,10 @@ _LAZY_NAMES = {
     "MLPRegressor": "estimators",
     "export_c": "c_export",
     "export_onnx": "onnx",
+    "register_activation": "custom",
+    "register_loss": "custom",
+    "unregister_activation": "custom",
+    "unregister_loss": "custom",
 }
 
 

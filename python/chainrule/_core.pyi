@@ -38,7 +38,7 @@ class Samples:
         sample_weight: ArrayLike | None,
         n_inputs: int,
         groups: list[int],
-        loss: str,
+        targets: str,
         float64: bool,
     ) -> None: ...
     @property
@@ -80,7 +80,7 @@ class _Network:
     def cost(
         self,
         samples: Samples,
-        loss: tuple[str, float, float],
+        loss: tuple[Any, ...],
         l2: float,
         l1: float,
         mode: tuple[bool, int, int],
@@ -89,7 +89,7 @@ class _Network:
     def backward(
         self,
         samples: Samples,
-        loss: tuple[str, float, float],
+        loss: tuple[Any, ...],
         l2: float,
         l1: float,
         accumulate: bool,
@@ -99,7 +99,7 @@ class _Network:
     def trace(
         self,
         samples: Samples,
-        loss: tuple[str, float, float],
+        loss: tuple[Any, ...],
         mode: tuple[bool, int, int],
         where: str,
     ) -> tuple[list[NDArray[Any]], list[NDArray[Any]], list[NDArray[Any]]]: ...
@@ -107,7 +107,7 @@ class _Network:
         self,
         optimizer: _Optimizer,
         samples: Samples,
-        loss: tuple[str, float, float],
+        loss: tuple[Any, ...],
         l2: float,
         l1: float,
         penalize_sum: bool,
@@ -117,6 +117,7 @@ class _Network:
         learning_rates: NDArray[np.float64],
         seed: int,
         seconds: float,
+        failures: list[BaseException],
         where: str,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
     def apply_gradients(

@@ -6,10 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
-from chainrule.losses import Loss
+from chainrule.losses import CustomLoss, Loss
 
 if TYPE_CHECKING:
     from chainrule.network import Network
+
+
+def target_kind(loss: Loss) -> str:
+    """What targets it takes, as the core names it: "Any", "Counts", and so on."""
+    return loss.targets if isinstance(loss, CustomLoss) else _core.loss_targets()[loss.name]
 
 
 class Sparse(Protocol):
@@ -34,7 +39,7 @@ class Data:
     ) -> None:
         is_double = net.dtype == np.float64
         self.samples = _core.Samples(
-            where, X, Y, sample_weight, net.n_inputs, net._core.groups, loss.name, is_double
+            where, X, Y, sample_weight, net.n_inputs, net._core.groups, target_kind(loss), is_double
         )
         self.X, self.Y = self.samples.X, Y
         self.weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)

@@ -99,8 +99,13 @@ def _build(kind: type[T], where: str, values: Mapping[str, Any]) -> T:
     return kind(**values)
 
 
-def resolve(value: object, known: Mapping[str, type[D]], where: str, argument: str) -> D:
-    """The description meant by its name, by a dict of `to_dict`, or by the description itself."""
+def resolve(
+    value: object, known: Mapping[str, type[D]], where: str, argument: str, note: str = ""
+) -> D:
+    """The description meant by its name, by a dict of `to_dict`, or by the description itself.
+
+    The `note` follows the list of names, if it is none of these and like none.
+    """
     for kind in known.values():
         if isinstance(value, kind):
             return value
@@ -113,7 +118,7 @@ def resolve(value: object, known: Mapping[str, type[D]], where: str, argument: s
     fields = dict(value)
     name = fields.pop("kind", None)
     if name not in known:
-        raise unknown(where, argument, name, known)
+        raise unknown(where, argument, name, known, note)
     return _build(known[name], where, fields)
 
 

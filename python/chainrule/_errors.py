@@ -31,11 +31,13 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def unknown(where: str, argument: str, got: object, known: Iterable[str]) -> ValueError:
-    """The error for a name that is not in a list: with the list, and the nearest name if any."""
+def unknown(
+    where: str, argument: str, got: object, known: Iterable[str], note: str = ""
+) -> ValueError:
+    """The error for a name that is not in a list: with the list, the nearest or else a note."""
     names = list(known)
     near = difflib.get_close_matches(str(got), names, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = f" (did you mean {near[0]!r}?)" if near else note
     return ValueError(message(where, argument, f"one of {quoted(names)}", got) + hint)
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule import _core
+from chainrule import _core, _custom
 from chainrule._errors import message, quoted, unknown
 from chainrule.activations import Activation
 from chainrule.layers import Activate, Dense, Layer, count_parameters, walk
@@ -22,7 +22,7 @@ def check_dtype(where: str, dtype: Any, names: Iterable[str]) -> "np.dtype[Any]"
 
 
 def check_places(where: str, layers: Sequence[Layer], n_inputs: int) -> None:
-    known = _core.activations()
+    known = [*_core.activations(), *_custom.ACTIVATIONS]
     for path, layer, n in walk(layers, n_inputs):
         at = f"{where}, layer {path} ({layer.name})"
         layer.check(at, n)
@@ -30,9 +30,18 @@ def check_places(where: str, layers: Sequence[Layer], n_inputs: int) -> None:
             continue
         name = cast(Activation, layer.activation).name
         if name not in known:
-            raise unknown(at, "activation", name, known)
+            note = _custom.NOTE.format("activation")
+            raise unknown(at, "activation", name, known, note)
         if name == "softmax" and path != str(len(layers)):
             raise ValueError(f"[{at}] activation: softmax is for the last layer")
+
+
+def check_registered_names(layers: Sequence[Layer], n_inputs: int) -> None:
+    """Of layers from a file. Raises NotRegisteredError."""
+    for _, layer, _ in walk(layers, n_inputs):
+        if isinstance(layer, Dense | Activate):
+            name = cast(Activation, layer.activation).name
+            _custom.check_registered("activation", name, _core.activations())
 
 
 def check_size(

@@ -130,11 +130,14 @@ class Stepping:
             rates,
             self.seed,
             SECONDS_PER_CALL,
+            failures := list[BaseException](),
             where,
         )
         parts = [] if parts is None else parts
         # One call for Python, so that no Ctrl-C comes between the steps and the record of them.
         parts.extend(starmap(self.net._core.train, [arguments]))
+        for failure in failures:  # of a function of the user's, after some steps
+            raise failure
         return parts[-1]
 
     @property

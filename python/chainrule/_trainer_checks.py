@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule import _core
+from chainrule._data import target_kind
 from chainrule._errors import check_instance, check_integer, check_number, message, warn
 from chainrule._unfinished import Plan
 from chainrule.callbacks import Callback
@@ -173,12 +174,14 @@ def check_precision(where: str, values: Mapping[str, Any], dtype: "np.dtype[Any]
 
 def is_for_numbers(loss: Loss) -> bool:
     """Not for labels, classes or sides."""
-    return _core.loss_targets()[loss.name] in ("Any", "Counts")
+    return target_kind(loss) in ("Any", "Counts")
 
 
 def warn_of_range(net: Network, loss: Loss) -> None:
     """A loss with logarithms clips outputs that are out of its range, and stops learning there."""
     output = net.output_activation.name
+    if loss.name not in _core.losses() or output not in _core.activations():
+        return  # of functions of the user's nobody knows
     fitting = _core.losses()[loss.name]
     low, high, *_ = _core.activations()[output]
     lowest, highest, *_ = _core.activations()[fitting]

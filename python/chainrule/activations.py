@@ -21,12 +21,16 @@
 At -infinity gelu, silu and mish are 0, their limit. NaN stays NaN.
 
 With `groups` a softmax is one of each group of neighbouring units: several classifications at once.
+
+`chainrule.register_activation` adds functions of one's own, by name.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from chainrule import _custom
 from chainrule._description import named, store
 from chainrule._errors import check_integer, check_number, message
 
@@ -45,7 +49,8 @@ class Activation:
     Softmax alone has `groups`, the units of each: `Activation("softmax", groups=(3, 4, 2))` makes
     three softmaxes of nine units. None is one group of all units.
 
-    Whether the name is known is checked where a network is built, against the core's one list.
+    Whether the name is known is checked where a network is built, against the core's one list and
+    the activations that are registered.
     Raises TypeError or ValueError for a name that is no string and for a slope or groups out of
     place.
     """
@@ -67,9 +72,15 @@ class Activation:
             store(self, groups=_check_groups(self.name, self.groups))
 
     @property
-    def parts(self) -> tuple[str, float, tuple[int, ...]]:
-        """As the core takes an activation."""
-        return self.name, self.slope or 0.0, tuple(self.groups or ())
+    def parts(self) -> tuple[Any, ...]:
+        """As the core takes it: name, slope, groups, and of a registered one what to call."""
+        own = (partial(_custom.run_activation, self.name),) if self.is_registered else ()
+        return self.name, self.slope or 0.0, tuple(self.groups or ()), *own
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether it is one of `register_activation`."""
+        return self.name in _custom.ACTIVATIONS
 
 
 def _check_groups(name: str, groups: object) -> tuple[int, ...]:

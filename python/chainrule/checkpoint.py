@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from chainrule._container import Contents, pack, unpack
+from chainrule._custom import NotRegisteredError
 from chainrule._errors import FileFormatError, check_choice, message
 from chainrule._files import read_whole, write_atomically
+from chainrule._network_checks import check_registered_names
 from chainrule.layers import count_parameters, layer_from_dict
 from chainrule.network import CORES, Network
 
@@ -53,6 +55,7 @@ def build_network(kind: type[N], description: Any, tensors: Mapping[str, Array])
     given = sum(array.size for array in tensors.values())
     if expected != given:
         raise ValueError(f"its layers have {expected} parameters, its tensors {given}")
+    check_registered_names(layers, description["n_inputs"])
     net = kind._without_values(layers, description["n_inputs"], dtype, description["seed"])
     for name, array in tensors.items():  # each fits, and so none is missing
         if array.dtype != dtype:
@@ -72,6 +75,9 @@ def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
     """Turns whatever contents that make no sense give rise to into one FileFormatError."""
     try:
         yield
+    except NotRegisteredError as error:
+        name = os.fspath(path) if isinstance(path, os.PathLike) else path
+        raise FileFormatError(f"[{where}] {name}: {error}") from None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         name = os.fspath(path) if isinstance(path, os.PathLike) else path
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

@@ -20,11 +20,16 @@ L is the loss of one sample. The cost is its mean, `J = (1/m) sum_i L_i`, or wit
 Y has the shape (m, n_y), or (m,) for one output or for class indices. With other outputs the
 cross-entropies and focal losses clip p to [eps, 1 - eps] and poisson clips a to [eps, infinity),
 eps being the dtype's spacing at 1; there is no gradient where they were clipped.
+
+`chainrule.register_loss` adds functions of one's own, by name.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, ClassVar
+from functools import partial
+from typing import Annotated, Any, ClassVar
 
+from chainrule import _custom
 from chainrule._description import (
     Description,
     Level,
@@ -34,14 +39,14 @@ from chainrule._description import (
     by_name,
     resolve,
 )
-from chainrule._errors import check_number
+from chainrule._errors import check_number, message
 
 
 class Loss(Description):
     """Base of all losses, which have at most two fields, numbers or None."""
 
     @property
-    def parts(self) -> tuple[str, float, float]:
+    def parts(self) -> tuple[Any, ...]:
         """As the core takes a loss: its name and numbers, 0 for those it lacks, -1 for None."""
         values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
         first, second = ([-1.0 if value is None else value for value in values] + [0.0, 0.0])[:2]
@@ -205,9 +210,37 @@ LOSSES: dict[str, type[Loss]] = by_name(
 )
 
 
+@dataclass(frozen=True)
+class CustomLoss(Loss):
+    """A loss of `chainrule.register_loss`, which gives L and its derivative in a."""
+
+    name: str  # type: ignore[misc]
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """As the core takes it: also what to call."""
+        return self.name, 0.0, 0.0, partial(_custom.run_loss, self.name)
+
+    @property
+    def targets(self) -> str:
+        """The kind of Y, as the core names it."""
+        return _custom.find("loss", self.name).targets
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.name}
+
+
 def resolve_loss(loss: object, where: str = "resolve_loss") -> Loss:
     """The loss meant by a name, a `Loss`, or a dict of `to_dict`.
 
     Raises ValueError for an unknown name, TypeError for anything else.
     """
-    return resolve(loss, LOSSES, where, "loss")
+    if isinstance(loss, CustomLoss):
+        loss = loss.name
+    given = dict(loss) if isinstance(loss, Mapping) else {"kind": loss}
+    name = given.pop("kind", None)
+    if isinstance(name, str) and name in _custom.LOSSES:
+        if given:
+            raise ValueError(message(where, "loss", f"no numbers for {name!r}", given))
+        return CustomLoss(name)
+    return resolve(loss, LOSSES, where, "loss", _custom.NOTE.format("loss"))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
+from chainrule._custom_cost import measure
 from chainrule._data import Data, Features
 from chainrule._errors import check_bool, check_integer, check_number
 from chainrule._network_checks import check_dtype, check_places, check_size
@@ -188,13 +189,16 @@ class Network(Interchange):
         """Layers, shapes, parameter counts, work per sample, and the memory that training takes.
 
         That depends on `batch_size` (large batches go through the layers in pieces) and on how many
-        states the `optimizer`, a name or an object, keeps; none keeps more than Adam's two.
+        states the `optimizer`, a name or an object, keeps; none keeps more than Adam's two. Of
+        activations of one's own (`register_activation`) it measures the time, on random data.
         """
         where = "Network.summary"
         batch = check_integer(where, "batch_size", batch_size, 1)
         described = resolve_optimizer(optimizer, where)
         _, _, n_states = core_optimizer(described)
         sizes = self._core.sizes(batch)
+        ratio = sizes["training_flops_per_sample"] / max(sizes["flops_per_sample"], 1)
+        python = measure(self.layers, self.n_inputs, self.dtype, batch, self.predict, ratio)
         return Summary(
             self.layers,
             self.n_inputs,
@@ -203,6 +207,7 @@ class Network(Interchange):
             batch,
             type(described).__name__,
             n_states,
+            python,
         )
 
     def save(self, path: "str | os.PathLike[str]") -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule import _core
+from chainrule import _core, _custom
+from chainrule._description import resolve
 from chainrule._errors import check_bool, check_integer, check_number, message, unknown
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation, as_activation
-from chainrule.losses import Loss, resolve_loss
+from chainrule.losses import LOSSES, Loss
 from chainrule.optimizers import Optimizer, resolve_optimizer
 
 Array = NDArray[Any]
@@ -27,8 +28,11 @@ def _call(name: str, array: ArrayLike, *arguments: Any) -> Any:
     return getattr(_core.functions, f"{name}{bits}")(*arguments)
 
 
-def _activation(activation: str | Activation, where: str) -> tuple[str, float, tuple[int, ...]]:
+def _activation(activation: str | Activation, where: str) -> tuple[Any, ...]:
     checked = as_activation(activation, where)
+    if checked.is_registered:
+        expected = "one of the core's (one of your own you can call yourself)"
+        raise ValueError(message(where, "activation", expected, checked.name))
     if checked.name not in _core.activations():
         raise unknown(where, "activation", checked.name, _core.activations())
     return checked.parts
@@ -120,7 +124,11 @@ def loss_and_gradient(
     Y as the loss takes it.
     """
     where = "ops.loss_and_gradient"
-    chosen = resolve_loss(loss, where)
+    name = getattr(loss, "name", loss)
+    if isinstance(name, str) and name in _custom.LOSSES:
+        expected = "one of the core's (one of your own you can call yourself)"
+        raise ValueError(message(where, "loss", expected, name))
+    chosen = resolve(loss, LOSSES, where, "loss")
     g = _activation(_core.losses()[chosen.name] if activation is None else activation, where)
     arguments = (Z, Y, chosen.parts, g, sample_weight, out)
     result: tuple[float, Array] = _call("loss_and_gradient", Z, *arguments)

@@ -8,6 +8,25 @@ from chainrule.activations import Activation
 from chainrule.layers import Layer, Residual, walk
 
 
+@dataclasses.dataclass(frozen=True)
+class PythonCost:
+    """What activations of `register_activation` take; they run in Python, on one thread.
+
+    nanoseconds  in NumPy, by name, per element: (value, derivative)
+    share        of the time of a training step, at least: passing the arrays comes on top
+    """
+
+    nanoseconds: Mapping[str, tuple[float, float]]
+    share: float
+
+    def __str__(self) -> str:
+        each = (
+            f"{name} {value:.1f} ns per value, {derivative:.1f} ns per derivative"
+            for name, (value, derivative) in self.nanoseconds.items()
+        )
+        return f"in Python, on one thread: {'; '.join(each)}; at least {self.share:.0%} of a step"
+
+
 class Summary:
     """Layers, shapes, parameter counts, work and memory of a network; prints as a table.
 
@@ -16,6 +35,7 @@ class Summary:
     with this batch size and optimizer: "parameters", "gradients", "optimizer" (its states, each as
     large as the parameters), "transposed_weights", "workspace". Together they are what training
     adds to the process, within 12 MiB (large arrays are rounded up to 2 MiB); the data come on top.
+    `python`: what activations of one's own cost, a `PythonCost` measured now, or None.
     """
 
     def __init__(
@@ -27,8 +47,9 @@ class Summary:
         batch_size: int,
         optimizer: str,
         n_states: int,
+        python: PythonCost | None,
     ) -> None:
-        self.dtype, self.n_inputs = dtype, n_inputs
+        self.dtype, self.n_inputs, self.python = dtype, n_inputs, python
         self.batch_size, self.optimizer = batch_size, optimizer
         self.flops_per_sample = sizes["flops_per_sample"]
         self.training_flops_per_sample = sizes["training_flops_per_sample"]
@@ -63,6 +84,8 @@ class Summary:
             f"{_bytes(total)} to train with {self.optimizer} and batches of {self.batch_size}: "
             + ", ".join(f"{name.replace('_', ' ')} {_bytes(n)}" for name, n in self.memory.items()),
         ]
+        if self.python is not None:
+            lines.append(str(self.python))
         return "\n".join(lines)
 
 

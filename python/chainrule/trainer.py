@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._class_weight import ClassWeight, weights_of_targets
-from chainrule._data import Data, Features
+from chainrule._data import Data, Features, target_kind
 from chainrule._errors import check_choice, check_instance, check_integer, check_number
 from chainrule._evaluation import (
     check_validation,
@@ -285,7 +285,7 @@ class Trainer(Stepping):
         data = Data(self.net, where, X, Y, self.loss, sample_weight)
         if class_weight is None:
             return data
-        kind, groups = _core.loss_targets()[self.loss.name], self.net._core.groups
+        kind, groups = target_kind(self.loss), self.net._core.groups
         weights = weights_of_targets(where, class_weight, Y, kind, groups)
         weights = weights if data.weights is None else weights * data.weights
         return Data(self.net, where, data.X, Y, self.loss, weights)

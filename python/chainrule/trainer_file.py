@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from numpy.typing import NDArray
 
 from chainrule._container import Contents, pack, unpack
+from chainrule._custom import check_registered
 from chainrule._errors import check_instance, check_integer, check_number
 from chainrule._files import write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
@@ -37,6 +38,7 @@ from chainrule.checkpoint import (
     network_tensors,
     read_file,
 )
+from chainrule.losses import LOSSES
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import resolve_optimizer
@@ -153,6 +155,8 @@ def _built(
         if set(documents) != {"network", "trainer"}:
             raise ValueError(f"expected the documents network and trainer, got {list(documents)}")
         document = _trainer_document(documents["trainer"])
+        if isinstance(document["loss"], dict):
+            check_registered("loss", document["loss"].get("kind"), LOSSES)
         found = _schedule_of(document["schedule"])
         metrics_found = check_instance("Trainer", "metrics", document["metrics"], list)
         named = [_metric_of(entry) for entry in metrics_found]

@@ -96,6 +96,9 @@ LAYERS: dict[str, Callable[[Graph, str, Layer, Parameters, str], str]] = {
 
 def activate(graph: Graph, z: str, activation: Activation) -> str:
     """The name of g(z)."""
+    if activation.name not in ACTIVATIONS:
+        expected = "activations that are built in, of which ONNX has the operations"
+        raise ValueError(message("export_onnx", "model", expected, activation.name))
     return ACTIVATIONS[activation.name](graph, z, activation)
 
 

@@ -1,0 +1,121 @@
+"""Functions of one's own in files, pickles, estimators and all that works with networks."""
+
+import copy
+import pickle
+import time
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+import chainrule as cr
+
+from .custom import (
+    assert_close,
+    data,
+    layers,
+    log_cosh,
+    log_cosh_derivative,
+    tanh_derivative,
+)
+
+pytestmark = pytest.mark.usefixtures("own_functions")
+
+
+def test_copies_and_pickles_work():
+    X, Y, _ = data(30)
+    net = cr.Network(layers("squareplus"), 4)
+    trainer = cr.Trainer(net, "log_cosh")
+    trainer.fit(X, Y)
+    for one in (copy.copy(net), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert np.array_equal(one.predict(X), net.predict(X))
+    other = pickle.loads(pickle.dumps(trainer))
+    assert other.step(X, Y) == trainer.step(X, Y)
+    assert repr(other) == repr(trainer)
+
+
+def test_files_hold_the_names(tmp_path):
+    X, Y, _ = data(30)
+    net = cr.Network(layers("squareplus"), 4)
+    trainer = cr.Trainer(net, "log_cosh")
+    trainer.fit(X, Y)
+    net.save(tmp_path / "net")
+    trainer.save(tmp_path / "run")
+    assert np.array_equal(cr.Network.load(tmp_path / "net").predict(X), net.predict(X))
+    loaded = cr.Trainer.load(tmp_path / "run")
+    assert loaded.step(X, Y) == trainer.step(X, Y)
+
+    cr.unregister_loss("log_cosh")
+    with pytest.raises(cr.FileFormatError, match=r"\[Trainer.load\] .*run: the loss 'log_cosh' is"):
+        cr.Trainer.load(tmp_path / "run")
+    cr.unregister_activation("squareplus")
+    for load, path in ((cr.Network.load, "net"), (cr.Trainer.load, "run")):
+        if path == "run":
+            cr.register_loss("log_cosh", log_cosh, log_cosh_derivative)
+        text = (
+            rf"{path}: the activation 'squareplus' is not registered here; do so first: chainrule"
+        )
+        with pytest.raises(cr.FileFormatError, match=text):
+            load(tmp_path / path)
+
+
+def test_estimators_take_them():
+    X, Y, _ = data(200, n_outputs=1)
+    y = Y.ravel()
+    for solver in ("adam", "lbfgs"):
+        options = {"hidden_layer_sizes": (20,), "solver": solver, "random_state": 0}
+        options |= {"max_iter": 15, "tol": 0}
+        mine = cr.MLPRegressor(activation="my_tanh", loss="my_squares", **options)
+        theirs = cr.MLPRegressor(activation="tanh", **options)
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            assert_close(mine.fit(X, y).predict(X), theirs.fit(X, y).predict(X), "float32")
+    model = cr.MLPClassifier((10,), "squareplus", random_state=0, solver="lbfgs")
+    assert model.fit(X, X[:, 0] > 0).score(X, X[:, 0] > 0) > 0.9
+    with pytest.raises(ValueError, match="loss: expected a loss for numbers, got 'my_entropy'"):
+        cr.MLPRegressor(loss="my_entropy").fit(X, y)
+
+
+def test_diagnose_and_class_weights_work():
+    X, Y, _ = data(100)
+    net = cr.Network(layers("squareplus"), 4)
+    assert "squareplus" in str(cr.diagnose(net, X, Y, loss="log_cosh"))
+    classifier = cr.Network([cr.Dense(3, "softmax")], 4)
+    y = np.arange(100) % 3
+    cr.Trainer(classifier, "my_entropy").fit(X, y, class_weight={0: 2.0})
+
+
+def test_a_summary_tells_the_cost():
+    net = cr.Network(layers("squareplus"), 4)
+    summary = net.summary()
+    assert list(summary.python.nanoseconds) == ["squareplus"]
+    assert all(0 < ns < 1e5 for ns in summary.python.nanoseconds["squareplus"])
+    assert 0 < summary.python.share < 1
+    assert "in Python, on one thread: squareplus" in str(summary)
+    assert cr.Network(layers("tanh"), 4).summary().python is None
+
+
+def test_a_slower_function_costs_more():
+    def slow(z):
+        time.sleep(2e-3)
+        return np.tanh(z)
+
+    cr.register_activation("slow", slow, tanh_derivative)
+    python = cr.Network([cr.Dense(50, "slow")], 4).summary().python
+    value, derivative = python.nanoseconds["slow"]
+    assert value > 2e-3 / 16384 * 1e9 > derivative
+    assert python.share > 0.1
+
+
+def test_what_takes_no_functions_says_so(tmp_path):
+    X, _, _ = data(10)
+    net = cr.Network([cr.Dense(3, "squareplus")], 4)
+    with pytest.raises(ValueError, match=r"\[export_onnx\] model: expected .* got 'squareplus'"):
+        cr.export_onnx(net, tmp_path / "net.onnx")
+    assert not (tmp_path / "net.onnx").exists()
+    with pytest.raises(ValueError, match=r"\[ops.activation\] activation: .* got 'squareplus'"):
+        cr.ops.activation(X, "squareplus")
+    with pytest.raises(ValueError, match=r"\[ops.loss_and_gradient\] loss: .* got 'log_cosh'"):
+        cr.ops.loss_and_gradient(X, X, "log_cosh")
+    with pytest.raises(ValueError, match="squareplus"):
+        net.to_torch()
