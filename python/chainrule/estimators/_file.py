@@ -1,0 +1,126 @@
+"""Estimators as files: what they predict with, and all that decides how training goes on.
+
+    tensors     the parameters of the network; "behind/1.weight", .. (the weights that go on, where
+                the others are averages); "best/1.weight", "best/average/1.weight", ..;
+                "optimizer/0/1.weight", ..; "history/loss", .. with "history_has/.." for gaps;
+                "loss_curve", "validation_scores"; "arrays/0", .. of parameters and labels
+    documents   "network"; "estimator"
+
+Start at `save_estimator` and `load_estimator`. What can be derived from the network is not in the
+file. What is read is checked before anybody works with it.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from chainrule._container import pack
+from chainrule._errors import check_choice, check_integer, message
+from chainrule._files import write_atomically
+from chainrule._history_file import pop, take
+from chainrule.checkpoint import (
+    build_network,
+    check_kind,
+    file_errors,
+    network_description,
+    read_file,
+)
+from chainrule.estimators import _options
+from chainrule.estimators._file_fitted import (
+    FIELDS,
+    LISTS,
+    fitted_document,
+    fitted_tensors,
+    set_fitted,
+)
+from chainrule.estimators._file_parameters import decode_parameters, encode_parameters
+from chainrule.estimators.classifier import MLPClassifier
+from chainrule.estimators.regressor import MLPRegressor
+from chainrule.network import Network
+
+Array = NDArray[Any]
+E = TypeVar("E", bound=MLPClassifier | MLPRegressor)
+
+FORMAT = "chainrule.estimator"
+ALL = {"kind", "parameters", "arrays", *FIELDS}
+KINDS = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
+
+
+def save_estimator(est: Any, path: str | os.PathLike[str]) -> None:
+    """The file behind `save`."""
+    where = f"{type(est).__name__}.save"
+    check_is_fitted(est)
+    net: Network = est._engine.ready(where)
+    _check_parameters(est, where, net)
+    parts = est._engine.parts(where)
+    arrays: list[Array] = []
+    document = {
+        "kind": _kind_of(type(est)),
+        "parameters": encode_parameters(est.get_params(deep=False), arrays),
+        **fitted_document(est, where, parts, arrays),
+        "arrays": len(arrays),
+    }
+    tensors = fitted_tensors(est, where, parts)
+    tensors |= {f"arrays/{i}": array for i, array in enumerate(arrays)}
+    documents = {"network": network_description(net), "estimator": document}
+    write_atomically(path, pack(FORMAT, tensors, documents))
+
+
+def load_estimator(kind: type[E], path: str | os.PathLike[str], again: Mapping[str, Any]) -> E:
+    """The estimator in a file of `save_estimator`."""
+    where = f"{kind.__name__}.load"
+    contents = read_file(path, where)
+    with file_errors(where, path):
+        check_kind(contents, FORMAT)
+        if set(contents.documents) != {"network", "estimator"}:
+            raise ValueError("expected the documents network and estimator")
+        document = take(contents.documents["estimator"], "estimator", ALL)
+        name = check_choice("estimator", "kind", document["kind"], KINDS)
+        if not issubclass(kind, KINDS[name]):
+            raise ValueError(f"it holds an {name}, which {name}.load reads")
+        tensors = dict(contents.tensors)
+        n = check_integer("estimator", "arrays", document["arrays"], 0, len(tensors))
+        arrays = [pop(tensors, f"arrays/{i}").copy() for i in range(n)]
+        values, own = decode_parameters(document["parameters"], kind._get_param_names(), arrays)
+        est = kind(**values)
+        names = [key for key in tensors if "/" not in key and f"{key}_" not in LISTS]
+        parameters = {key: tensors.pop(key) for key in names}
+        net = build_network(Network, contents.documents["network"], parameters)
+        _check_parameters(est, where, net)
+        set_fitted(est, document, net, arrays, tensors)
+        if tensors:
+            raise ValueError(f"tensors that do not belong there: {list(tensors)[:3]}")
+    _give_again(est, where, own, again)
+    _check_parameters(est, where, net)
+    return est
+
+
+def _kind_of(kind: type[Any]) -> str:
+    return next(name for name, known in KINDS.items() if issubclass(kind, known))
+
+
+def _check_parameters(est: Any, where: str, net: Network) -> None:
+    """As the next fit would."""
+    _options.check(est, where)
+    _options.hidden_layers(est, where)
+    _options.random_state(est, where)
+    _options.check_numbers(est, where, net.dtype)
+    optimizer = _options.optimizer(est, where, net.dtype)
+    _options.of_parameters(est, where, net, optimizer)
+
+
+def _give_again(est: Any, where: str, own: Mapping[str, str], again: Mapping[str, Any]) -> None:
+    missing = [name for name in own if name not in again]
+    if missing:
+        what = " and ".join(f"the {name} {own[name]}" for name in missing)
+        text = f"{what} of this model again (or None), which no file holds"
+        got = "none" if len(missing) == 1 else "neither"
+        raise ValueError(f"[{where}] {', '.join(missing)}: expected {text}, got {got}")
+    for name, value in again.items():
+        if name not in own:
+            expected = f"only parameters that the file lacks, {list(own)}"
+            raise ValueError(message(where, name, expected, value))
+    est.set_params(**again)
