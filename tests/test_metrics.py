@@ -141,13 +141,13 @@ def test_a_trainer_counts_the_right_answers_of_its_loss(loss, n_y, labels, rng):
         right = outputs.argmax(axis=1) == classes
     else:
         yes = outputs > (0 if loss == "hinge" else 0.5)
-        right = yes == (Y == labels[1])
+        right = yes == (labels[1] == Y)
     assert trainer.history["accuracy"][-1] == pytest.approx(right.mean(), rel=EXACT)
     assert trainer.history["val_accuracy"][-1] == pytest.approx(right[:20].mean(), rel=EXACT)
     assert trainer.evaluate(X, Y)["accuracy"] == trainer.history["accuracy"][-1]
     assert 0.3 < right.mean() < 1
     if loss == "hinge":
-        assert right.mean() != ((outputs > 0.5) == (Y == labels[1])).mean()
+        assert right.mean() != ((outputs > 0.5) == (labels[1] == Y)).mean()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -148,7 +148,9 @@ def test_nadam_late_in_training_is_its_formula(beta1, decay, t):
     trainer.apply_gradients()
     mu = beta1 * (1 - 0.5 * 0.96 ** (np.arange(1, t + 2) * decay))
     product = mu[:t].prod()
-    direction = mu[t] * (1 - beta1) * g / (1 - product * mu[t]) + (1 - mu[t - 1]) * g / (1 - product)
+    direction = mu[t] * (1 - beta1) * g / (1 - product * mu[t]) + (1 - mu[t - 1]) * g / (
+        1 - product
+    )
     scale = np.sqrt(0.01 * g * g / (1 - 0.99**t)) + 1e-8
     change = net.parameters["1.weight"].item() - before
     # A product of t factors is off by t u of itself, and divides here as 1 - product.

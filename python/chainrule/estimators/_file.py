@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from chainrule._container import pack
+from chainrule._container import Contents, pack, unpack
 from chainrule._errors import check_choice, check_integer, message
 from chainrule._files import write_atomically
 from chainrule._history_file import pop, take
@@ -72,7 +72,18 @@ def save_estimator(est: Any, path: str | os.PathLike[str]) -> None:
 def load_estimator(kind: type[E], path: str | os.PathLike[str], again: Mapping[str, Any]) -> E:
     """The estimator in a file of `save_estimator`."""
     where = f"{kind.__name__}.load"
-    contents = read_file(path, where)
+    return _built(kind, read_file(path, where), where, path, again)
+
+
+def estimator_from_bytes(kind: type[E], content: bytes, again: Mapping[str, Any]) -> E:
+    """The estimator in the bytes of such a file. Raises FileFormatError."""
+    where = f"{kind.__name__}.load"
+    with file_errors(where):
+        contents = unpack(content)
+    return _built(kind, contents, where, "bytes", again)
+
+
+def _built(kind: type[E], contents: Contents, where: str, path: Any, again: Mapping[str, Any]) -> E:
     with file_errors(where, path):
         check_kind(contents, FORMAT)
         if set(contents.documents) != {"network", "estimator"}:

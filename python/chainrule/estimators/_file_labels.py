@@ -33,7 +33,7 @@ def encode_array(array: Array, arrays: list[Array]) -> dict[str, Any]:
         arrays.append(array.view(stored) if array.dtype == np.uint64 else array.astype(stored))
         return {"dtype": array.dtype.name, "tensor": len(arrays) - 1}
     if array.ndim == 1 and array.dtype.kind in "OU":
-        items = array.tolist()
+        items = [v.item() if isinstance(v, np.generic) else v for v in array.tolist()]
         if all(type(item) in (str, bool, int, float) for item in items):
             kind = "object" if array.dtype == object else "str"
             return {"dtype": kind, "list": items}

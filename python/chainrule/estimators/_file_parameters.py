@@ -143,7 +143,9 @@ def _decode(value: Any, arrays: Sequence[Array], depth: int = 0) -> Any:
         return as_activation(content)
     if kind == "callback":
         d = take(content, "callback", {"kind", "arguments"})
-        return rebuild(SavedCallback(d["kind"], False, dict(d["arguments"]), None))
+        if not isinstance(d["arguments"], dict):
+            raise TypeError("the arguments of a callback are no object")
+        return rebuild(SavedCallback(d["kind"], False, d["arguments"], None))
     return DESCRIPTIONS[kind][1](content)
 
 
