@@ -82,7 +82,7 @@ OPTIONS = {
     "early": {"early_stopping": True, "ema": 0.75, "validation_fraction": 0.2},
     "many": {"layers": MANY, "optimizer": cr.NAdam(0.01, weight_decay=0.1), "ema": 0.5},
     "named": {
-        **{"optimizer": "lion", "schedule": cr.warmup(cr.reduce_on_plateau(0.5, 1), 2)},
+        **{"optimizer": "lion", "schedule": cr.reduce_on_plateau(0.5, 1, threshold=9.0)},
         **{"frozen": ["1.bias"], "learning_rate_factors": {"2": 0.5}, "clip_norm": 1.0},
     },
     "state": {"random_state": np.random.RandomState(3), "shuffle": True},

@@ -84,6 +84,14 @@ def estimator_from_bytes(kind: type[E], content: bytes, again: Mapping[str, Any]
 
 
 def _built(kind: type[E], contents: Contents, where: str, path: Any, again: Mapping[str, Any]) -> E:
+    est, own = _read(kind, contents, where, path)
+    _give_again(est, where, own, again)
+    _check_parameters(est, where, est._engine.net)
+    return est
+
+
+def _read(kind: type[E], contents: Contents, where: str, path: Any) -> tuple[E, dict[str, str]]:
+    """What is in the file, and what is told of parameters that are not."""
     with file_errors(where, path):
         check_kind(contents, FORMAT)
         if set(contents.documents) != {"network", "estimator"}:
@@ -104,9 +112,15 @@ def _built(kind: type[E], contents: Contents, where: str, path: Any, again: Mapp
         set_fitted(est, document, net, arrays, tensors)
         if tensors:
             raise ValueError(f"tensors that do not belong there: {list(tensors)[:3]}")
-    _give_again(est, where, own, again)
-    _check_parameters(est, where, net)
-    return est
+    return est, own
+
+
+def to_look_at(contents: Contents, where: str, path: Any) -> tuple[Any, dict[str, str]]:
+    """The estimator, with defaults for parameters that no file holds, and what these are called."""
+    with file_errors(where, path):
+        document = contents.documents["estimator"]
+        kind = KINDS[check_choice("estimator", "kind", document["kind"], KINDS)]
+    return _read(kind, contents, where, path)
 
 
 def _kind_of(kind: type[Any]) -> str:

@@ -78,9 +78,14 @@ def _encode_or_tell(value: Any, arrays: list[Array]) -> Any:
         _decode(encoded, arrays)
     except (TypeError, ValueError):
         del arrays[before:]
-        text = " ".join(re.sub(r" at 0x[0-9a-f]+", "", repr(value)).split())
-        return {"own": text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."}
+        return {"own": told(value)}
     return encoded
+
+
+def told(value: Any) -> str:
+    """What a value is called, on one line."""
+    text = " ".join(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _encode(value: Any, arrays: list[Array], depth: int = 0) -> Any:
