@@ -17,7 +17,7 @@ from chainrule.estimators._file import estimator_from_bytes
 
 from .attacks import Parts
 from .attacks.estimators import whole_estimator
-from .test_estimators_files import X, Y, bits, small
+from .test_estimators_files import COLOURS, X, Y, bits, small
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -112,6 +112,14 @@ def test_parameters_that_fit_refuses_are_not_saved(tmp_path):
         est.set_params(alpha=-1).save(tmp_path / "model")
     with pytest.raises(ValueError, match=r"^\[MLPClassifier.save\] frozen: expected one of '1', "):
         est.set_params(alpha=1, frozen=["9"]).save(tmp_path / "model")
+    assert os.listdir(tmp_path) == []
+
+
+def test_more_labels_than_a_file_describes_are_not_saved(tmp_path):
+    est = small().fit(X, COLOURS[Y])
+    est._target.classes = np.array(["a", "b", "c" * 2**22])
+    with pytest.raises(ValueError, match=r"^\[MLPClassifier.save\] labels and names: the des"):
+        est.save(tmp_path / "model")
     assert os.listdir(tmp_path) == []
 
 

@@ -25,7 +25,8 @@ from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import (
     AVERAGE,
-    core_optimizer,
+    optimizer_tensors,
+    pop_optimizer,
     read_averages,
     read_state,
     write_state,
@@ -40,7 +41,7 @@ from chainrule.checkpoint import (
 )
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
-from chainrule.optimizers import Optimizer, resolve_optimizer
+from chainrule.optimizers import resolve_optimizer
 from chainrule.schedules import Schedule, ScheduleState, as_schedule
 
 if TYPE_CHECKING:
@@ -107,15 +108,6 @@ def _packed(trainer: "Trainer", where: str) -> list[Any]:
                 costs = left.progress.joined()
         tensors |= {"costs": costs[0], "penalties": costs[1]}
         return pack(FORMAT, tensors, documents)
-
-
-def optimizer_tensors(net: Network, arrays: list[list[Array]]) -> dict[str, Array]:
-    """The state of an optimizer, "optimizer/0/1.weight", ..; `pop_optimizer` takes it out."""
-    return {
-        f"optimizer/{which}/{name}": array
-        for which, of_parameters in enumerate(arrays)
-        for name, array in zip(net.parameters, of_parameters, strict=True)
-    }
 
 
 def _document(trainer: "Trainer") -> dict[str, Any]:
@@ -264,17 +256,6 @@ def _kept_arrays(document: dict[str, Any], net: Network, tensors: dict[str, Arra
     if any(array.dtype != net.dtype for array in averages.values()):
         raise TypeError(f"the averages are not of {net.dtype}")
     return Kept(arrays, averages)
-
-
-def pop_optimizer(
-    optimizer: Optimizer, net: Network, tensors: dict[str, Array]
-) -> list[list[Array]]:
-    """The arrays that this optimizer keeps, taken out of the tensors; of the network's dtype."""
-    n = core_optimizer(optimizer)[2]
-    arrays = [[pop(tensors, f"optimizer/{i}/{name}") for name in net.parameters] for i in range(n)]
-    if any(array.dtype != net.dtype for of_parameters in arrays for array in of_parameters):
-        raise TypeError(f"the optimizer's state is not of {net.dtype}")
-    return arrays
 
 
 def _set_progress(

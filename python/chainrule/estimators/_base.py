@@ -208,8 +208,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         It holds all parameters and attributes, the network and what training goes on with: a
         `warm_start` or `partial_fit` after `load` ends with the same bits as without it. Nothing
         in it is code. Functions and objects of the user's own among the parameters are in no file,
-        only what they are called, nor are the callbacks of `set_callbacks`. A RandomState is there
-        with its place in the sequence; with `random_state=None` NumPy's global one is used again.
+        only what they are called, nor are callbacks of `set_callbacks` and requests for metadata.
+        A RandomState is there with its place in the sequence; with `random_state=None` NumPy's
+        global one is used again.
 
         Raises NotFittedError, OSError, ValueError if a parameter of the model is not finite, and
         ValueError or TypeError that names it for one of the estimator that `fit` would refuse.

@@ -66,7 +66,11 @@ def save_estimator(est: Any, path: str | os.PathLike[str]) -> None:
     tensors = fitted_tensors(est, where, parts)
     tensors |= {f"arrays/{i}": array for i, array in enumerate(arrays)}
     documents = {"network": network_description(net), "estimator": document}
-    write_atomically(path, pack(FORMAT, tensors, documents))
+    try:
+        buffers = pack(FORMAT, tensors, documents)
+    except ValueError as error:  # of very many of them
+        raise ValueError(f"[{where}] labels and names: {error}") from None
+    write_atomically(path, buffers)
 
 
 def load_estimator(kind: type[E], path: str | os.PathLike[str], again: Mapping[str, Any]) -> E:
