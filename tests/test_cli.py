@@ -234,7 +234,7 @@ def test_info_of_estimators(command, tmp_path):
         assert words in " ".join(text.split())
     document = json.loads(command("info", "est.safetensors", "--json"))
     assert document["estimator"]["target"]["classes"]["list"] == ["x", "y", "z"]
-    regressor = cr.MLPRegressor((), solver="lbfgs").fit(X, y)
+    regressor = cr.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs").fit(X, y)
     regressor.save("est.safetensors")
     assert "Settings: hidden_layer_sizes (), solver 'lbfgs'" in command("info", "est.safetensors")
 
