@@ -10,13 +10,14 @@ import pytest
 import chainrule as cr
 from chainrule import checkpoint
 from chainrule._container import from_json, unpack
+from chainrule.estimators._file import estimator_from_bytes
 from chainrule.trainer_file import trainer_from_bytes
 from tests import attacks
+from tests.attacks.estimators import estimators, whole_estimator
 from tests.attacks.trainers import trainers, whole_trainer
 from tests.model_files import FOLDER
 
-NETWORKS, TRAINERS = attacks.networks(), trainers()
-KINDS = ["network", "trainer"]
+NETWORKS, TRAINERS, ESTIMATORS = attacks.networks(), trainers(), estimators()
 
 
 def load(content):
@@ -39,6 +40,25 @@ def test_the_whole_trainer_loads():
     assert attacks.Parts(whole_trainer()).seal() == whole_trainer()
 
 
+def load_estimator(content):
+    return estimator_from_bytes(cr.MLPClassifier, content, {})
+
+
+def test_the_whole_estimator_loads():
+    est = load_estimator(whole_estimator())
+    assert (est.n_iter_, len(est.history_), est.t_) == (2, 2, 24)
+    assert est._engine.has_optimizer
+    assert est._best_parameters
+    assert attacks.Parts(whole_estimator()).seal() == whole_estimator()
+
+
+WHOLE = {
+    "network": (load, attacks.whole()),
+    "trainer": (load_trainer, whole_trainer()),
+    "estimator": (load_estimator, whole_estimator()),
+}
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_attack_is_refused_soon(name, tmp_path, monkeypatch):
     refused_soon(cr.Network, NETWORKS[name], tmp_path, monkeypatch)
@@ -49,10 +69,16 @@ def test_an_attack_as_a_trainer_is_refused_soon(name, tmp_path, monkeypatch):
     refused_soon(cr.Trainer, TRAINERS[name], tmp_path, monkeypatch)
 
 
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_an_attack_as_an_estimator_is_refused_soon(name, tmp_path, monkeypatch):
+    refused_soon(cr.MLPClassifier, ESTIMATORS[name], tmp_path, monkeypatch)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
-def test_an_attack_as_a_network_is_no_trainer_either(name):
-    with pytest.raises(cr.FileFormatError):
-        load_trainer(NETWORKS[name])
+def test_an_attack_as_a_network_is_no_trainer_or_estimator_either(name):
+    for load_other in (load_trainer, load_estimator):
+        with pytest.raises(cr.FileFormatError):
+            load_other(NETWORKS[name])
 
 
 def refused_soon(kind, content, tmp_path, monkeypatch):
@@ -83,18 +109,14 @@ def test_types_that_numpy_lacks_are_refused():
         unpack(parts.seal())
 
 
-@pytest.mark.parametrize(
-    ("load", "content"), [(load, attacks.whole()), (load_trainer, whole_trainer())], ids=KINDS
-)
+@pytest.mark.parametrize(("load", "content"), WHOLE.values(), ids=WHOLE)
 def test_a_file_cut_short_anywhere_is_refused(load, content):
     for length in range(len(content)):
         with pytest.raises(cr.FileFormatError):
             load(content[:length])
 
 
-@pytest.mark.parametrize(
-    ("load", "content"), [(load, attacks.whole()), (load_trainer, whole_trainer())], ids=KINDS
-)
+@pytest.mark.parametrize(("load", "content"), WHOLE.values(), ids=WHOLE)
 def test_a_flip_of_any_bit_is_refused(load, content):
     content = bytearray(content)
     for at in range(len(content)):

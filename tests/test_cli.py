@@ -212,6 +212,33 @@ def test_a_linear_model_on_a_tiny_table(command):
     np.testing.assert_allclose(out["prediction"], [11, 51], rtol=0.01)
 
 
+def recall(est, X, y):
+    return 1.0
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_info_of_estimators(command, tmp_path):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    est = cr.MLPClassifier((5,), max_iter=3, scoring=recall, early_stopping=True, random_state=0)
+    est.fit(X, np.array(["x", "y", "z"])[y]).save("est.safetensors")
+    text = command("info", "est.safetensors")
+    for words in (
+        "est.safetensors: an MLPClassifier, of its save",
+        "3 classes: x, y, z",
+        "4 features: sepal length (cm), sepal width (cm)",
+        "Settings: early_stopping True, hidden_layer_sizes (5,), max_iter 3, random_state 0, ",
+        "scoring <function recall> (to be given again)",
+        f"3 iterations in the latest fit, loss {est.loss_:.6g}, ",
+        "best validation score 1",
+    ):
+        assert words in " ".join(text.split())
+    document = json.loads(command("info", "est.safetensors", "--json"))
+    assert document["estimator"]["target"]["classes"]["list"] == ["x", "y", "z"]
+    regressor = cr.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs").fit(X, y)
+    regressor.save("est.safetensors")
+    assert "Settings: hidden_layer_sizes (), solver 'lbfgs'" in command("info", "est.safetensors")
+
+
 def test_info_as_json_and_of_a_plain_network(command, tmp_path):
     load_iris(as_frame=True).frame.to_csv("iris.csv", index=False)
     command("train", "iris.csv", "-t", "target", "--epochs", 1, "-q")

@@ -165,7 +165,10 @@ def test_train_refuses(words, expected, capsys, tmp_path):
             "short.safetensors: not a model file: its checksum",
         ),
         ("foreign.safetensors good.csv", "foreign.safetensors: holds no model"),
-        ("net.safetensors good.csv", "net.safetensors: holds a network without preprocessing"),
+        (
+            "net.safetensors good.csv",
+            "net.safetensors: holds a network, which Network.load reads",
+        ),
         ("later.safetensors good.csv", "format version 999, this chainrule reads up to 2"),
         (
             "no_json.safetensors good.csv",

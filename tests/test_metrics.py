@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
+import chainrule as cr
 from chainrule.metrics import (
     METRICS,
     Metric,
@@ -94,6 +95,59 @@ def test_accuracy_without_weights_is_an_exact_count():
 def test_one_row_with_one_label_of_one_output_is_yes_or_no():
     assert accuracy([[1.0]], [[0.2]]) == 0.0
     assert log_loss([[1.0]], [[0.2]]) == pytest.approx(-math.log(0.2), rel=EXACT)
+
+
+def test_accuracy_of_margins_has_its_threshold_at_zero():
+    margins = np.array([[0.2], [-0.3], [0.7], [-2.0], [0.1]])
+    sides = np.array([1, 1, -1, -1, 1])
+    for Y in (sides, sides[:, None], sides.astype(float), sides.tolist()):
+        assert accuracy(Y, margins) == 3 / 5
+    assert accuracy(sides > 0, margins, threshold=0.0) == 3 / 5
+    assert accuracy(sides > 0, margins) == 1 / 5
+    several = np.array([[1, -1], [-1, -1], [1, 1]])
+    assert accuracy(several, [[0.1, -0.1], [0.2, -0.2], [0.3, -0.3]]) == 4 / 6
+    with pytest.raises(ValueError, match="Y: expected class indices from 0 to 1"):
+        accuracy([1, -1], [[0.1, -0.1], [0.2, -0.2]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "n_y", "labels"),
+    [
+        ("hinge", 1, (-1, 1)),
+        ("hinge", 1, (0, 1)),
+        ("hinge", 3, (-1, 1)),
+        ("hinge", 3, (0, 1)),
+        ("multiclass_hinge", 4, "classes"),
+        ("multiclass_hinge", 4, "one-hot"),
+        ("focal", 4, "classes"),
+        ("binary_focal", 1, (0, 1)),
+        ("binary_focal", 3, (0, 1)),
+    ],
+)
+def test_a_trainer_counts_the_right_answers_of_its_loss(loss, n_y, labels, rng):
+    output = {"focal": "softmax", "binary_focal": "sigmoid"}.get(loss, "identity")
+    X = rng.normal(size=(M, 6))
+    net = cr.Network([cr.Dense(8, "tanh"), cr.Dense(n_y, output)], 6, "float64")
+    if labels in ("classes", "one-hot"):
+        classes = (X[:, 0] > 0) + 2 * (X[:, 1] > 0)
+        Y = np.eye(n_y)[classes] if labels == "one-hot" else classes
+    else:
+        Y = np.array(labels)[(X[:, :n_y] > -0.3).astype(int)]
+        Y[0] = labels[1]  # so that not every row of several is one of many
+    trainer = cr.Trainer(net, loss, cr.Adam(0.01), metrics=["accuracy"])
+    trainer.fit(X, Y, 3, 16, validation_data=(X[:20], Y[:20]))
+    outputs = net.predict(X)
+    if labels in ("classes", "one-hot"):
+        right = outputs.argmax(axis=1) == classes
+    else:
+        yes = outputs > (0 if loss == "hinge" else 0.5)
+        right = yes == (labels[1] == Y)
+    assert trainer.history["accuracy"][-1] == pytest.approx(right.mean(), rel=EXACT)
+    assert trainer.history["val_accuracy"][-1] == pytest.approx(right[:20].mean(), rel=EXACT)
+    assert trainer.evaluate(X, Y)["accuracy"] == trainer.history["accuracy"][-1]
+    assert 0.3 < right.mean() < 1
+    if loss == "hinge":
+        assert right.mean() != ((outputs > 0.5) == (labels[1] == Y)).mean()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

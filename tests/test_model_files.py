@@ -23,7 +23,7 @@ from chainrule.cli.model_file import load_model
 from chainrule.cli.tables import read_table
 
 from .helpers import build
-from .model_files import FOLDER, OPTIONS, X, fit, network
+from .model_files import ESTIMATORS, FOLDER, OPTIONS, X, fit, fit_estimator, network
 
 VERSIONS = sorted(path.name for path in FOLDER.glob("version_*"))
 
@@ -99,6 +99,30 @@ def test_trainers_of_every_version_go_on(path):
     ):
         for name, value in net.parameters.items():
             np.testing.assert_allclose(got.parameters[name], value, rtol=1e-4, atol=1e-6)
+
+
+IN_FILES = sorted(path for name in ESTIMATORS for path in FOLDER.glob(f"version_*/{name}_*"))
+
+
+@pytest.mark.parametrize("path", IN_FILES, ids=lambda p: p.stem)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_estimators_of_every_version_go_on(path):
+    """Version 1 had none. The bits are those of CPUs with fused multiply-add."""
+    name, dtype = path.stem.split("_")
+    est, expected = ESTIMATORS[name][0].load(path), fit_estimator(name, dtype)
+    rows = np.concatenate([X(), -X()]).astype(dtype)
+    y = expected.predict(rows)
+    assert [est.n_iter_, est.t_] == [expected.n_iter_, expected.t_]
+    if name == "classifier":
+        assert (est.predict(rows) == y).all()
+        y[:3] = est.classes_
+    for one in (est, expected):
+        one.set_params(early_stopping=False).partial_fit(rows, y)
+    np.testing.assert_allclose(est.loss_curve_, expected.loss_curve_, rtol=1e-5)
+    for got, value in zip(est.coefs_, expected.coefs_, strict=True):
+        np.testing.assert_allclose(got, value, rtol=1e-4, atol=1e-6)
+    for attribute in ("validation_scores_", "best_validation_score_"):
+        assert getattr(est, attribute) == getattr(expected, attribute)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,5 +1,7 @@
 """Optimizers follow the reference step by step, and reach the optimum of a convex problem."""
 
+import time
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
@@ -132,3 +134,36 @@ def test_every_kind_of_gradient_descent_reaches_the_optimum(logistic, batch_size
         cr.cosine(epochs) if batch_size is None else (lambda epoch: (1 - epoch / epochs) ** 3)
     )
     assert solve(logistic, cr.SGD(rate), schedule, epochs, batch_size) < 1e-4
+
+
+@pytest.mark.parametrize(("beta1", "decay"), [(0.9, 0.004), (1 - 1e-5, 5.0), (1 - 1e-9, 0.5)])
+@pytest.mark.parametrize("t", [3, 900, 20_000])
+def test_nadam_late_in_training_is_its_formula(beta1, decay, t):
+    net = cr.Network([cr.Dense(1)], 1, "float64")
+    trainer = cr.Trainer(net, "squared_error", cr.NAdam(0.01, beta1, 0.99, momentum_decay=decay))
+    before = net.parameters["1.weight"].item()
+    net.backward([[2.0]], [1.0], "squared_error")
+    g = net.gradients["1.weight"].item()
+    trainer._state.steps = t - 1
+    trainer.apply_gradients()
+    mu = beta1 * (1 - 0.5 * 0.96 ** (np.arange(1, t + 2) * decay))
+    product = mu[:t].prod()
+    direction = mu[t] * (1 - beta1) * g / (1 - product * mu[t]) + (1 - mu[t - 1]) * g / (
+        1 - product
+    )
+    scale = np.sqrt(0.01 * g * g / (1 - 0.99**t)) + 1e-8
+    change = net.parameters["1.weight"].item() - before
+    # A product of t factors is off by t u of itself, and divides here as 1 - product.
+    bound = 1e-13 + 2 * t * 2.0**-53 * product / (1 - product)
+    assert change == pytest.approx(-0.01 * direction / scale, rel=bound)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-300, 0.3, 1e6])
+def test_steps_of_nadam_take_no_longer_for_a_count_that_no_training_reaches(decay):
+    net = cr.Network([cr.Dense(1)], 1, "float64")
+    optimizer = cr.NAdam(0.01, float(np.nextafter(1, 0)), momentum_decay=decay)
+    trainer = cr.Trainer(net, "squared_error", optimizer)
+    trainer._state.steps = 2**62 - 1
+    start = time.process_time()
+    trainer.step([[2.0]], [1.0])
+    assert time.process_time() - start < 1

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.schedules import (
     SCHEDULES,
     START,
@@ -262,6 +263,22 @@ def test_plain_function_must_give_a_factor(result):
         (ValueError, TypeError), match=r"\[schedule\] result at epoch 2.5: expected"
     ):
         as_schedule(lambda epoch: result).factor(2.5)
+
+
+@pytest.mark.parametrize("result", [math.nan, -0.1, math.inf, None, "1"])
+def test_a_function_that_gives_no_factor_is_refused_before_anything_happens(result):
+    class Heard(cr.Callback):
+        def on_fit_begin(self, trainer, epochs, steps_per_epoch):
+            raise AssertionError
+
+    net = cr.Network([cr.Dense(1)], 1)
+    trainer = cr.Trainer(net, "squared_error", schedule=lambda epoch: result)
+    before = net.parameters["1.weight"]
+    with pytest.raises((ValueError, TypeError), match=r"^\[schedule\] result at epoch 0: expected"):
+        trainer.fit([[1.0]], [1.0], callbacks=[Heard()])
+    assert not trainer.is_unfinished
+    assert (trainer.epoch, trainer.steps, len(trainer.history)) == (0, 0, 0)
+    assert net.parameters["1.weight"] == before
 
 
 def test_schedule_without_its_parentheses_is_refused_with_a_hint_of_what_it_gave():

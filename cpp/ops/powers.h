@@ -34,6 +34,7 @@ struct MomentumSchedule {
 
 inline MomentumSchedule momentum_schedule(double beta1, double decay, std::int64_t t) {
   constexpr double kNegligible = 0x1p-60;  // beside 1, from which it is subtracted
+  constexpr double kFaded = 0x1p-54;       // a power that leaves mu at beta1
   // Goes on where the thread's last call ended: a function of the arguments all the same.
   thread_local struct {
     double beta1 = -1, decay = -1;
@@ -41,12 +42,15 @@ inline MomentumSchedule momentum_schedule(double beta1, double decay, std::int64
     double base = 1, power = 1, product = 1;
   } last;
   if (last.beta1 != beta1 || last.decay != decay || last.t > t) last = {beta1, decay, 0, power_of_096(decay), 1, 1};
-  for (; last.t < t && last.product > kNegligible; ++last.t) {
+  // At most 3000 times: of a slow decay the product is negligible by then, of a fast one the power has faded.
+  for (; last.t < t && last.product > kNegligible && last.power > kFaded; ++last.t) {
     last.power *= last.base;
     last.product *= beta1 * (1 - 0.5 * last.power);
   }
   const double power = integer_power(last.base, t);
-  return {beta1 * (1 - 0.5 * power), beta1 * (1 - 0.5 * (power * last.base)), last.t < t ? 0.0 : last.product};
+  const double product = last.product > kNegligible || last.t == t ? last.product : 0.0;
+  return {beta1 * (1 - 0.5 * power), beta1 * (1 - 0.5 * (power * last.base)),
+          product * integer_power(beta1, t - last.t)};
 }
 
 }  // namespace chainrule

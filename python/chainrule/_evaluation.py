@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from chainrule._data import Data
 from chainrule.history import OWN_KEYS, monitored_key
+from chainrule.losses import Loss
+from chainrule.metrics import METRICS, Metric, accuracy
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
@@ -24,8 +26,15 @@ def evaluate(trainer: "Trainer", data: Data, cost: bool = True) -> dict[str, flo
     if trainer.metrics:
         prediction = trainer.net.predict(data.X)
         for metric in trainer.metrics:
-            values[metric.name] = metric(data.Y, prediction, data.weights)
+            values[metric.name] = _value(metric, trainer.loss, data, prediction)
     return values
+
+
+def _value(metric: Metric, loss: Loss, data: Data, prediction: NDArray[Any]) -> float:
+    """Accuracy with the answers as the loss has them."""
+    if metric == METRICS["accuracy"]:
+        return accuracy(data.Y, prediction, data.weights, threshold=loss.threshold)
+    return metric(data.Y, prediction, data.weights)
 
 
 def evaluate_epoch(
@@ -51,8 +60,10 @@ def record_keys(trainer: "Trainer", validates: bool) -> list[str]:
     return keys + [f"val_{metric.name}" for metric in trainer.metrics]
 
 
-def try_metrics(trainer: "Trainer", data: Data, validation: Data | None) -> None:
-    """What does not fit the targets, or is not monitored, shows before the first step."""
+def try_first(trainer: "Trainer", data: Data, validation: Data | None) -> None:
+    """Metrics that do not fit the targets, and schedules that give no rate or monitor what is not
+    there, show before the first step."""
+    trainer._rate(trainer.epoch)
     keys = trainer._keys(validation is not None)
     monitored_key(keys, trainer.schedule.monitor, trainer.schedule.where)
     if trainer.metrics and not trainer.history:

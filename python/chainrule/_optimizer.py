@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import NDArray
 
 from chainrule import _core
+from chainrule._history_file import pop
 from chainrule.optimizers import (
     SGD,
     Adagrad,
@@ -20,6 +21,7 @@ from chainrule.optimizers import (
 )
 
 if TYPE_CHECKING:
+    from chainrule.network import Network
     from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
@@ -98,6 +100,26 @@ def write_state(trainer: "Trainer", state: dict[str, Any]) -> None:
         for index, array in enumerate(arrays):
             trainer._state.set_state(trainer.net._core, which, index, array)
     write_weights(trainer, state["averages"])
+
+
+def optimizer_tensors(net: "Network", arrays: list[list[Array]]) -> dict[str, Array]:
+    """The state of an optimizer, "optimizer/0/1.weight", ..; `pop_optimizer` takes it out."""
+    return {
+        f"optimizer/{which}/{name}": array
+        for which, of_parameters in enumerate(arrays)
+        for name, array in zip(net.parameters, of_parameters, strict=True)
+    }
+
+
+def pop_optimizer(
+    optimizer: Optimizer, net: "Network", tensors: dict[str, Array]
+) -> list[list[Array]]:
+    """The arrays that this optimizer keeps, taken out of the tensors; of the network's dtype."""
+    n = core_optimizer(optimizer)[2]
+    arrays = [[pop(tensors, f"optimizer/{i}/{name}") for name in net.parameters] for i in range(n)]
+    if any(array.dtype != net.dtype for of_parameters in arrays for array in of_parameters):
+        raise TypeError(f"the optimizer's state is not of {net.dtype}")
+    return arrays
 
 
 def read_averages(trainer: "Trainer") -> dict[str, Array]:

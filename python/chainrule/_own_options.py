@@ -17,7 +17,7 @@ Options = list[tuple[float, float, bool]]  # factors of learning rate and decay,
 def check_own_options(
     where: str,
     table: Table,
-    optimizer: Optimizer,
+    optimizer: Optimizer | None,
     learning_rate_factors: Mapping[str, float] | None,
     decay_factors: Mapping[str, float] | None,
     frozen: Iterable[str] | None,

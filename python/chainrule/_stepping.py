@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._data import Data, Features
+from chainrule._own_options import own_options
 from chainrule.losses import Loss
 from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Optimizer
@@ -39,6 +40,9 @@ class Stepping:
     penalize: str
     clip_value: float | None
     clip_norm: float | None
+    learning_rate_factors: dict[str, float]
+    decay_factors: dict[str, float]
+    frozen: list[str]
     ema: float | None
     epoch: int
     _state: "_core._Optimizer"
@@ -94,6 +98,23 @@ class Stepping:
         """A new network, with the averages of the weights."""
         with self.averaged() as net:
             return copy.copy(net)
+
+    def _set_own_options(
+        self, rates: dict[str, float], decays: dict[str, float], frozen: list[str]
+    ) -> None:
+        """What `check_own_options` returned, from the next step on."""
+        before = self.learning_rate_factors, self.decay_factors, self.frozen
+        if (rates, decays, frozen) != before:
+            core = self.net._core
+            options = own_options(core.parameter_table(), rates, decays, frozen)
+            self._state.set_own_options(core, options)
+        self.learning_rate_factors, self.decay_factors, self.frozen = rates, decays, frozen
+
+    def _set_ema(self, ema: float | None) -> None:
+        """Checked. Other averages than before begin at zero, where the steps count from."""
+        if ema != self.ema:
+            self._state.start_averages(self.net._core, ema or 0.0)
+        self.ema = ema
 
     def _show_own_weights(self) -> None:
         self._state.show_averages(self.net._core, False)

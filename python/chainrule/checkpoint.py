@@ -19,6 +19,12 @@ Array = NDArray[Any]
 N = TypeVar("N", bound=Network)
 
 FORMAT = "chainrule.network"
+HOLDS = {  # what is in files of each format, and who reads it
+    FORMAT: "a network, which Network.load reads",
+    "chainrule.trainer": "a trainer, which Trainer.load reads",
+    "chainrule.estimator": "an estimator, which MLPClassifier.load or MLPRegressor.load reads",
+    "chainrule.table_model": "a model of `chainrule train`, which `chainrule predict` reads",
+}
 
 
 def network_description(net: Network) -> dict[str, Any]:
@@ -70,6 +76,15 @@ def read_file(path: str | os.PathLike[str], where: str) -> Contents:
         return unpack(read_whole(path))
 
 
+def check_kind(contents: Contents, expected: str) -> None:
+    """Raises ValueError that says what a file of another kind holds."""
+    if contents.kind != expected:
+        found = HOLDS.get(contents.kind) if isinstance(contents.kind, str) else None
+        raise ValueError(
+            f"it holds {found or f'what this chainrule does not know, {contents.kind!r}'}"
+        )
+
+
 @contextmanager
 def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
     """Turns whatever contents that make no sense give rise to into one FileFormatError."""
@@ -114,8 +129,7 @@ def _packed(net: Network, where: str) -> list[Any]:
 
 
 def _built(kind: type[N], contents: Contents) -> N:
-    if contents.kind != FORMAT:
-        raise ValueError(f"expected format {FORMAT}, got {contents.kind!r}")
+    check_kind(contents, FORMAT)
     if set(contents.documents) != {"network"}:
         raise ValueError(f"expected one document, the network, got {sorted(contents.documents)}")
     return build_network(kind, contents.documents["network"], contents.tensors)

@@ -43,7 +43,12 @@ from chainrule._errors import check_number, message
 
 
 class Loss(Description):
-    """Base of all losses, which have at most two fields, numbers or None."""
+    """Base of all losses, which have at most two fields, numbers or None.
+
+    Of yes and no, an output above `threshold` is a yes.
+    """
+
+    threshold: ClassVar[float] = 0.5
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -182,6 +187,7 @@ class Hinge(Loss):
     """
 
     name: ClassVar[str] = "hinge"
+    threshold: ClassVar[float] = 0.0
 
 
 @dataclass(frozen=True)

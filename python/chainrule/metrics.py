@@ -28,17 +28,28 @@ from chainrule.history import OWN_KEYS
 Array = NDArray[np.float64]
 
 
-def accuracy(Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+def accuracy(
+    Y: ArrayLike,
+    prediction: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    threshold: float | None = None,
+) -> float:
     """The share of right answers.
 
-    One of many: rows with argmax p = argmax y. Yes or no: entries with (p > 0.5) = (y > 0.5), so
-    with several labels a row can be partly right.
+    One of many: rows with argmax p = argmax y. Yes or no: entries with (p > threshold) =
+    (y > 0.5), so with several labels a row can be partly right. The `threshold` is 0.5 for
+    probabilities and 0 for margins, as of the hinge loss, whose labels may also be -1 and 1: for
+    such None means 0, else 0.5. A trainer gives that of its loss.
     """
-    labels, p, weight = _labels("accuracy", Y, prediction, sample_weight)
+    labels = np.asarray(Y)
+    one_each = labels.ndim == 2 or np.shape(prediction)[-1:] == (1,)  # else classes
+    if one_each and np.isin(labels, (-1, 1)).all() and (labels == -1).any():
+        labels, threshold = labels > 0, 0.0 if threshold is None else threshold
+    labels, p, weight = _labels("accuracy", labels, prediction, sample_weight)
     if _one_of_many(labels):
         right = p.argmax(axis=1) == labels.argmax(axis=1)
     else:
-        right = ((p > 0.5) == (labels > 0.5)).mean(axis=1)
+        right = ((p > (0.5 if threshold is None else threshold)) == (labels > 0.5)).mean(axis=1)
     return float(np.average(right, weights=weight))
 
 

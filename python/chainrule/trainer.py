@@ -23,12 +23,12 @@ from chainrule._evaluation import (
     evaluate,
     evaluate_epoch,
     record_keys,
-    try_metrics,
+    try_first,
 )
 from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
 from chainrule._optimizer import core_optimizer, read_weights
-from chainrule._own_options import check_own_options, own_options
+from chainrule._own_options import check_own_options
 from chainrule._run import Run
 from chainrule._stepping import Stepping
 from chainrule._trainer_checks import (
@@ -130,12 +130,12 @@ class Trainer(Stepping):
         by_name = check_own_options(
             "Trainer", table, self.optimizer, learning_rate_factors, decay_factors, frozen
         )
-        self.learning_rate_factors, self.decay_factors, self.frozen = by_name
-        if any(by_name):
-            self._state.set_own_options(net._core, own_options(table, *by_name))
-        self.ema = None if ema is None else check_number("Trainer", "ema", ema, above=0, below=1)
-        if self.ema is not None:
-            self._state.start_averages(net._core, self.ema)
+        self.learning_rate_factors, self.decay_factors, self.frozen = {}, {}, []
+        self._set_own_options(*by_name)
+        self.ema: float | None = None
+        self._set_ema(
+            None if ema is None else check_number("Trainer", "ema", ema, above=0, below=1)
+        )
         # While a fit runs, for callbacks: its data and which rows of them take part (None: all).
         self._fitted: tuple[Data, NDArray[np.int64] | None] | None = None
 
@@ -206,7 +206,7 @@ class Trainer(Stepping):
 
         run = Run(self, plan, data, validation, order, heard or [])
         with self._hold(where), ExitStack() as at_the_end:
-            try_metrics(self, data, validation)
+            try_first(self, data, validation)
             self._fitted = data, chosen
             at_the_end.callback(setattr, self, "_fitted", None)
             if left is None:

@@ -26,13 +26,15 @@ from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import (
     AVERAGE,
-    core_optimizer,
+    optimizer_tensors,
+    pop_optimizer,
     read_averages,
     read_state,
     write_state,
 )
 from chainrule.checkpoint import (
     build_network,
+    check_kind,
     file_errors,
     network_description,
     network_tensors,
@@ -96,9 +98,7 @@ def trainer_from_bytes(kind: type[T], content: bytes, schedule: Any, metrics: It
 def _packed(trainer: "Trainer", where: str) -> list[Any]:
     with trainer._hold(where):
         tensors = network_tensors(trainer.net, where) | read_averages(trainer)
-        for which, arrays in enumerate(read_state(trainer)["arrays"]):
-            for name, array in zip(trainer.net.parameters, arrays, strict=True):
-                tensors[f"optimizer/{which}/{name}"] = array
+        tensors |= optimizer_tensors(trainer.net, read_state(trainer)["arrays"])
         tensors |= history_tensors(trainer.history)
         costs, left = (trainer.step_costs, trainer.step_penalties), trainer._fit.left_over()
         documents = {"network": network_description(trainer.net), "trainer": _document(trainer)}
@@ -148,8 +148,7 @@ def _built(
     kind: type[T], contents: Contents, name: Any, schedule: Any, metrics: Iterable[Any]
 ) -> T:
     with file_errors(WHERE, name):
-        if contents.kind != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {contents.kind!r}")
+        check_kind(contents, FORMAT)
         documents, tensors = dict(contents.documents), dict(contents.tensors)
         fit = documents.pop("fit", None)
         if set(documents) != {"network", "trainer"}:
@@ -255,13 +254,11 @@ class Kept(NamedTuple):
 
 def _kept_arrays(document: dict[str, Any], net: Network, tensors: dict[str, Array]) -> Kept:
     """Taken before the trainer takes memory for them."""
-    n = core_optimizer(resolve_optimizer(document["optimizer"], "Trainer"))[2]
-    arrays = [[pop(tensors, f"optimizer/{i}/{name}") for name in net.parameters] for i in range(n)]
+    arrays = pop_optimizer(resolve_optimizer(document["optimizer"], "Trainer"), net, tensors)
     averaged = [] if document["ema"] is None else [f"{AVERAGE}{name}" for name in net.parameters]
     averages = {name: pop(tensors, name) for name in averaged}
-    everything = [*averages.values(), *(array for of_kind in arrays for array in of_kind)]
-    if any(array.dtype != net.dtype for array in everything):
-        raise TypeError(f"the optimizer's state is not of {net.dtype}")
+    if any(array.dtype != net.dtype for array in averages.values()):
+        raise TypeError(f"the averages are not of {net.dtype}")
     return Kept(arrays, averages)
 
 
@@ -275,7 +272,7 @@ def _set_progress(
         name: check_integer("Trainer", name, document[name], 0, 2**62)
         for name in ("epoch", "steps", "single_steps")
     }
-    schedule = _schedule_state(document["schedule_state"])
+    schedule = read_schedule_state(document["schedule_state"])
     write_state(trainer, {"schedule": schedule} | kept._asdict() | counts)
     trainer._single_steps = counts["single_steps"]
     reason, data = document["stop_reason"], document["data"]
@@ -289,7 +286,8 @@ def _set_progress(
     trainer.history = read_history(document["history"], tensors)
 
 
-def _schedule_state(document: Any) -> ScheduleState:
+def read_schedule_state(document: Any) -> ScheduleState:
+    """The state of which `dataclasses.asdict` made a document."""
     d = take(document, "schedule_state", {"epochs", "factor", "best", "bad_epochs"})
     return ScheduleState(
         check_integer("Trainer", "epochs", d["epochs"], 0),

@@ -1,6 +1,6 @@
 """Files that are no networks, though most say so, with the right checksum: `networks()`.
 
-`python -m tests.attacks FOLDER` writes them all, and those of `trainers.py`;
+`python -m tests.attacks FOLDER` writes them all, and those of `trainers.py` and `estimators.py`;
 `tests/test_attacks.py` loads them all.
 """
 

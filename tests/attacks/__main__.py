@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 
 from . import networks
+from .estimators import estimators
 from .trainers import trainers
 
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
-for kind, attacks in (("network", networks()), ("trainer", trainers())):
+kinds = {"network": networks(), "trainer": trainers(), "estimator": estimators()}
+for kind, attacks in kinds.items():
     for name, content in attacks.items():
         (folder / f"{kind}_{name.replace('/', '_')}.safetensors").write_bytes(content)

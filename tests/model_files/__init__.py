@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,36 @@ def fit(net: cr.Network, options: str, stop_after: int | None = None) -> cr.Trai
     with contextlib.suppress(KeyboardInterrupt):
         trainer.fit(X(), Y, 2, 2, validation_data=(X()[:3], Y[:3]), callbacks=callbacks)
     return trainer
+
+
+# Of the estimators in files, by the names of these.
+ESTIMATORS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "classifier": (
+        cr.MLPClassifier,
+        {
+            **{"hidden_layer_sizes": (5,), "ema": 0.75, "frozen": ["1.bias"]},
+            **{"early_stopping": True, "validation_fraction": 0.5, "class_weight": {"x": 2.0}},
+            **{"schedule": cr.cosine(9), "optimizer": cr.NAdam(0.0625)},
+        },
+    ),
+    "regressor": (
+        cr.MLPRegressor,
+        {
+            **{"solver": "sgd", "momentum": 1.0, "layers": [cr.Dense(5, "tanh"), cr.BatchNorm()]},
+            **{"loss": cr.Huber(0.5), "learning_rate": "invscaling", "n_iter_no_change": np.inf},
+        },
+    ),
+}
+
+
+def fit_estimator(name: str, dtype: str) -> Any:
+    """Two epochs on `X`, with a random state that goes on."""
+    kind, options = ESTIMATORS[name]
+    est = kind(**options, max_iter=2, batch_size=3, random_state=np.random.RandomState(7))
+    y = golden.numbers(5, 12) if name == "regressor" else np.array(["x", "y", "z"] * 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return est.fit(np.concatenate([X(), -X()]).astype(dtype), y)
 
 
 class CutOff(cr.Callback):

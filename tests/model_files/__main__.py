@@ -7,7 +7,7 @@ from chainrule import _stepping
 from chainrule._container import VERSION
 from chainrule.cli import main
 
-from . import FOLDER, OPTIONS, TABLE, fit, network
+from . import ESTIMATORS, FOLDER, OPTIONS, TABLE, fit, fit_estimator, network
 
 folder = FOLDER / f"version_{VERSION}"
 folder.mkdir(exist_ok=True)
@@ -20,6 +20,10 @@ for dtype in ("float32", "float64"):
         if not path.exists():
             _stepping.SECONDS_PER_CALL = 0.0  # so that it is cut off in mid-epoch
             fit(network(dtype), options, stop_after=5).save(path)
+    for name in ESTIMATORS:
+        path = folder / f"{name}_{dtype}.safetensors"
+        if not path.exists():
+            fit_estimator(name, dtype).save(path)
 path = folder / "table.safetensors"
 if not path.exists():
     with tempfile.TemporaryDirectory() as place:

@@ -6,14 +6,19 @@ from typing import Any
 
 from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli import report
-from chainrule.cli.console import InputError, count, make_table, show
+from chainrule.cli.console import InputError, count, make_table, one_line, show
 from chainrule.cli.features import KINDS, plural
 from chainrule.cli.model_file import TableModel, load_model, read_model_file
+from chainrule.estimators import MLPClassifier, MLPRegressor
+from chainrule.estimators._file import FORMAT as ESTIMATOR
+from chainrule.estimators._file import to_look_at
+from chainrule.estimators._file_parameters import told
 from chainrule.network import Network
 
 
 def info(path: Path, as_json: bool = False) -> None:
-    """Prints what a file of `chainrule train` or of `Network.save` holds, as tables or as JSON."""
+    """Prints what a file holds, as tables or as JSON: of `chainrule train`, `Network.save`, or of
+    an estimator's `save`."""
     contents = read_model_file(path)
     if contents.kind == NETWORK:
         if as_json:
@@ -27,6 +32,16 @@ def info(path: Path, as_json: bool = False) -> None:
         except ValueError as error:
             raise InputError(f"{path}: the model file is damaged: {error}") from None
         return
+    if contents.kind == ESTIMATOR:
+        try:
+            est, own = to_look_at(contents, "chainrule", path)
+        except ValueError as error:
+            raise InputError(f"{path}: the model file is damaged: {one_line(error)}") from None
+        if as_json:
+            show_json(contents.documents)
+            return
+        describe_estimator(path, est, own)
+        return
     model = load_model(path)
     if as_json:
         show_json(contents.documents)
@@ -36,6 +51,30 @@ def info(path: Path, as_json: bool = False) -> None:
 
 def show_json(values: Any) -> None:
     print(json.dumps(values, indent=2, ensure_ascii=False))
+
+
+def describe_estimator(path: Path, est: MLPClassifier | MLPRegressor, own: dict[str, str]) -> None:
+    """What it predicts, parameters that are not the defaults, network, how training went."""
+    show(f"{path}: an {type(est).__name__}, of its save")
+    if isinstance(est, MLPClassifier):
+        several = est.classes_ if isinstance(est.classes_, list) else [est.classes_]
+        for classes in several:
+            values = classes.tolist()
+            show(f"{count(len(values), 'class', 'classes')}: {shortened(values)}")
+    if hasattr(est, "feature_names_in_"):
+        names = list(est.feature_names_in_)
+        show(f"{count(len(names), 'feature')}: {shortened(names)}")
+    show(est._engine.ready("chainrule").summary())
+    defaults = type(est)().get_params(deep=False)
+    values = {name: told(value) for name, value in est.get_params(deep=False).items()}
+    chosen = {name: text for name, text in values.items() if text != told(defaults[name])}
+    chosen |= {name: f"{text} (to be given again)" for name, text in own.items()}
+    settings = ", ".join(f"{name} {text}" for name, text in chosen.items())
+    show(f"Settings: {settings or 'the defaults'}")
+    score = getattr(est, "best_validation_score_", None)
+    best = "" if score is None else f", best validation score {score:.6g}"
+    loss = f", loss {est.loss_:.6g}" if hasattr(est, "loss_") else ""
+    show(f"{count(est.n_iter_, 'iteration')} in the latest fit{loss}{best}")
 
 
 def describe(path: Path, model: TableModel) -> None:

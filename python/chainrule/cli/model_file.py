@@ -15,7 +15,13 @@ from sklearn.compose import ColumnTransformer
 
 from chainrule._container import Contents, pack
 from chainrule._files import write_atomically
-from chainrule.checkpoint import build_network, network_description, network_tensors, read_file
+from chainrule.checkpoint import (
+    HOLDS,
+    build_network,
+    network_description,
+    network_tensors,
+    read_file,
+)
 from chainrule.cli.console import InputError, one_line
 from chainrule.cli.features import KINDS, Feature
 from chainrule.cli.preprocessing import (
@@ -79,7 +85,7 @@ def load_model(path: Path) -> TableModel:
     """The model in a file. Raises InputError if there is none, or if it is damaged."""
     contents = read_model_file(path)
     if contents.kind != FORMAT:
-        what = "a network without preprocessing" if "network" in contents.documents else "no model"
+        what = HOLDS.get(str(contents.kind), "no model")
         raise InputError(f"{path}: holds {what}; expected a file of `chainrule train`")
     tensors = dict(contents.tensors)
     try:

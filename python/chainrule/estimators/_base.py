@@ -1,5 +1,6 @@
 """What both estimators share: fit and partial_fit, the network behind them, prediction."""
 
+import os
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -174,9 +175,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         data = self._engine.data(where, X, y, loss, weights)
         tasks = Tasks(self, X, y, sample_weight)
         if _options.is_lbfgs(self):
+            self._engine.forget_behind()
             if validation is not None:
                 raise ValueError(f"[{where}] X_val: solver 'lbfgs' has no epochs to validate")
-            objective = _lbfgs.Objective(net, data, loss, self.alpha, self._outputs_in_loss(loss))
+            frozen = _options.of_parameters(self, where, net)[2]
+            objective = _lbfgs.Objective(
+                net, data, loss, self.alpha, self._outputs_in_loss(loss), frozen
+            )
             return lambda: _lbfgs.minimize(self, where, objective, tasks)
         samples = Samples(X, y, weights, data)
         return _stochastic.prepare(self, where, samples, loss, validation, tasks, incremental)
@@ -194,6 +199,37 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _all_weights(self, where: str, y: Array, weights: Array | None) -> Array | None:
         return weights
+
+    # ---- Files -----------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fitted estimator to one safetensors file, whole or not at all.
+
+        It holds all parameters and attributes, the network and what training goes on with: a
+        `warm_start` or `partial_fit` after `load` ends with the same bits as without it. Nothing
+        in it is code. Functions and objects of the user's own among the parameters are in no file,
+        only what they are called, nor are callbacks of `set_callbacks` and requests for metadata.
+        A RandomState is there with its place in the sequence; with `random_state=None` NumPy's
+        global one is used again.
+
+        Raises NotFittedError, OSError, ValueError if a parameter of the model is not finite, and
+        ValueError or TypeError that names it for one of the estimator that `fit` would refuse.
+        """
+        from chainrule.estimators._file import save_estimator
+
+        save_estimator(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **again: Any) -> Self:
+        """The estimator that `save` wrote.
+
+        Parameters that no file holds, such as a function as `scoring`, must be given `again` by
+        their names (None will do for who only predicts); else ValueError names them. Raises
+        OSError, FileFormatError for a file of another kind and for a damaged or hostile one.
+        """
+        from chainrule.estimators._file import load_estimator
+
+        return load_estimator(cls, path, again)
 
     # ---- Predicting ------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 `coefs_` and `intercepts_` are lists of arrays that a user may read, change in place, or replace.
 They are copies, made when somebody asks for them, and compared with the network before it works for
 as long as anybody has them. Who never asks pays nothing.
+
+With `ema` the network has the averages between two trainings; the weights behind them wait.
 """
 
 import re
@@ -12,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from chainrule._data import Data
-from chainrule._optimizer import read_state, write_state
+from chainrule._optimizer import AVERAGE, read_state, write_state, write_weights
 from chainrule.estimators._shown import Shown
 from chainrule.layers import Layer
 from chainrule.losses import Loss
@@ -32,13 +34,24 @@ class Engine:
         self.net: Network | None = None
         self.trainer: Trainer | None = None
         self._optimizer_state: dict[str, Any] | None = None  # waits for a trainer
+        self._behind: dict[str, Array] | None = None  # the trainer's weights, if averages are shown
         self._shown: dict[str, Shown] = {}  # by kind of parameter
+
+    @classmethod
+    def of(
+        cls, net: Network, behind: dict[str, Array] | None, optimizer_state: dict[str, Any] | None
+    ) -> "Engine":
+        """What `parts` gave."""
+        engine = cls()
+        engine.net, engine._behind, engine._optimizer_state = net, behind, optimizer_state
+        return engine
 
     def branch(self) -> "Engine":
         """The same network and optimizer; this one keeps its own when the branch forgets them."""
         other = Engine()
         other.net, other.trainer = self.net, self.trainer
         other._optimizer_state, other._shown = self._optimizer_state, dict(self._shown)
+        other._behind = self._behind
         return other
 
     def rebuilt(self, where: str, layers: Sequence[Layer]) -> "Engine | None":
@@ -48,7 +61,7 @@ class Engine:
         if other.ready(where)._core.parameter_table() != net._core.parameter_table():
             return None
         other.set_parameters(net.parameters)
-        other._optimizer_state = self._saved_state()
+        other._optimizer_state, other._behind = self._saved_state(), self._behind
         return other
 
     def build(
@@ -88,7 +101,10 @@ class Engine:
                 changed = shown.changes(where, [shapes[name] for name in names], self.net.dtype)
                 changes.append((kind, shown, names, changed))
             for kind, shown, names, changed in changes:  # all of them fit
-                self.set_parameters({names[layer]: array for layer, array in changed.items()})
+                by_name = {names[layer]: array for layer, array in changed.items()}
+                self.set_parameters(by_name)
+                if self._behind is not None:
+                    self._behind = self._behind | by_name
                 shown.taken(changed)
                 if not shown.may_change:
                     self._shown.pop(kind, None)
@@ -125,6 +141,40 @@ class Engine:
     def forget_optimizer(self) -> None:
         """The next trainer starts anew."""
         self.trainer = self._optimizer_state = None
+        self.forget_behind()
+
+    def forget_behind(self) -> None:
+        """Training goes on from the parameters that the network shows."""
+        self._behind = None
+
+    def begin_training(self) -> None:
+        """The network has the trainer's own weights, where averages were shown."""
+        assert self.net is not None
+        assert self.trainer is not None
+        if self.trainer.ema is not None:  # what is shown are the averages, whoever set them
+            write_weights(
+                self.trainer, {f"{AVERAGE}{n}": w for n, w in self.net.parameters.items()}
+            )
+        if self._behind is not None:
+            self.set_parameters(self._behind)
+            self._behind = None
+
+    def end_training(self, weights: Mapping[str, Array] | None = None) -> None:
+        """The network shows the averages among these weights, or else the weights themselves.
+
+        They are what `weights_of` returned; None are those of now, unless something ruined them.
+        """
+        assert self.net is not None
+        if weights is None:
+            if self.trainer is None or self.trainer.ema is None or not self.net.is_finite():
+                return
+            weights = weights_of(self.trainer)
+        own = {name: w for name, w in weights.items() if not name.startswith(AVERAGE)}
+        averages = {
+            name: weights[f"{AVERAGE}{name}"] for name in own if f"{AVERAGE}{name}" in weights
+        }
+        self._behind = own if averages else None
+        self.set_parameters(averages or own)
 
     @property
     def saved_optimizer(self) -> Optimizer | None:
@@ -137,21 +187,34 @@ class Engine:
         return self.trainer is not None or self._optimizer_state is not None
 
     def _saved_state(self) -> dict[str, Any] | None:
-        return self._optimizer_state if self.trainer is None else read_state(self.trainer)
+        """Without averages, which are the parameters that are shown."""
+        if self.trainer is None:
+            return self._optimizer_state
+        return read_state(self.trainer) | {"averages": {}}
 
     def _names(self, kind: str) -> list[str]:
         assert self.net is not None
         return [name for name in self.net.parameters if name.endswith(f".{kind}")]
 
+    def parts(self, where: str) -> dict[str, Any]:
+        """The network, its parameters, those behind averages, and the state of the optimizer."""
+        net = self.ready(where)
+        parameters, behind = dict(net.parameters.items()), self._behind
+        if behind is None and self.trainer is not None and self.trainer.ema is not None:
+            behind = parameters  # in the midst of a fit
+            with self.trainer.averaged():
+                parameters = dict(net.parameters.items())
+        return {
+            "network": (net.layers, net.n_inputs, net.dtype.name),
+            "parameters": parameters,
+            "behind": behind,
+            "optimizer": self._saved_state(),
+        }
+
     def __getstate__(self) -> dict[str, Any]:
         if self.net is None:
             return {"shown": {attribute: self.shown(attribute) for attribute in KINDS}}
-        net = self.ready("pickle")
-        return {
-            "network": (net.layers, net.n_inputs, net.dtype.name),
-            "parameters": dict(net.parameters.items()),
-            "optimizer": self._saved_state(),
-        }
+        return self.parts("pickle")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]
@@ -162,4 +225,16 @@ class Engine:
             layers, n_inputs, dtype = state["network"]
             self.build("pickle", layers, n_inputs, dtype, None)
             self.set_parameters(state["parameters"])
-            self._optimizer_state = state["optimizer"]
+            self._behind, self._optimizer_state = state.get("behind"), state["optimizer"]
+
+
+def weights_of(trainer: Trainer) -> dict[str, Array]:
+    """The parameters by name and, if the trainer keeps averages, those as "average/1.weight", ..
+
+    What takes no steps, be it frozen, is its own average.
+    """
+    weights = dict(trainer.net.parameters.items())
+    if trainer.ema is not None:
+        with trainer.averaged() as net:
+            weights |= {f"{AVERAGE}{name}": average for name, average in net.parameters.items()}
+    return weights

@@ -1,6 +1,7 @@
 """Training on the whole data at once by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), SciPy's."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from chainrule._data import Data
 from chainrule._errors import warn
+from chainrule._own_options import own_options
 from chainrule.estimators._tasks import Tasks
 from chainrule.layers import BatchNorm, walk
 from chainrule.losses import Loss
@@ -23,14 +25,28 @@ class Objective:
     """Cost and gradient of a flat vector of float64: what decays (weights), then the others."""
 
     def __init__(
-        self, net: Network, data: Data, loss: Loss, alpha: float, outputs_in_loss: int = 1
+        self,
+        net: Network,
+        data: Data,
+        loss: Loss,
+        alpha: float,
+        outputs_in_loss: int = 1,
+        frozen: Sequence[str] = (),
     ) -> None:
         self.net, self.data, self.loss = net, data, loss
         self.l2 = alpha / data.total_weight
         self.outputs_in_loss = outputs_in_loss
-        decays = {name: d for name, _, d, trained in net._core.parameter_table() if trained}
+        table = net._core.parameter_table()
+        decays, still = {}, 0.0
+        options = own_options(table, {}, {}, list(frozen))
+        for (name, _, decaying, trained), (*_, is_frozen) in zip(table, options, strict=True):
+            if trained and not is_frozen:
+                decays[name] = decaying
+            elif trained and decaying:
+                still += float(np.sum(np.square(net.parameters[name], dtype=np.float64)))
         self.names = sorted(decays, key=lambda name: not decays[name])
         self.n_decaying = sum(decays.values())
+        self.penalty_of_frozen = 0.5 * self.l2 * still
 
     def flat(self) -> Array:
         """The network's parameters as such a vector."""
@@ -55,7 +71,7 @@ class Objective:
         gradients = [self.net.gradients[name].ravel() for name in self.names]
         if self.outputs_in_loss > 1:  # see Rules._losses
             weights = flat[: sum(g.size for g in gradients[: self.n_decaying])]
-            penalty = 0.5 * self.l2 * float(weights @ weights)
+            penalty = 0.5 * self.l2 * float(weights @ weights) + self.penalty_of_frozen
             cost = (cost - penalty) / self.outputs_in_loss + penalty
         return cost, np.concatenate(gradients, dtype=np.float64)
 

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from chainrule._class_weight import check_class_weight
 from chainrule._description import Share
 from chainrule._errors import check_choice, check_integer, check_number, message
+from chainrule._own_options import check_own_options
 from chainrule._sklearn import ACTIVATIONS
 from chainrule._trainer_checks import (
     check_callbacks,
@@ -24,11 +25,16 @@ from chainrule.activations import Activation, as_activation
 from chainrule.callbacks import Callback
 from chainrule.layers import Dense, Layer, as_layer
 from chainrule.losses import resolve_loss
+from chainrule.network import Network
 from chainrule.optimizers import SGD, Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import as_schedule
 
 SOLVERS = ("lbfgs", "sgd", "adam")
 RATES = ("constant", "invscaling", "adaptive")
+OF_STEPS = (  # which "lbfgs" does not take
+    *("schedule", "scoring", "callbacks", "clip_value", "clip_norm"),
+    *("learning_rate_factors", "decay_factors", "ema"),
+)
 
 
 def check(est: Any, where: str) -> None:
@@ -81,13 +87,15 @@ def check(est: Any, where: str) -> None:
         as_schedule(est.schedule, where)
     for name in ("clip_value", "clip_norm"):
         check_limit(where, name, getattr(est, name))
+    if est.ema is not None:
+        check_number(where, "ema", est.ema, above=0, below=1, note=" or None")
     callbacks(est, where)
     if isinstance(est.scoring, str):
         check_choice(where, "scoring", est.scoring, get_scorer_names())
     elif est.scoring is not None and not callable(est.scoring):
         raise TypeError(message(where, "scoring", "a name, a scorer or None", est.scoring))
     if is_lbfgs(est):
-        for name in ("schedule", "scoring", "callbacks", "clip_value", "clip_norm"):
+        for name in OF_STEPS:
             if getattr(est, name) is not None:
                 expected = "None with solver='lbfgs', which has no such steps"
                 raise ValueError(message(where, name, expected, getattr(est, name)))
@@ -169,6 +177,14 @@ def check_numbers(est: Any, where: str, dtype: Any) -> None:
     if est.alpha > 1:  # a small one may be rounded to zero
         values["alpha"] = est.alpha
     check_precision(where, values, dtype)
+
+
+def of_parameters(
+    est: Any, where: str, net: Network, optimizer: Optimizer | None = None
+) -> tuple[dict[str, float], dict[str, float], list[str]]:
+    """`learning_rate_factors`, `decay_factors` and `frozen`, empty where there are none."""
+    given = est.learning_rate_factors, est.decay_factors, est.frozen
+    return check_own_options(where, net._core.parameter_table(), optimizer, *given)
 
 
 def optimizer(est: Any, where: str, dtype: Any) -> Optimizer:

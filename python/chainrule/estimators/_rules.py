@@ -17,6 +17,7 @@ from chainrule._data import Data
 from chainrule._errors import warn
 from chainrule.callbacks import Callback
 from chainrule.estimators import _options
+from chainrule.estimators._engine import weights_of
 from chainrule.estimators._learning_rate import LearningRate
 from chainrule.estimators._validation import Validation
 from chainrule.network import Network
@@ -46,7 +47,7 @@ class Rules(Callback):
         self.diverged = False
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
-        self.last_finite = dict(trainer.net.parameters.items())
+        self.last_finite = weights_of(trainer)
         if self.estimator.early_stopping and not self.estimator._best_parameters:
             self.estimator._best_parameters = self.last_finite
 
@@ -56,15 +57,16 @@ class Rules(Callback):
         est._engine.forget_lists()
         values = {"loss": float(self._losses(trainer) @ self.batch_rows) / self.rows}
         if self.validation is not None:
-            values["val_loss"] = self.validation.loss(est, trainer)
-            values["val_score"] = self.validation.score(est, trainer._fit_name, trainer.net)
+            with trainer.averaged() as net:
+                values["val_loss"] = self.validation.loss(est, trainer)
+                values["val_score"] = self.validation.score(est, trainer._fit_name, net)
         return values
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:
         est = self.estimator
         self.diverged = not math.isfinite(logs["loss"])
         if trainer.net._core.parameters_are_finite():
-            self.last_finite = dict(trainer.net.parameters.items())
+            self.last_finite = weights_of(trainer)
         est.n_iter_ += 1
         est.t_ += self.rows
         est.loss_ = logs["loss"]
@@ -88,8 +90,8 @@ class Rules(Callback):
             )
 
     def kept(self, net: Network) -> dict[str, Array] | None:
-        """What to restore when training ends here: with early stopping the best parameters, or
-        `last_finite` if the last step has ruined those of the network."""
+        """What to restore when training ends here, as `weights_of` has it: with early stopping the
+        best parameters, or `last_finite` if the last step has ruined those of the network."""
         if self.estimator.early_stopping:
             best: dict[str, Array] = self.estimator._best_parameters
             return best
@@ -108,7 +110,7 @@ class Rules(Callback):
         est._no_improvement_count = est._no_improvement_count + 1 if worse else 0
         if score > est.best_validation_score_:
             est.best_validation_score_ = score
-            est._best_parameters = dict(trainer.net.parameters.items())
+            est._best_parameters = weights_of(trainer)
 
     def _by_loss(self) -> None:
         est = self.estimator

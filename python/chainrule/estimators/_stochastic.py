@@ -21,6 +21,7 @@ from chainrule.history import monitored_key
 from chainrule.losses import Loss
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
+from chainrule.schedules import Schedule, as_schedule
 
 Array = NDArray[Any]
 NOT_FINITE = (
@@ -53,6 +54,8 @@ def prepare(
     batch = _batch_size(est, n, trainer.optimizer)
     sizes = np.minimum(batch, n - np.arange(0, n, batch))
     rules = Rules(est, est._optimizer, sizes, validation, incremental)
+    schedule = _schedule(est)
+    by_name = _options.of_parameters(est, where, net, trainer.optimizer)
     callbacks: list[Callback] = [rules]
     if _options.shows_bar(est):
         callbacks.append(ProgressBar())
@@ -68,21 +71,29 @@ def prepare(
         "rows": rows,
     }
     with trainer.following(rules):
-        monitored_key(trainer._keys(False), trainer.schedule.monitor, trainer.schedule.where)
+        monitored_key(trainer._keys(False), schedule.monitor, schedule.where)
+    schedule.factor(trainer.epoch, trainer._schedule_state)  # a function may refuse, or be none
 
     def train() -> None:
         est.n_iter_ = 0
         trainer._fit_name = where
         trainer.l2, trainer.loss = est.alpha, loss  # may change between calls
         trainer.clip_value, trainer.clip_norm = est.clip_value, est.clip_norm
+        trainer.schedule = schedule
+        trainer._set_own_options(*by_name)
+        trainer._set_ema(est.ema)
+        est._engine.begin_training()
         try:
             with trainer.following(rules):
                 trainer.fit(samples.X, samples.y, **options)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
+        except BaseException:
+            est._engine.end_training()
+            raise
         est._engine.forget_lists()
         kept = rules.kept(net)
-        est._engine.set_parameters(kept or {})
+        est._engine.end_training(kept)
         if (rules.diverged or kept is not None) and not est.early_stopping:
             raise ValueError(_why(where, est, ruined=kept is not None))
         tasks.end()
@@ -109,13 +120,14 @@ def _trainer(est: Any, where: str, loss: Loss, incremental: bool) -> RuledTraine
         est._optimizer = LearningRate(est.learning_rate_init, rule, est.power_t)
         engine.forget_optimizer()
     if engine.trainer is None:
-        schedule = est.schedule if est.schedule is not None else FollowedRate(est._optimizer)
         optimizer = engine.saved_optimizer or _options.optimizer(est, where, net.dtype)
-        engine.set_trainer(
-            RuledTrainer(net, loss, optimizer, schedule, l2=est.alpha, penalize="sum")
-        )
+        engine.set_trainer(RuledTrainer(net, loss, optimizer, penalize="sum"))
     trainer: RuledTrainer = engine.trainer
     return trainer
+
+
+def _schedule(est: Any) -> Schedule:
+    return FollowedRate(est._optimizer) if est.schedule is None else as_schedule(est.schedule)
 
 
 def _batch_size(est: Any, n: int, optimizer: Optimizer) -> int:

@@ -113,5 +113,7 @@ class Tasks(Callback):
             if hasattr(est, name)
         }
         engine = copy.copy(est._engine)
-        engine.set_parameters(self.kept() or {})
+        kept = self.kept()
+        if kept is not None:
+            engine.end_training(kept)
         return attributes | {"_engine": engine, "history_": History(est.history_)}

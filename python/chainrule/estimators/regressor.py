@@ -32,14 +32,22 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     scoring : name or scorer of scikit-learn for validation data, instead of R^2.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
+    learning_rate_factors, decay_factors, frozen : by names of parameters ("1.weight") or layers
+        ("1"), as `chainrule.Trainer` has them; with "lbfgs" `frozen` alone.
+    ema : keeps averages of the weights, as `chainrule.Trainer` has them. They are what validation
+        scores, what `predict` works with and `coefs_` shows; `partial_fit` goes on with the
+        weights behind them.
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines; with "lbfgs" both
         print its lines.
 
     Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch, or
     iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that are there, whose
-    activations may change. A loss that becomes infinite or NaN ends training with the parameters
-    of the last step before: `fit` raises ValueError, with `early_stopping` it keeps the best
-    parameters and warns, and "lbfgs" warns. Ctrl-C ends training with a warning, too.
+    activations may change. Parameters set after `fit` count from the next `fit` or `partial_fit` on
+    (those of the optimizer from the next `fit`); predictions are those of the fitted model, where
+    scikit-learn's MLP would use another `activation` at once. A loss that becomes infinite or NaN
+    ends training with the parameters of the last step before: `fit` raises ValueError, with
+    `early_stopping` it keeps the best parameters and warns, and "lbfgs" warns. Ctrl-C ends training
+    with a warning, too.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
     `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
@@ -81,6 +89,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         clip_norm: float | None = None,
         scoring: Any = None,
         callbacks: Any = None,
+        learning_rate_factors: Any = None,
+        decay_factors: Any = None,
+        frozen: Any = None,
+        ema: float | None = None,
     ) -> None:
         self._keep(locals())
 
