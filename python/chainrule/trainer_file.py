@@ -12,13 +12,14 @@ by the constructors that take it.
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from numpy.typing import NDArray
 
-from chainrule._container import Contents, pack, unpack
+from chainrule._container import Contents, joined, pack, unpack
 from chainrule._errors import check_instance, check_integer, check_number
 from chainrule._files import write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
@@ -26,16 +27,16 @@ from chainrule._history_file import history_keys, history_tensors, pop, read_his
 from chainrule._optimizer import (
     AVERAGE,
     core_optimizer,
-    read_averages,
-    read_state,
+    state_readers,
     write_state,
 )
 from chainrule.checkpoint import (
     build_network,
     file_errors,
     network_description,
-    network_tensors,
     read_file,
+    rows_by_name,
+    tensors_to_write,
 )
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
@@ -66,12 +67,14 @@ FIELDS = {
 
 def save_trainer(trainer: "Trainer", path: str | os.PathLike[str]) -> None:
     """The file behind `Trainer.save`."""
-    write_atomically(path, _packed(trainer, "Trainer.save"))
+    with _packed(trainer, "Trainer.save") as pieces:
+        write_atomically(path, pieces)
 
 
 def trainer_to_bytes(trainer: "Trainer") -> bytes:
     """What `save_trainer` would write."""
-    return b"".join(_packed(trainer, "Trainer"))
+    with _packed(trainer, "Trainer") as pieces:
+        return joined(pieces)
 
 
 def load_trainer(
@@ -91,15 +94,16 @@ def trainer_from_bytes(kind: type[T], content: bytes, schedule: Any, metrics: It
 # ---- writing ------------------------------------------------------------------------------------
 
 
-def _packed(trainer: "Trainer", where: str) -> list[Any]:
-    with trainer._hold(where):
-        tensors = network_tensors(trainer.net, where) | read_averages(trainer)
-        for which, arrays in enumerate(read_state(trainer)["arrays"]):
-            for name, array in zip(trainer.net.parameters, arrays, strict=True):
-                tensors[f"optimizer/{which}/{name}"] = array
+@contextmanager
+def _packed(trainer: "Trainer", where: str) -> Iterator[Iterator[tuple[int, Any]]]:
+    net = trainer.net
+    with trainer._hold(where), tensors_to_write(net, where) as tensors:
+        for prefix, read in state_readers(trainer).items():
+            rows = rows_by_name(net, read)
+            tensors |= {f"{prefix}{name}": tensor for name, tensor in rows.items()}
         tensors |= history_tensors(trainer.history)
         costs, left = (trainer.step_costs, trainer.step_penalties), trainer._fit.left_over()
-        documents = {"network": network_description(trainer.net), "trainer": _document(trainer)}
+        documents = {"network": network_description(net), "trainer": _document(trainer)}
         if left is not None:
             document, arrays = fit_document(left, where)
             documents["fit"] = document
@@ -107,7 +111,7 @@ def _packed(trainer: "Trainer", where: str) -> list[Any]:
             if left.progress.phase == "steps":
                 costs = left.progress.joined()
         tensors |= {"costs": costs[0], "penalties": costs[1]}
-        return pack(FORMAT, tensors, documents)
+        yield pack(FORMAT, tensors, documents)
 
 
 def _document(trainer: "Trainer") -> dict[str, Any]:

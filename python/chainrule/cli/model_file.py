@@ -15,7 +15,7 @@ from sklearn.compose import ColumnTransformer
 
 from chainrule._container import Contents, pack
 from chainrule._files import write_atomically
-from chainrule.checkpoint import build_network, network_description, network_tensors, read_file
+from chainrule.checkpoint import build_network, network_description, read_file, tensors_to_write
 from chainrule.cli.console import InputError, one_line
 from chainrule.cli.features import KINDS, Feature
 from chainrule.cli.preprocessing import (
@@ -70,9 +70,9 @@ def save_model(model: TableModel, path: Path) -> None:
         "about": model.about,
     }
     documents = {"network": network_description(model.network), "table": table}
-    tensors = network_tensors(model.network)
-    tensors[PREPROCESSING] = dump_preprocessing(model.preprocessing)
-    write_atomically(path, pack(FORMAT, tensors, documents))
+    with tensors_to_write(model.network) as tensors:
+        tensors[PREPROCESSING] = dump_preprocessing(model.preprocessing)
+        write_atomically(path, pack(FORMAT, tensors, documents))
 
 
 def load_model(path: Path) -> TableModel:
