@@ -111,7 +111,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"activations", "losses", "metrics", "optimizers", "_encoding", "_history_file"},
     {"initializers", "schedules", "plots", "_data", "_optimizer", "_own_options", "parameters"},
     {"layers", "ops", "callbacks", "_evaluation"},
-    {"summary", "_unfinished", "_sklearn", "_torch_modules"},
+    {"summary", "_network_checks", "_unfinished", "_sklearn", "_torch_modules"},
     {"_torch"},
     {"interchange"},
     {"network"},
@@ -126,7 +126,8 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"__main__"},
 ]
 FLOOR = {module: i for i, floor in enumerate(PYTHON_FLOORS) for module in floor}
-CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer", "_trainer_checks"}
+CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer"}
+CORE_IMPORTERS |= {"_network_checks", "_trainer_checks"}
 # Conveniences whose work stands on a higher floor: imported when called.
 LATE = {("network", "checkpoint")}
 # Packages that import themselves and stand on other packages; loaded when first named.

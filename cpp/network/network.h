@@ -31,7 +31,8 @@ class Network {
   // Sets a parameter from a contiguous matrix in its public shape.
   void set_parameter(const Parameter& p, const T* matrix);
   bool parameters_are_finite() const;
-  void refresh_mirror(const PlannedUnit& u);                // after its parameters have changed
+  void refresh_mirror(const PlannedUnit& u);  // after its parameters have changed
+  void claim_mirror(const PlannedUnit& u, Ahead& ahead) const;
   void track(const PlannedUnit& u, const Slice<T>& batch);  // updates running statistics
 
   // Workspace for batches of `batch` rows; kept, and grown when a larger batch or team comes.

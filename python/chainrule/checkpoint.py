@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from chainrule._container import Contents, Rows, Tensor, joined, pack, unpack
 from chainrule._errors import FileFormatError, check_choice, message
 from chainrule._files import read_whole, write_atomically
-from chainrule.layers import layer_from_dict
-from chainrule.network import CORES, Network, count_parameters
+from chainrule.layers import count_parameters, layer_from_dict
+from chainrule.network import CORES, Network
 
 Array = NDArray[Any]
 N = TypeVar("N", bound=Network)

@@ -1,5 +1,6 @@
 """Layers, described. A layer has no memory: `chainrule.Network` gives it parameters and shapes."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, cast
@@ -260,3 +261,13 @@ def _walk(path: str, layer: Layer, n_inputs: int) -> Iterator[tuple[str, Layer, 
     yield path, layer, n_inputs
     for name, inside, n in layer.inner(n_inputs):
         yield from _walk(f"{path}.{name}", inside, n)
+
+
+def count_parameters(layers: Sequence[Layer], n_inputs: int, tracked: bool = True) -> int:
+    """Elements of all parameters, or of those that are trained, without building the network."""
+    return sum(
+        math.prod(shape)
+        for _, layer, n in walk(layers, n_inputs)
+        for name, shape in layer.shapes(n).items()
+        if tracked or name not in layer.tracked
+    )

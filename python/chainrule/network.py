@@ -5,7 +5,6 @@ read and set as `net.W[l]`. Layers count from 1.
 """
 
 import contextlib
-import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,11 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._data import Data, Features
-from chainrule._errors import check_bool, check_integer, check_number, message, quoted, unknown
+from chainrule._errors import check_bool, check_integer, check_number
+from chainrule._network_checks import check_dtype, check_places, check_size
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
 from chainrule.interchange import Interchange
-from chainrule.layers import Activate, BatchNorm, Dense, Layer, check_layer_list, walk
+from chainrule.layers import BatchNorm, Dense, Layer, check_layer_list, count_parameters, walk
 from chainrule.losses import Loss, resolve_loss
 from chainrule.optimizers import Optimizer, resolve_optimizer
 from chainrule.parameters import CourseView, Gradients, Parameters
@@ -60,10 +60,10 @@ class Network(Interchange):
     ) -> None:
         self.layers = check_layer_list(where, "layers", layers)
         self.n_inputs = check_integer(where, "n_inputs", n_inputs, 1, 2**31)
-        self.dtype = _check_dtype(where, dtype)
+        self.dtype = check_dtype(where, dtype, CORES)
         self.seed = check_integer(where, "seed", seed, 0, 2**63 - 1)
-        _check_places(where, self.layers, self.n_inputs)
-        _check_size(where, self.layers, self.n_inputs, self.dtype)
+        check_places(where, self.layers, self.n_inputs)
+        check_size(where, self.layers, self.n_inputs, self.dtype)
         top = (part for part in walk(self.layers, self.n_inputs) if "." not in part[0])
         core_layers = [layer.for_core(n_inputs) for _, layer, n_inputs in top]
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
@@ -252,30 +252,6 @@ class Network(Interchange):
         return f"Network([{layers}], {rest})"
 
 
-def _check_places(where: str, layers: Sequence[Layer], n_inputs: int) -> None:
-    known = _core.activations()
-    for path, layer, n in walk(layers, n_inputs):
-        at = f"{where}, layer {path} ({layer.name})"
-        layer.check(at, n)
-        if not isinstance(layer, Dense | Activate):
-            continue
-        name = cast(Activation, layer.activation).name
-        if name not in known:
-            raise unknown(at, "activation", name, known)
-        if name == "softmax" and path != str(len(layers)):
-            raise ValueError(f"[{at}] activation: softmax is for the last layer")
-
-
-def count_parameters(layers: Sequence[Layer], n_inputs: int, tracked: bool = True) -> int:
-    """Elements of all parameters, or of those that are trained, without building the network."""
-    return sum(
-        math.prod(shape)
-        for _, layer, n in walk(layers, n_inputs)
-        for name, shape in layer.shapes(n).items()
-        if tracked or name not in layer.tracked
-    )
-
-
 def check_mixed_rows(where: str, net: Network, rows: int, batch: int, argument: str) -> None:
     """Batches of `batch` of so many rows, where the last one may be smaller, all have two rows."""
     if 1 not in (batch, rows % batch):
@@ -288,26 +264,6 @@ def check_mixed_rows(where: str, net: Network, rows: int, batch: int, argument: 
             )
             at = f"{where}, layer {path} ({layer.name})"
             raise ValueError(f"[{at}] {argument}: expected {expected}, got {got}")
-
-
-def _check_size(
-    where: str, layers: tuple[Layer, ...], n_inputs: int, dtype: "np.dtype[Any]"
-) -> None:
-    """Parameters that cannot fit are refused before the core lists them, which takes memory too."""
-    elements = count_parameters(layers, n_inputs)
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if elements * dtype.itemsize > memory:
-        expected = f"parameters that fit in this machine's {memory / 2**30:.0f} GiB"
-        got = f"{elements * dtype.itemsize / 2**30:.0f} GiB of them"
-        raise ValueError(f"[{where}] layers: expected {expected}, got {got}")
-
-
-def _check_dtype(where: str, dtype: Any) -> "np.dtype[Any]":
-    for name in CORES:
-        with contextlib.suppress(TypeError):  # NumPy's, for what is no dtype at all
-            if dtype is not None and np.dtype(dtype) == name:  # None is NumPy's float64
-                return np.dtype(name)
-    raise ValueError(message(where, "dtype", f"one of {quoted(CORES)}", dtype))
 
 
 def _penalties(where: str, l2: float, l1: float) -> tuple[float, float]:
