@@ -79,5 +79,3 @@ def test_a_flip_of_any_bit_is_refused(load):
 
 def test_there_are_many():
     assert len(MODELS) > 60
-
-

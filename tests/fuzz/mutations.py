@@ -1,4 +1,4 @@
-"""Changes to the bytes of a file: blind ones, and ones inside a container with the right checksum."""
+"""Changes to the bytes of a file: blind, or inside a container with the right checksum."""
 
 import json
 import re
