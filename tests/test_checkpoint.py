@@ -290,7 +290,7 @@ def test_a_save_that_fails_is_an_error_after_which_all_goes_on(
             fit(trainer, checkpoint)
         if not failed:
             break
-        if call in ("write", "fsync", "fchmod"):
+        if call in ("pwrite", "fsync", "fchmod"):
             assert Path(oserror.filename).name == ("run" if keep == 1 else oserror.filename[-10:])
         assert trainer.is_unfinished
         assert not [name for name in names(tmp_path) if "part" in name]
@@ -300,7 +300,7 @@ def test_a_save_that_fails_is_an_error_after_which_all_goes_on(
             assert weights(loaded) == expected
         trainer.fit(X, Y, resume=True)
         assert weights(trainer) == expected
-        n += 1 if call != "write" else 5
+        n += 1 if call != "pwrite" else 5
     assert n >= 4
     assert weights(trainer) == expected
 

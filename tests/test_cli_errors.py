@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import chainrule as cr
-from chainrule._container import pack, unpack
+from chainrule._container import joined, pack, unpack
 from chainrule.cli import main
 
 from . import attacks
@@ -69,9 +69,9 @@ def model(trained, tmp_path):
         ("nan", {"1.weight": np.full_like(tensors["1.weight"], np.nan)}),
         ("wide", {"1.weight": tensors["1.weight"][:-1]}),
     ):
-        content = b"".join(pack(contents.kind, tensors | new, contents.documents))
+        content = joined(pack(contents.kind, tensors | new, contents.documents))
         (tmp_path / f"{name}.safetensors").write_bytes(content)
-    foreign = b"".join(pack("foreign", {"a": np.zeros(3)}, {}))
+    foreign = joined(pack("foreign", {"a": np.zeros(3)}, {}))
     (tmp_path / "foreign.safetensors").write_bytes(foreign)
     damaged = bytearray(whole)
     damaged[len(whole) // 2] ^= 1

@@ -109,6 +109,7 @@ def test_a_column_without_a_name_is_called_by_its_place(write):
         ("\n\n", "the file is empty"),
         ("a,b,a\n1,2,3\n", "more than one column is named 'a'"),
         (b"a,b\n1,M\xfcnchen\n", "column 'b' is not UTF-8 text"),
+        (b"gr\xf6\xdfe,b\n1,2\n", "the names of the columns are not UTF-8 text"),
         (b"PK\x03\x04\0\0", "not a text file"),
     ],
 )

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.activations import Activation
 from chainrule.initializers import INITIALIZERS, Initializer, as_initializer, initialize
 
@@ -167,3 +168,16 @@ def test_given_parameters_are_copied():
 def test_refusals(arguments, error, message):
     with pytest.raises(error, match=re.escape(message)):
         Initializer(*arguments)
+
+
+@pytest.mark.parametrize("blocks", [20, 100])
+def test_blocks_whose_last_layer_starts_at_zero_begin_as_the_identity(blocks, rng):
+    """As the docstring of Residual has it; with the default the values grow from block to block."""
+
+    def net(last):
+        block = cr.Residual([cr.Dense(64, "relu"), cr.Dense(64, initializer=last)])
+        return cr.Network([block] * blocks, 64, "float64")
+
+    X = rng.normal(size=(10, 64))
+    np.testing.assert_array_equal(net("zeros").predict(X), X)
+    assert np.abs(net("auto").predict(X)).max() > 100 * np.abs(X).max()

@@ -114,9 +114,21 @@ def test_what_pytorch_has_trained_and_nested_modules(torch):
 @pytest.mark.parametrize(
     ("modules", "found"),
     [
-        (lambda nn: [nn.Linear(3, 2), nn.GELU()], r"in a Sequential, got GELU"),
-        (lambda nn: [nn.ReLU(), nn.Linear(3, 2)], r"right after a Linear, got '0: ReLU\(\)'"),
-        (lambda nn: [nn.Linear(3, 2), nn.ReLU(), nn.Tanh()], r"right after a Linear, got '2: T"),
+        (lambda nn: [nn.Linear(3, 2), nn.RReLU()], r"in a Sequential, got RReLU"),
+        (lambda nn: [nn.Conv1d(3, 2, 1)], r"in a Sequential, got Conv1d"),
+        (lambda nn: [nn.BatchNorm1d(3, momentum=None)], r"with a momentum, got '0: BatchNorm1d"),
+        (lambda nn: [nn.BatchNorm1d(3, track_running_stats=False)], r"that tracks running stat"),
+        (lambda nn: [nn.BatchNorm1d(3, momentum=0.0)], r"momentum: expected a finite number"),
+        (lambda nn: [nn.Linear(2, 2), nn.BatchNorm1d(3)], r"'1.weight' of shape \(2,\), got \(3,"),
+        (lambda nn: [nn.LayerNorm((3, 3))], r"a LayerNorm of one dimension .* got '0: LayerNorm"),
+        (lambda nn: [nn.Linear(3, 2), nn.GELU(approximate="tanh")], r"with approximate='none', g"),
+        (lambda nn: [nn.Linear(3, 2), nn.Softplus(2)], r"a Softplus with beta=1, got Softplus"),
+        (lambda nn: [nn.Linear(3, 2), nn.Hardtanh(-1, 2)], r"a Hardtanh from -1 to 1, got Hardt"),
+        (
+            lambda nn: [nn.Dropout(1.0), nn.Linear(3, 2)],
+            r"rate: expected a finite number >= 0 and < 1",
+        ),
+        (lambda nn: [nn.Dropout(0.5), nn.ReLU()], r"at least one Linear, got Sequential"),
         (lambda nn: [nn.Linear(3, 2), nn.Softmax(dim=0)], r"a Softmax with dim=1, got Softmax"),
         (lambda nn: [nn.Linear(3, 2), nn.Linear(3, 2)], r"'1.weight' of shape \(n_out, 2\), got"),
         (lambda nn: [nn.Linear(3, 2).half()], r"'0.weight' of float32 or float64, got 'float16'"),
@@ -126,7 +138,9 @@ def test_what_pytorch_has_trained_and_nested_modules(torch):
     ],
 )
 def test_modules_that_do_not_map_are_refused(modules, found, torch):
-    with pytest.raises((TypeError, ValueError), match=rf"^\[Network.from_torch.*{found}"):
+    with pytest.raises(
+        (TypeError, ValueError), match=rf"^\[(Network.from_torch|BatchNorm|Dropout).*{found}"
+    ):
         cr.Network.from_torch(torch.nn.Sequential(*modules(torch.nn)))
 
 

@@ -151,3 +151,32 @@ def test_a_larger_batch_takes_more_until_it_goes_through_in_pieces():
     net = cr.Network([cr.Dense(50)], 50)
     one, more, most, pieces = (net.summary(n).memory["workspace"] for n in (1, 2, 10**5, 10**6))
     assert one < more < most == pieces
+
+
+SAVING = """
+import sys
+import chainrule as cr
+
+def memory(key):
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
+
+path, kind = sys.argv[1:]
+net = cr.Network([cr.Dense(2000, "relu"), cr.Dense(1000)], 2000)
+saved = net if kind == "network" else cr.Trainer(net, "squared_error", ema=0.9)
+(cr.Network([cr.Dense(1)], 1) if kind == "network" else saved).save(path)  # loads what it needs
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = memory("VmRSS")
+saved.save(path)
+print(memory("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's /proc")
+@pytest.mark.parametrize(("kind", "size"), [("network", 24e6), ("trainer", 96e6)])
+def test_saving_takes_memory_for_a_piece_at_a_time(kind, size, tmp_path):
+    environment = {"MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**20)}
+    (more,) = python(SAVING, str(tmp_path / "file"), kind, **environment)
+    assert (tmp_path / "file").stat().st_size > size
+    assert int(more) < 6 * 2**20, f"{int(more) / 2**20:.1f} MiB"

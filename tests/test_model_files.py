@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import joblib
@@ -17,10 +18,11 @@ import pytest
 import safetensors.numpy
 
 import chainrule as cr
-from chainrule import _files
+from chainrule import _container, _files
 from chainrule._files import remove_leftovers, write_atomically
 from chainrule.cli.model_file import load_model
 from chainrule.cli.tables import read_table
+from chainrule.trainer_file import trainer_to_bytes
 
 from .helpers import build
 from .model_files import ESTIMATORS, FOLDER, OPTIONS, X, fit, fit_estimator, network
@@ -68,6 +70,58 @@ def test_any_reader_of_safetensors_reads_the_file(net, tmp_path):
     assert set(tensors) == set(net.parameters)
     for name, value in net.parameters.items():
         np.testing.assert_array_equal(tensors[name], value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [16, 10**4, 2**20])
+def test_a_file_written_in_pieces_of_any_size_is_the_same(size, dtype, monkeypatch):
+    """Also of a layer of few outputs, whose weights are stored transposed, and of averages."""
+    layers = [cr.Dense(33, "relu"), cr.BatchNorm(), cr.Dense(2)]
+    trainer = cr.Trainer(cr.Network(layers, 71, dtype), "squared_error", ema=0.5)
+    trainer.fit(np.eye(71)[:9], np.ones((9, 2)), epochs=2, batch_size=3)
+    net, core, state = trainer.net, trainer.net._core, trainer._state
+    monkeypatch.setattr(_container, "PIECE", size)
+    found = _container.unpack(trainer_to_bytes(trainer)).tensors
+    for i, name in enumerate(net.parameters):
+        np.testing.assert_array_equal(found[name], net.parameters[name])
+        np.testing.assert_array_equal(found[f"average/{name}"], state.average(core, i))
+        for which in (0, 1):
+            kept = state.state(core, which, i)
+            np.testing.assert_array_equal(found[f"optimizer/{which}/{name}"], kept)
+
+
+@pytest.mark.parametrize("kind", ["network", "trainer"])
+def test_who_trains_or_sets_meanwhile_waits_or_is_told(kind, net, tmp_path, monkeypatch):
+    """So a file never holds some weights of before a step and some of after it."""
+    trainer, real, other, seen = cr.Trainer(net, "squared_error"), os.pwrite, [], []
+    expected = {name: value.tobytes() for name, value in net.parameters.items()}
+
+    def train():
+        try:
+            trainer.step(np.ones((4, 5)), np.ones((4, 3)))
+        except RuntimeError as error:
+            seen.append(str(error))
+
+    def slowly(handle, data, at):
+        if not other:
+            with pytest.raises(RuntimeError, match="at work in another thread"):
+                net.parameters["1.bias"] = np.ones(17)
+            net.predict(np.ones((1, 5)))
+            other.append(threading.Thread(target=train))
+            other[0].start()
+            other[0].join(0.05)
+        return real(handle, data, at)
+
+    monkeypatch.setattr(_files.os, "pwrite", slowly)
+    (net if kind == "network" else trainer).save(tmp_path / "file")
+    other[0].join()
+    contents = _container.unpack((tmp_path / "file").read_bytes())
+    for name, value in expected.items():
+        assert contents.tensors[name].tobytes() == value
+    if kind == "network":
+        assert trainer.steps == 1
+    else:
+        assert trainer.steps == 1 or "at work in another thread" in seen[0]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -218,7 +272,7 @@ def test_what_is_saved_has_the_rights_of_any_new_file(net, tmp_path):
 
 # ---- saves that fail ----------------------------------------------------------------------------
 
-CALLS = ("open", "write", "fchmod", "fsync", "replace")
+CALLS = ("open", "pwrite", "fchmod", "fsync", "replace")
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -280,10 +334,12 @@ def test_folders_that_cannot_be_flushed_are_no_failure(net, tmp_path, monkeypatc
 
 
 def test_what_is_written_in_pieces_is_whole(tmp_path, monkeypatch):
-    real = os.write
-    monkeypatch.setattr(_files.os, "write", lambda handle, data: real(handle, data[:7]))
-    write_atomically(tmp_path / "file", [b"0123456789" * 3, np.arange(30, dtype=np.uint8), b""])
-    assert (tmp_path / "file").read_bytes() == b"0123456789" * 3 + bytes(range(30))
+    real = os.pwrite
+    monkeypatch.setattr(_files.os, "pwrite", lambda handle, data, at: real(handle, data[:7], at))
+    pieces = [(0, b"0123456789" * 3), (30, np.arange(30, dtype=np.uint8)), (60, b""), (1, b"x" * 8)]
+    write_atomically(tmp_path / "file", pieces)
+    expected = b"0xxxxxxxx9" + b"0123456789" * 2 + bytes(range(30))
+    assert (tmp_path / "file").read_bytes() == expected
 
 
 FULL = """

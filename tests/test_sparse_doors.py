@@ -157,6 +157,34 @@ BAD = {
         broken(put("indices", 1, 10**9), lambda a: BSR(a, blocksize=(2, 2))),
         f"expected indices from 0 to 1, got {10**9} at indices[1]",
     ),
+    "an offset that its int32 lacks": (
+        broken(replace("offsets", lambda a: a.astype(np.int64) + 2**40), sparse.dia_array),
+        f"expected offsets from -8 to 4, got {2**40 + int(sparse.dia_array(HOLES).offsets[0])}",
+    ),
+    "offsets of int8": (
+        broken(replace("offsets", lambda a: a.astype(np.int8)), sparse.dia_array),
+        "expected offsets of int32 or int64, got int8",
+    ),
+    "diagonals in one dimension": (
+        broken(replace("data", lambda a: a[:, 0]), sparse.dia_array),
+        f"expected data of diagonals in two dimensions, got shape ({DIAGONALS},)",
+    ),
+    "lists of values longer than those of columns": (
+        broken(lambda m: m.data[5].extend([1.0] * 100), sparse.lil_array),
+        "expected as many columns as values in each row's lists, got others in row 5",
+    ),
+    "no lists": (
+        broken(put("rows", 2, None), sparse.lil_array),
+        "expected as many columns as values in each row's lists, got others in row 2",
+    ),
+    "more lists than rows": (
+        broken(replace("rows", lambda a: np.append(a, a)), sparse.lil_array),
+        "expected rows and data of 8 lists, got <class 'numpy.ndarray'>",
+    ),
+    "no arrays of lists": (
+        broken(replace("data", lambda a: None), sparse.lil_array),
+        "expected rows and data of 8 lists, got <class 'NoneType'>",
+    ),
     "too few diagonals": (
         broken(replace("data", lambda a: a[1:]), sparse.dia_array),
         f"expected as many offsets as diagonals, got {DIAGONALS} and {DIAGONALS - 1}",

@@ -52,6 +52,12 @@ void bind_parameters(py::class_<BoundNetwork<T>>& type) {
       },
       "index"_a);
   type.def(
+      "reading",
+      [](const Net& self, const std::string& where) {
+        return std::make_unique<Reading<T>>(Reading<T>{self, self.template lock<SharedLock>(where)});
+      },
+      "where"_a, py::keep_alive<0, 1>(), "Holds training up until it is left: `with network.reading(where) as r`.");
+  type.def(
       "set_parameter",
       [](Net& self, std::size_t index, const py::object& value) {
         const Parameter& p = parameter(self.net, index);
@@ -67,6 +73,21 @@ void bind_parameters(py::class_<BoundNetwork<T>>& type) {
         return public_array(parameter(self.net, index), self.net.gradients());
       },
       "index"_a);
+}
+
+template <class T>
+void bind_reading(py::module_& m, const char* name) {
+  using namespace py::literals;
+  py::class_<Reading<T>>(m, name, "A network's parameters while a file is written.")
+      .def("__enter__", [](py::object self) { return self; })
+      .def("__exit__", [](Reading<T>& self, const py::args&) { self.lock = SharedLock(); })
+      .def(
+          "parameter_rows",
+          [](const Reading<T>& self, std::size_t index, index_t first, index_t rows) {
+            const Network<T>& net = self.network.net;
+            return public_rows(parameter(net, index), net.parameters(), first, rows);
+          },
+          "index"_a, "first"_a, "rows"_a);
 }
 
 template <class T>
@@ -178,6 +199,8 @@ void bind_network(py::module_& m) {
       .def_property_readonly(
           "X", [](const CheckedSamples& self) { return self.x(); },
           "The features as they are read: the array or CSR matrix itself, or what it was converted to.");
+  bind_reading<float>(m, "Reading32");
+  bind_reading<double>(m, "Reading64");
   bind_type<float>(m, "Network32", "Optimizer32");
   bind_type<double>(m, "Network64", "Optimizer64");
 }

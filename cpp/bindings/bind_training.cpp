@@ -48,6 +48,13 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           },
           "network"_a, "which"_a, "index"_a)
       .def(
+          "state_rows",
+          [](const State& self, const Net& net, std::size_t which, std::size_t index, index_t first, index_t rows) {
+            check_state(self.spec, which);
+            return public_rows(parameter(net.net, index), self.state[which], first, rows);
+          },
+          "network"_a, "which"_a, "index"_a, "first"_a, "rows"_a)
+      .def(
           "set_state",
           [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
             check_state(self.spec, which);
@@ -85,6 +92,12 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
             return public_array(parameter(net.net, index), self.average);
           },
           "network"_a, "index"_a)
+      .def(
+          "average_rows",
+          [](const State& self, const Net& net, std::size_t index, index_t first, index_t rows) {
+            return public_rows(parameter(net.net, index), self.average, first, rows);
+          },
+          "network"_a, "index"_a, "first"_a, "rows"_a)
       .def(
           "set_average",
           [](State& self, const Net& net, std::size_t index, const py::object& value) {

@@ -49,11 +49,28 @@ struct BoundNetwork {
   }
 };
 
+// Lets a file be written while no one trains: training waits for it, as for a prediction, and any number may read.
+template <class T>
+struct Reading {
+  const BoundNetwork<T>& network;
+  SharedLock lock;
+};
+
 template <class T>
 py::array_t<T> public_array(const Parameter& p, const Buffer<T>& flat) {
   const ParameterShape& s = p.shape;
   py::array_t<T> out(s.is_vector ? std::vector<py::ssize_t>{s.columns} : std::vector<py::ssize_t>{s.rows, s.columns});
   s.read(flat.data() + p.offset, out.mutable_data());
+  return out;
+}
+
+// So many rows of it, the first a multiple of 16; a vector is one row.
+template <class T>
+py::array_t<T> public_rows(const Parameter& p, const Buffer<T>& flat, index_t first, index_t rows) {
+  const ParameterShape& s = p.shape;
+  if (first < 0 || first % 16 != 0 || rows < 0 || rows > s.rows - first) throw std::out_of_range("rows");
+  py::array_t<T> out({rows, s.columns});
+  s.read_rows(flat.data() + p.offset, first, rows, out.mutable_data());
   return out;
 }
 

@@ -145,6 +145,58 @@ void check_coordinates(const std::string& where, const py::object& matrix, const
   }
 }
 
+// DIA: scipy counts elements by the offsets as they are, and then copies them by offsets of the type of its indices.
+void check_diagonals(const std::string& where, const py::object& matrix, index_t rows, index_t columns) {
+  const py::array offsets = integers(where, matrix, "offsets");
+  const py::array diagonals = matrix.attr("data");
+  if (diagonals.ndim() != 2) refuse(where, "data of diagonals in two dimensions", "shape " + shape_text(diagonals));
+  if (offsets.size() != diagonals.shape(0)) {
+    refuse(where, "as many offsets as diagonals",
+           std::to_string(offsets.size()) + " and " + std::to_string(diagonals.shape(0)));
+  }
+  if (offsets.dtype().kind() != 'i' || offsets.itemsize() < 4) {
+    refuse(where, "offsets of int32 or int64", std::string(py::str(offsets.dtype())));
+  }
+  const py::array wide = as_type(offsets, "int64");
+  const auto* offset = static_cast<const std::int64_t*>(wide.data());
+  for (index_t i = 0; i < wide.size(); ++i) {
+    if (offset[i] >= -rows && offset[i] <= columns) continue;
+    refuse(where, "offsets from " + std::to_string(-rows) + " to " + std::to_string(columns),
+           std::to_string(offset[i]));
+  }
+}
+
+// LIL: scipy makes room for the lists of columns and trusts that those of values are as long.
+void check_lists(const std::string& where, const py::object& matrix, index_t rows) {
+  const py::object lists[] = {matrix.attr("rows"), matrix.attr("data")};
+  for (const py::object& list : lists) {
+    const bool is_array = py::isinstance<py::array>(list);
+    if (is_array && list.attr("dtype").attr("kind").cast<std::string>() == "O" && py::len(list.attr("shape")) == 1 &&
+        static_cast<index_t>(py::len(list)) == rows) {
+      continue;
+    }
+    refuse(where, "rows and data of " + std::to_string(rows) + " lists", std::string(py::str(py::type::of(list))));
+  }
+  for (index_t i = 0; i < rows; ++i) {
+    const py::object columns = lists[0][py::int_(i)], values = lists[1][py::int_(i)];
+    if (py::isinstance<py::list>(columns) && py::isinstance<py::list>(values) && py::len(columns) == py::len(values)) {
+      continue;
+    }
+    refuse(where, "as many columns as values in each row's lists", "others in row " + std::to_string(i));
+  }
+}
+
+// What a method of scipy's makes of the matrix; it may find fault with it, too.
+py::object converted(const std::string& where, const py::object& matrix, const char* method) {
+  try {
+    return matrix.attr(method)();
+  } catch (py::error_already_set& e) {
+    if (!e.matches(PyExc_Exception) || e.matches(PyExc_MemoryError)) throw;
+    refuse(where, "a matrix that can be converted to CSR",
+           name_of_type(matrix) + " (" + std::string(py::str(e.value())) + ")");
+  }
+}
+
 // The matrix itself, if it is CSR, or a new one.
 py::object as_csr(const std::string& where, const py::object& matrix, index_t rows, index_t columns) {
   const std::string format = py::str(matrix.attr("format"));
@@ -154,12 +206,8 @@ py::object as_csr(const std::string& where, const py::object& matrix, index_t ro
     check_coordinates(where, matrix, "row", rows);
     check_coordinates(where, matrix, "col", columns);
   }
-  if (format == "dia") {
-    const index_t offsets = integers(where, matrix, "offsets").size(),
-                  diagonals = static_cast<index_t>(py::len(matrix.attr("data")));
-    if (offsets != diagonals)
-      refuse(where, "as many offsets as diagonals", std::to_string(offsets) + " and " + std::to_string(diagonals));
-  }
+  if (format == "dia") check_diagonals(where, matrix, rows, columns);
+  if (format == "lil") check_lists(where, matrix, rows);
   if (format == "bsr") {
     const py::array blocks = matrix.attr("data");
     if (blocks.ndim() != 3 || blocks.shape(1) == 0 || blocks.shape(2) == 0 || rows % blocks.shape(1) != 0 ||
@@ -168,13 +216,7 @@ py::object as_csr(const std::string& where, const py::object& matrix, index_t ro
     }
     Indices(where, matrix, rows / blocks.shape(1), columns / blocks.shape(2)).check_positions(where);
   }
-  try {
-    return matrix.attr("tocsr")();
-  } catch (py::error_already_set& e) {
-    if (!e.matches(PyExc_Exception) || e.matches(PyExc_MemoryError)) throw;
-    refuse(where, "a matrix that can be converted to CSR",
-           name_of_type(matrix) + " (" + std::string(py::str(e.value())) + ")");
-  }
+  return converted(where, matrix, "tocsr");
 }
 
 // (stored) float or double, one after the other.
@@ -195,8 +237,8 @@ Matrix sparse_arg(const std::string& where, const py::object& matrix, index_t co
   py::object csr = as_csr(where, matrix, rows, columns);
   Indices indices(where, csr, rows, columns);
   if (indices.check_positions(where)) {  // the sum is meant
-    if (csr.is(matrix)) csr = csr.attr("copy")();
-    csr.attr("sum_duplicates")();
+    if (csr.is(matrix)) csr = converted(where, csr, "copy");
+    converted(where, csr, "sum_duplicates");
     indices = Indices(where, csr, rows, columns);
     indices.check_positions(where);
   }

@@ -37,26 +37,26 @@ static inline V<T> minus_size(V<T> x) {
   return (V<T>)((Int)x | (Int)splat(T(-0.0)));
 }
 
-// x = n ln 2 + r, |r| <= ln 2 / 2.
+// x = n ln 2 + r, |r| <= ln 2 / 2. Of NaN n is whatever its bits make: unsigned, so that it may wrap.
 template <class T>
 struct Reduced {
-  typename Of<T>::Int n;
+  typename Of<T>::Uint n;
   V<T> r;
 };
 template <class T>
 static inline Reduced<T> reduce(V<T> x) {
   using M = Math<T>;
-  using Int = typename Of<T>::Int;
+  using Uint = typename Of<T>::Uint;
   const V<T> shifted = fma(x, splat(T(1.4426950408889634)), splat(M::kRound));
   const V<T> n = shifted - splat(M::kRound);
   V<T> r = fma(n, splat(-M::kLn2Hi), x);
   r = fma(n, splat(-M::kLn2Lo), r);
-  return {(Int)shifted - (Int)splat(M::kRound), r};
+  return {(Uint)shifted - (Uint)splat(M::kRound), r};
 }
 
 // 2^n for n in the exponent's normal range.
 template <class T>
-static inline V<T> power_of_two(typename Of<T>::Int n) {
+static inline V<T> power_of_two(typename Of<T>::Uint n) {
   return (V<T>)((n + Of<T>::kExponentBias) << Of<T>::kMantissaBits);
 }
 
@@ -82,9 +82,7 @@ static inline V<T> exp(V<T> x) {
   const Reduced<T> a = reduce<T>(clip<T>(x, M::kExpLow, M::kExpHigh));
   const V<T> p = fma(expm1_over_r<T>(a.r), a.r, splat(T(1)));
   // 2^n in two factors, so that n may leave the normal range. The shift is logical, hence the offset.
-  using Int = typename Of<T>::Int;
-  using Uint = typename Of<T>::Uint;
-  const Int half = (Int)((Uint)(a.n + 4096) >> 1) - 2048;
+  const typename Of<T>::Uint half = ((a.n + 4096) >> 1) - 2048;
   return p * power_of_two<T>(half) * power_of_two<T>(a.n - half);
 }
 
@@ -136,9 +134,9 @@ static inline V<T> log(V<T> x) {
   using Int = typename Of<T>::Int;
   using Uint = typename Of<T>::Uint;
   constexpr int bits = Of<T>::kMantissaBits;
-  const Int root_half = (Int)splat(T(0.70710678118654752));
+  const Uint root_half = (Uint)splat(T(0.70710678118654752));
   // The exponent field, counted from sqrt(1/2); adding the bits of 1 (the bias) keeps it positive for the shift.
-  const Int n = (Int)((Uint)((Int)x - root_half + (Int)splat(T(1))) >> bits) - Of<T>::kExponentBias;
+  const Int n = (Int)(((Uint)x - root_half + (Uint)splat(T(1))) >> bits) - Of<T>::kExponentBias;
   const V<T> m = (V<T>)((Int)x - (n << bits));
   const Int n_in_low_bits = (Int)splat(Math<T>::kRound) + n;
   V<T> y = log_of<T>(m - splat(T(1)), (V<T>)n_in_low_bits - splat(Math<T>::kRound));

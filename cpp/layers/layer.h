@@ -41,7 +41,17 @@ struct ParameterShape {
   }
   template <class T>
   void read(const T* stored, T* matrix) const {
-    unpack<T>(stored_rows(), stored_columns(), panels_of(stored, stored_rows()), matrix, row_step(), column_step());
+    read_rows(stored, 0, rows, matrix);
+  }
+  // From `first`, a multiple of kPanel, on so many rows.
+  template <class T>
+  void read_rows(const T* stored, index_t first, index_t n, T* matrix) const {
+    const Panels<const T> panels = panels_of(stored, stored_rows());
+    if (transposed) {
+      unpack<T>(columns, n, {panels.data + panels.place(first), panels.panel}, matrix, row_step(), column_step());
+    } else {
+      unpack<T>(n, columns, panels.from(first), matrix, row_step(), column_step());
+    }
   }
 };
 

@@ -9,13 +9,14 @@ library checks the container, this module what is in it. Writing is done here be
 writes metadata in random order, and the same contents should be the same bytes.
 """
 
+import io
 import json
 import math
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors
@@ -27,6 +28,7 @@ Array = NDArray[Any]
 
 VERSION = 2
 MOST_HEADER = 2**22  # bytes: about 5000 layers in training. JSON takes up to 25 times its size
+PIECE = 2**20  # bytes that are read, summed and written at a time
 DTYPES: dict[str, "np.dtype[Any]"] = {
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
@@ -48,32 +50,55 @@ class Contents:
     documents: dict[str, Any]
 
 
-def pack(kind: str, tensors: Mapping[str, Array], documents: Mapping[str, Any]) -> list[Any]:
-    """The bytes of a file, as buffers to be written one after the other.
+class Rows(NamedTuple):
+    """A tensor that is read while it is written: `read(first, n)` gives an array of these rows.
 
-    Raises ValueError where `unpack` would refuse the file.
+    Rows are those of the last dimension; `first` is a multiple of 16.
+    """
+
+    shape: tuple[int, ...]
+    dtype: "np.dtype[Any]"
+    read: Callable[[int, int], Array]
+
+
+Tensor = Array | Rows
+
+
+def pack(
+    kind: str, tensors: Mapping[str, Tensor], documents: Mapping[str, Any]
+) -> Iterator[tuple[int, Any]]:
+    """The bytes of a file: pairs of a place in it and the buffer to be written there.
+
+    Raises ValueError where `unpack` would refuse the file. A buffer is done with when the next one
+    is asked for, and they are small, so that each is written while it is in the cache.
     """
     texts = {name: to_json(document) for name, document in documents.items()}
     metadata = {"format": kind, "version": str(VERSION), "checksum": NO_SUM.decode(), **texts}
     header: dict[str, Any] = {"__metadata__": metadata}
     # Large elements first, so that all are aligned; apart from that the order stays.
-    names = sorted(tensors, key=lambda name: -tensors[name].itemsize)
-    arrays = [np.ascontiguousarray(tensors[name]) for name in names]
+    names = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)
     at = 0
-    for name, array in zip(names, arrays, strict=True):
-        end = at + array.nbytes
-        dtype = NAMES[array.dtype]
-        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (at, end)}
+    for name in names:
+        tensor = tensors[name]
+        end = at + math.prod(tensor.shape) * tensor.dtype.itemsize
+        dtype = NAMES[tensor.dtype]
+        header[name] = {"dtype": dtype, "shape": tensor.shape, "data_offsets": (at, end)}
         at = end
     text = to_json(header).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MOST_HEADER:
         raise ValueError(f"the description takes {len(text)} bytes, more than {MOST_HEADER}")
-    start = bytearray(struct.pack("<Q", len(text)) + text)
-    buffers = [start, *(array.reshape(-1).view(np.uint8) for array in arrays)]
-    digits = start.index(CHECKSUM) + len(CHECKSUM)
-    start[digits : digits + len(NO_SUM)] = _checksum(buffers)
-    return buffers
+    start = struct.pack("<Q", len(text)) + text
+    return _pieces(start, (_small_pieces(tensors[name]) for name in names))
+
+
+def joined(pieces: Iterable[tuple[int, Any]]) -> bytes:
+    """What `pack` gives, as the file it makes."""
+    file = io.BytesIO()
+    for at, piece in pieces:
+        file.seek(at)
+        file.write(piece)
+    return file.getvalue()
 
 
 def unpack(content: bytes) -> Contents:
@@ -107,6 +132,31 @@ def unpack(content: bytes) -> Contents:
         raise FileFormatError("its checksum is missing, or not where it should be")
     documents = {name: from_json(document) for name, document in metadata.items()}
     return Contents(kind, {name: _array(part) for name, part in parts}, documents)
+
+
+def _pieces(start: bytes, tensors: Iterable[Iterable[Any]]) -> Iterator[tuple[int, Any]]:
+    """The start, the tensors, and at last the checksum in its place."""
+    yield 0, start
+    at, value = len(start), zlib.crc32(start)
+    for pieces in tensors:
+        for piece in pieces:
+            value = zlib.crc32(piece, value)
+            yield at, piece
+            at += len(piece)
+    yield start.index(CHECKSUM) + len(CHECKSUM), b"%08x" % value
+
+
+def _small_pieces(tensor: Tensor) -> Iterator[Any]:
+    if not isinstance(tensor, Rows):
+        content = np.ascontiguousarray(tensor).reshape(-1).view(np.uint8)
+        for first in range(0, content.size, PIECE):
+            yield content[first : first + PIECE].data
+        return
+    columns = tensor.shape[-1]
+    rows = math.prod(tensor.shape) // columns
+    at_once = max(16, PIECE // (columns * tensor.dtype.itemsize) // 16 * 16)
+    for first in range(0, rows, at_once):
+        yield tensor.read(first, min(at_once, rows - first)).reshape(-1).view(np.uint8).data
 
 
 def to_json(value: Any) -> str:
@@ -149,16 +199,9 @@ def _array(part: Mapping[str, Any]) -> Array:
     return array
 
 
-def _checksum(buffers: list[Any]) -> bytes:
-    value = 0
-    for buffer in buffers:
-        value = zlib.crc32(buffer, value)
-    return b"%08x" % value
-
-
 def _check_sum(content: bytes, text: bytes) -> None:
     digits = 8 + text.index(CHECKSUM) + len(CHECKSUM)
     end = digits + len(NO_SUM)
-    rest = memoryview(content)
-    if _checksum([rest[:digits], NO_SUM, rest[end:]]) != content[digits:end]:
+    value = zlib.crc32(NO_SUM, zlib.crc32(content[:digits]))
+    if b"%08x" % zlib.crc32(memoryview(content)[end:], value) != content[digits:end]:
         raise FileFormatError("its checksum is wrong: it is damaged, or was changed")

@@ -64,7 +64,7 @@ def fit_tensors(
     left: Unfinished, trainer: "Trainer", arrays: list[Array], where: str
 ) -> dict[str, Array]:
     """The arrays in the states of callbacks, and the weights to go on with if others are there."""
-    weights = left.other_weights(read_weights(trainer)) or {}
+    weights = left.other_weights(lambda: read_weights(trainer)) or {}
     if not all(np.isfinite(w).all() for w in weights.values()):
         expected = "finite numbers where the fit was cut off"
         raise ValueError(f"[{where}] parameters: expected {expected}, got NaN or infinity")

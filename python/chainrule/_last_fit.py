@@ -59,7 +59,7 @@ class LastFit:
 
     def forget_same_weights(self, trainer: "Trainer") -> None:
         if self.unfinished is not None:
-            self.unfinished.weights = self.unfinished.other_weights(read_weights(trainer))
+            self.unfinished.weights = self.unfinished.other_weights(lambda: read_weights(trainer))
 
     def _check_data(self, where: str, given: Sources) -> None:
         before = self.prints()

@@ -1,6 +1,7 @@
 """Optimizers as the core knows them: a kind, its numbers, and how many state arrays it keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -90,6 +91,17 @@ def read_state(trainer: "Trainer") -> dict[str, Any]:
         "epoch": trainer.epoch,
         "schedule": trainer._schedule_state,
     }
+
+
+def state_readers(trainer: "Trainer") -> dict[str, Callable[[int, int, int], Array]]:
+    """What reads rows of the averages, if there are any, and of each state; by names for them.
+
+    Called with the index of a parameter, the first row and their number.
+    """
+    core, state = trainer.net._core, trainer._state
+    readers = {} if trainer.ema is None else {AVERAGE: partial(state.average_rows, core)}
+    n = _core.optimizers()[core_optimizer(trainer.optimizer)[0]]
+    return readers | {f"optimizer/{i}/": partial(state.state_rows, core, i) for i in range(n)}
 
 
 def write_state(trainer: "Trainer", state: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Where a fit stands, and what is left of one that was cut off: what a file holds of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,10 +98,11 @@ class Unfinished:
     weights: dict[str, Array] | None = None
     callbacks: list[Callback] | None = None
 
-    def other_weights(self, now: Mapping[str, Array]) -> dict[str, Array] | None:
-        """The weights, unless those of now are the same."""
+    def other_weights(self, read_now: Callable[[], Mapping[str, Array]]) -> dict[str, Array] | None:
+        """The weights, unless those of now are the same, which are read only if there are any."""
         if self.weights is None:
             return None
+        now = read_now()
         same = (np.array_equal(w, now[name]) for name, w in self.weights.items())
         return None if all(same) else self.weights
 

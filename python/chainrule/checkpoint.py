@@ -1,13 +1,15 @@
 """Networks as files and as bytes: the parameters as tensors, the description as a JSON document."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._container import Contents, pack, unpack
+from chainrule._container import Contents, Rows, Tensor, joined, pack, unpack
 from chainrule._custom import NotRegisteredError
 from chainrule._errors import FileFormatError, check_choice, message
 from chainrule._files import read_whole, write_atomically
@@ -39,9 +41,36 @@ def network_description(net: Network) -> dict[str, Any]:
 
 def network_tensors(net: Network, where: str = "Network.save") -> dict[str, Array]:
     """The parameters by name, in public shapes. Raises ValueError if one is not finite."""
-    if not net.is_finite():
-        raise ValueError(f"[{where}] parameters: expected finite numbers, got NaN or infinity")
+    _check_finite(net.is_finite(), where)
     return dict(net.parameters)
+
+
+@contextmanager
+def tensors_to_write(net: Network, where: str = "Network.save") -> Iterator[dict[str, Tensor]]:
+    """The parameters as `network_tensors` has them, but they are read when they are written.
+
+    Then it raises ValueError if one is not finite. Training waits until this is left. Raises
+    RuntimeError while another thread trains the network.
+    """
+    with net._core.reading(where) as reading:
+
+        def read(index: int, first: int, n: int) -> Array:
+            rows = reading.parameter_rows(index, first, n)
+            _check_finite(bool(np.isfinite(rows).all()), where)
+            return rows
+
+        yield rows_by_name(net, read)
+
+
+def _check_finite(finite: bool, where: str) -> None:
+    if not finite:
+        raise ValueError(f"[{where}] parameters: expected finite numbers, got NaN or infinity")
+
+
+def rows_by_name(net: Network, read: Callable[[int, int, int], Array]) -> dict[str, Tensor]:
+    """A tensor for each parameter, of its name and shape; `read(index, first, n)` gives rows."""
+    table = enumerate(net._core.parameter_table())
+    return {name: Rows(shape, net.dtype, partial(read, i)) for i, (name, shape, *_) in table}
 
 
 def build_network(kind: type[N], description: Any, tensors: Mapping[str, Array]) -> N:
@@ -103,7 +132,8 @@ def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
 
 def save_network(net: Network, path: str | os.PathLike[str]) -> None:
     """The file behind `Network.save`."""
-    write_atomically(path, _packed(net, "Network.save"))
+    with _packed(net, "Network.save") as pieces:
+        write_atomically(path, pieces)
 
 
 def load_network(kind: type[N], path: str | os.PathLike[str]) -> N:
@@ -115,7 +145,8 @@ def load_network(kind: type[N], path: str | os.PathLike[str]) -> N:
 
 def network_to_bytes(net: Network) -> bytes:
     """What `save_network` would write."""
-    return b"".join(_packed(net, "Network"))
+    with _packed(net, "Network") as pieces:
+        return joined(pieces)
 
 
 def network_from_bytes(kind: type[N], content: bytes) -> N:
@@ -124,8 +155,10 @@ def network_from_bytes(kind: type[N], content: bytes) -> N:
         return _built(kind, unpack(content))
 
 
-def _packed(net: Network, where: str) -> list[Any]:
-    return pack(FORMAT, network_tensors(net, where), {"network": network_description(net)})
+@contextmanager
+def _packed(net: Network, where: str) -> Iterator[Iterator[tuple[int, Any]]]:
+    with tensors_to_write(net, where) as tensors:
+        yield pack(FORMAT, tensors, {"network": network_description(net)})
 
 
 def _built(kind: type[N], contents: Contents) -> N:

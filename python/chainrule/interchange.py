@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from numpy.typing import ArrayLike
 
 from chainrule.activations import Activation
+from chainrule.layers import Layer
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -20,10 +21,41 @@ class Interchange:
     def to_torch(self) -> dict[str, Any]:
         """The `state_dict` of the same network as a `torch.nn.Sequential`, of copies.
 
-        Its modules are a `Linear` for each dense layer and, if the activation is not the identity,
-        one for that: `[Dense(16, "relu"), Dense(3, "softmax")]` is Linear, ReLU, Linear,
-        Softmax(dim=1) and gives "0.weight" (16, n_inputs), "0.bias" (16,), "2.weight" (3, 16),
-        "2.bias" (3,).
+        Its modules, counted from 0, are one for each layer, and one more for the activation of a
+        dense layer unless that is the identity:
+
+        | layer           | module                            | entries                           |
+        | --------------- | --------------------------------- | --------------------------------- |
+        | Dense           | Linear, activation                | weight (units, n_in), bias        |
+        | BatchNorm       | BatchNorm1d(n, epsilon, 1 - momentum) | weight (gamma), bias (beta),  |
+        |                 |                                   | running_mean, running_var,        |
+        |                 |                                   | num_batches_tracked               |
+        | LayerNorm       | LayerNorm(n, epsilon)             | weight (gamma), bias (beta)       |
+        | Dropout         | Dropout(rate)                     | none                              |
+        | Activation      | activation                        | none                              |
+        | Residual        | a module of your own, see below   | those of branch and of projection |
+
+        `[Dense(16, "relu"), Dropout(0.2), Dense(3, "softmax")]` is Linear, ReLU, Dropout, Linear,
+        Softmax(dim=1) and gives "0.weight", "0.bias", "3.weight", "3.bias". PyTorch has no residual
+        module; the entries are those of
+
+            class Residual(torch.nn.Module):
+                def __init__(self, branch, projection=None):
+                    super().__init__()
+                    self.branch, self.projection = branch, projection
+
+                def forward(self, x):
+                    return self.branch(x) + (self.projection(x) if self.projection else x)
+
+        with a Sequential as `branch` and, where it changes the width, a Linear as `projection`.
+
+        Where the two differ, the options of the modules make up for it: PyTorch's momentum is the
+        weight of the batch, ours of what was before; its epsilon, slopes and rates are in no state
+        dictionary; its `Softplus` returns z above a threshold of 20 (`threshold=40` gives what ours
+        does in float64). The same are: the running variance (the estimate for the population, m /
+        (m - 1) times the batch's, in both), dropout's factor 1 / (1 - rate), gelu (the exact one,
+        `approximate="none"`). Batches are not counted here, so num_batches_tracked is 0; PyTorch
+        needs it with `momentum=None` only. In training the two drop other elements.
 
         Raises ValueError for an activation that PyTorch has no module for (exp, a softmax of
         groups), ImportError without torch.
@@ -37,21 +69,30 @@ class Interchange:
         cls,
         source: Mapping[str, Any] | Any,
         activations: Sequence[str | Activation] | None = None,
+        layers: Sequence[Layer | Activation] | None = None,
     ) -> Self:
-        """The network of PyTorch's linear layers, in their dtype, float32 or float64.
+        """The network of PyTorch's layers, in their dtype, float32 or float64.
 
-        `source` is a `torch.nn.Sequential` of Linear and activation modules, also nested; or a
-        `state_dict` of linear layers, of tensors or arrays, whose names end in ".weight" (n_out,
-        n_in) and ".bias" (n_out,). The layers come in the order of the entries, numbered ones
-        ("0.weight", "2.weight", "10.weight") by number; one without a bias gets zeros. A
-        `state_dict` does not hold `activations`: give one for each linear layer, the last too.
+        `source` is one of these:
 
-        Raises TypeError or ValueError for whatever does not map, such as other modules, tensors of
-        other types, and shapes that do not follow on each other.
+        * a `torch.nn.Sequential`, also nested, of Linear, BatchNorm1d, LayerNorm, Dropout, and
+          modules for activations. Where it has no bias it gets zeros, without a scale ones.
+        * a `state_dict` of tensors or arrays, with `layers`: the layers that its entries belong to,
+          under the names that `to_torch` gives, so that residual layers come back, too.
+        * a `state_dict` of linear layers only, with `activations`, one for each, the last too. Its
+          names end in ".weight" (n_out, n_in) and ".bias" (n_out,); the layers come in the order of
+          the entries, numbered ones ("0.weight", "2.weight", "10.weight") by number.
+
+        `to_torch` says where the definitions differ. A Softplus is taken whatever its threshold.
+
+        Raises TypeError or ValueError for whatever does not map: other modules and those of your
+        own, which may compute anything; BatchNorm1d without running statistics or with
+        `momentum=None`; options that ours has not (`GELU(approximate="tanh")`); entries that are
+        missing or too many; tensors of other types; shapes that do not follow on each other.
         """
         from chainrule._torch import from_torch
 
-        net: Self = from_torch(cls, source, activations)
+        net: Self = from_torch(cls, source, activations, layers)
         return net
 
     def to_sklearn(self, classes: ArrayLike | None = None) -> Any:

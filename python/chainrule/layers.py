@@ -191,6 +191,12 @@ class Residual(Layer):
     "projection.weight" and "projection.bias" stand before those of the layer's number; with
     `projection=False` such a branch is refused. (He, Zhang, Ren & Sun 2016.)
 
+    Every branch adds its own variance, so many of them in a row start with enormous values unless
+    there is a normalization in each, or each begins as nothing: with `initializer="zeros"` in its
+    last dense layer a block is the identity at first (Zhang, Dauphin & Ma 2019, "Fixup"). The
+    digits with blocks of 64 relu units: the first loss of 20 blocks is 2.6 instead of 900 to 1000,
+    of 100 blocks 2.5 instead of 1e14 and more, from where no training leads back.
+
     Raises TypeError or ValueError for layers that are none.
     """
 

@@ -12,13 +12,14 @@ by the constructors that take it.
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from numpy.typing import NDArray
 
-from chainrule._container import Contents, pack, unpack
+from chainrule._container import Contents, joined, pack, unpack
 from chainrule._custom import check_registered
 from chainrule._errors import check_instance, check_integer, check_number
 from chainrule._files import write_atomically
@@ -26,10 +27,8 @@ from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import (
     AVERAGE,
-    optimizer_tensors,
     pop_optimizer,
-    read_averages,
-    read_state,
+    state_readers,
     write_state,
 )
 from chainrule.checkpoint import (
@@ -37,8 +36,9 @@ from chainrule.checkpoint import (
     check_kind,
     file_errors,
     network_description,
-    network_tensors,
     read_file,
+    rows_by_name,
+    tensors_to_write,
 )
 from chainrule.losses import LOSSES
 from chainrule.metrics import METRICS, Metric, resolve_metrics
@@ -70,12 +70,14 @@ FIELDS = {
 
 def save_trainer(trainer: "Trainer", path: str | os.PathLike[str]) -> None:
     """The file behind `Trainer.save`."""
-    write_atomically(path, _packed(trainer, "Trainer.save"))
+    with _packed(trainer, "Trainer.save") as pieces:
+        write_atomically(path, pieces)
 
 
 def trainer_to_bytes(trainer: "Trainer") -> bytes:
     """What `save_trainer` would write."""
-    return b"".join(_packed(trainer, "Trainer"))
+    with _packed(trainer, "Trainer") as pieces:
+        return joined(pieces)
 
 
 def load_trainer(
@@ -95,13 +97,16 @@ def trainer_from_bytes(kind: type[T], content: bytes, schedule: Any, metrics: It
 # ---- writing ------------------------------------------------------------------------------------
 
 
-def _packed(trainer: "Trainer", where: str) -> list[Any]:
-    with trainer._hold(where):
-        tensors = network_tensors(trainer.net, where) | read_averages(trainer)
-        tensors |= optimizer_tensors(trainer.net, read_state(trainer)["arrays"])
+@contextmanager
+def _packed(trainer: "Trainer", where: str) -> Iterator[Iterator[tuple[int, Any]]]:
+    net = trainer.net
+    with trainer._hold(where), tensors_to_write(net, where) as tensors:
+        for prefix, read in state_readers(trainer).items():
+            rows = rows_by_name(net, read)
+            tensors |= {f"{prefix}{name}": tensor for name, tensor in rows.items()}
         tensors |= history_tensors(trainer.history)
         costs, left = (trainer.step_costs, trainer.step_penalties), trainer._fit.left_over()
-        documents = {"network": network_description(trainer.net), "trainer": _document(trainer)}
+        documents = {"network": network_description(net), "trainer": _document(trainer)}
         if left is not None:
             document, arrays = fit_document(left, where)
             documents["fit"] = document
@@ -109,7 +114,7 @@ def _packed(trainer: "Trainer", where: str) -> list[Any]:
             if left.progress.phase == "steps":
                 costs = left.progress.joined()
         tensors |= {"costs": costs[0], "penalties": costs[1]}
-        return pack(FORMAT, tensors, documents)
+        yield pack(FORMAT, tensors, documents)
 
 
 def _document(trainer: "Trainer") -> dict[str, Any]:

@@ -36,7 +36,7 @@ def export_c(
     """
     target = Path(path)
     chosen = checked_name(WHERE, target, name)
-    write_atomically(target, [c_file(_model_of(model), chosen, target.name)])
+    write_atomically(target, [(0, c_file(_model_of(model), chosen, target.name))])
 
 
 def checked_name(where: str, path: Path, name: object = None) -> str:

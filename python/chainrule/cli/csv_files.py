@@ -35,12 +35,17 @@ def read_csv(path: Path, tabs: bool, text: Collection[str]) -> pa.Table:
                 null_values=MISSING, strings_can_be_null=True, column_types=kinds
             ),
         )
+        found = table.columns
     except pa.ArrowInvalid as error:
         broken = _broken_row(path, separator)
         raise InputError(f"{path}: {broken or one_line(error)}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: the names of the columns are not UTF-8 text") from None
+    if len(found) != len(labels):
+        what = f"{len(labels)} names in the first row, {len(found)} columns below it"
+        raise InputError(f"{path}: broken row: {what}")
     columns = [
-        _clean(path, column, name, name in text)
-        for name, column in zip(labels, table.columns, strict=True)
+        _clean(path, column, name, name in text) for name, column in zip(labels, found, strict=True)
     ]
     return pa.Table.from_arrays(columns, labels)
 

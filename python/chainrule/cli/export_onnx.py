@@ -39,7 +39,7 @@ def export_onnx(path: Path, output: Path) -> None:
             return
         model = load_model(path)
         content, outputs = _table_graph(model)
-        write_atomically(output, [content])
+        write_atomically(output, [(0, content)])
     except ValueError as error:
         raise InputError(f"{path}: {one_line(error)}") from None
     except OSError as error:

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
 from chainrule._container import Contents, pack
+from chainrule._errors import check_instance, check_number
 from chainrule._files import write_atomically
 from chainrule.checkpoint import (
     HOLDS,
     build_network,
     network_description,
-    network_tensors,
     read_file,
+    tensors_to_write,
 )
 from chainrule.cli.console import InputError, one_line
 from chainrule.cli.features import KINDS, Feature
@@ -76,9 +77,9 @@ def save_model(model: TableModel, path: Path) -> None:
         "about": model.about,
     }
     documents = {"network": network_description(model.network), "table": table}
-    tensors = network_tensors(model.network)
-    tensors[PREPROCESSING] = dump_preprocessing(model.preprocessing)
-    write_atomically(path, pack(FORMAT, tensors, documents))
+    with tensors_to_write(model.network) as tensors:
+        tensors[PREPROCESSING] = dump_preprocessing(model.preprocessing)
+        write_atomically(path, pack(FORMAT, tensors, documents))
 
 
 def load_model(path: Path) -> TableModel:
@@ -90,14 +91,14 @@ def load_model(path: Path) -> TableModel:
     tensors = dict(contents.tensors)
     try:
         table = contents.documents["table"]
-        features = [Feature(**values) for values in table["features"]]
-        target = Target(**table["target"])
+        features = _features(table["features"])
+        target = _target(table["target"])
         about = dict(table["about"])
         made_with = str(about["versions"]["scikit-learn"])
         data = tensors.pop(PREPROCESSING)
         network = build_network(Network, contents.documents["network"], tensors)
-        if network.n_outputs != target.n_outputs or any(f.kind not in KINDS for f in features):
-            raise ValueError("network, target and features do not fit")
+        if network.n_outputs != target.n_outputs:
+            raise ValueError("network and target do not fit")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: the model file is damaged: {one_line(error)}") from None
     try:
@@ -105,6 +106,29 @@ def load_model(path: Path) -> TableModel:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return TableModel(network, preprocessing, features, target, about)
+
+
+def _features(document: Any) -> list[Feature]:
+    """Raises ValueError or TypeError for whatever `save_model` does not write."""
+    features = [Feature(**values) for values in check_instance("model", "features", document, list)]
+    if not features or any(not isinstance(f.name, str) or f.kind not in KINDS for f in features):
+        raise ValueError("the features have no names or kinds")
+    return features
+
+
+def _target(document: Any) -> Target:
+    """Raises ValueError or TypeError for whatever `save_model` does not write."""
+    target = Target(**document)
+    classes = check_instance("target", "classes", target.classes, list)
+    if not isinstance(target.name, str) or target.task not in ("classification", "regression"):
+        raise ValueError("the target has no name or no task")
+    if (target.task == "classification") != (len(classes) >= 2):
+        raise ValueError(f"a target of {target.task} has {len(classes)} classes")
+    if not all(isinstance(label, str | bool | int | float) for label in classes):
+        raise ValueError("a class is neither text nor a number")
+    check_number("target", "mean", target.mean)
+    check_number("target", "scale", target.scale, above=0)
+    return target
 
 
 def read_model_file(path: Path) -> Contents:

@@ -36,6 +36,8 @@ from chainrule.cli.tables import Table
 # dtype of imputed columns and, in scikit-learn 1.6, a list of columns.
 TRUSTED = ["numpy.dtype", "sklearn.compose._column_transformer._RemainderColsList"]
 
+SMALL, MOST_PACKED = 2**20, 100  # bytes, and how many times smaller more of them may be packed
+
 LARGEST = 1e100  # beyond it a number counts as missing: its square would overflow float64
 # Training rows stay within sqrt(m) standard deviations; a new row may not overflow float32.
 MOST_DEVIATIONS = 1e4
@@ -158,10 +160,15 @@ def dump_preprocessing(preprocessing: ColumnTransformer) -> NDArray[np.uint8]:
 
 def load_preprocessing(data: NDArray[np.uint8], made_with: str) -> ColumnTransformer:
     """The preprocessing in these bytes, `made_with` a version of scikit-learn; or InputError."""
+    content = np.asarray(data, np.uint8).tobytes()
     try:
+        parts = zipfile.ZipFile(BytesIO(content)).infolist()
+        unpacked = sum(part.file_size for part in parts)
+        if unpacked > SMALL + MOST_PACKED * len(content):  # zeros pack a thousandfold
+            raise ValueError(f"{len(content)} bytes that unpack to {unpacked}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the versions differ is said below
-            loaded = skops.io.loads(np.asarray(data, np.uint8).tobytes(), trusted=TRUSTED)
+            loaded = skops.io.loads(content, trusted=TRUSTED)
     except Exception as error:  # whatever a damaged, foreign or hostile file makes skops raise
         versions = f"made with scikit-learn {made_with}, here is {sklearn.__version__}"
         raise InputError(

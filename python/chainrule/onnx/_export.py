@@ -41,7 +41,7 @@ def export_onnx(model: "Network | Estimator", path: str | os.PathLike[str]) -> N
             "(a Pipeline: chainrule.onnx.register() and skl2onnx.to_onnx)"
         )
         raise TypeError(message(WHERE, "model", expected, model))
-    write_atomically(path, [content])
+    write_atomically(path, [(0, content)])
 
 
 def _network(net: Network) -> bytes:
