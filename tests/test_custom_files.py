@@ -112,7 +112,10 @@ def test_what_takes_no_functions_says_so(tmp_path):
     net = cr.Network([cr.Dense(3, "squareplus")], 4)
     with pytest.raises(ValueError, match=r"\[export_onnx\] model: expected .* got 'squareplus'"):
         cr.export_onnx(net, tmp_path / "net.onnx")
-    assert not (tmp_path / "net.onnx").exists()
+    refusal = r"\[export_c, layer 1 \(Dense\)\] activation: expected .* got 'squareplus'"
+    with pytest.raises(ValueError, match=refusal):
+        cr.export_c(net, tmp_path / "net.c")
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match=r"\[ops.activation\] activation: .* got 'squareplus'"):
         cr.ops.activation(X, "squareplus")
     with pytest.raises(ValueError, match=r"\[ops.loss_and_gradient\] loss: .* got 'log_cosh'"):
