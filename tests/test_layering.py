@@ -114,7 +114,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"summary", "_network_checks", "_unfinished", "_sklearn", "_torch"},
     {"interchange"},
     {"network"},
-    {"_trainer_checks", "checkpoint", "_fit_file", "_stepping"},
+    {"_trainer_checks", "checkpoint", "predictor", "_fit_file", "_stepping"},
     {"_run", "trainer_file", "checkpointing"},
     {"_last_fit"},
     {"trainer", "gradient_check"},
@@ -128,7 +128,7 @@ FLOOR = {module: i for i, floor in enumerate(PYTHON_FLOORS) for module in floor}
 CORE_IMPORTERS = {"network", "ops", "runtime", "trainer", "_data", "_optimizer"}
 CORE_IMPORTERS |= {"_network_checks", "_trainer_checks"}
 # Conveniences whose work stands on a higher floor: imported when called.
-LATE = {("network", "checkpoint")}
+LATE = {("network", "checkpoint"), ("network", "predictor")}
 # Packages that import themselves and stand on other packages; loaded when first named.
 EXTRAS = {"cli", "diagnosis", "estimators", "onnx"}
 # Third-party packages at import time; all others are imported when they are needed.
