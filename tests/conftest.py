@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import _core
+from chainrule import _core, _stepping
 
 ISAS = _core.available_isas()
 
@@ -30,6 +30,12 @@ def threads() -> Iterator[None]:
     """Lets a test call set_num_threads and takes the setting back."""
     yield
     cr.set_num_threads(None)
+
+
+@pytest.fixture
+def one_step_per_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a fit can be cut off after each step."""
+    monkeypatch.setattr(_stepping, "SECONDS_PER_CALL", 0.0)
 
 
 def pytest_report_header() -> str:

@@ -8,7 +8,9 @@ import pytest
 import chainrule as cr
 from chainrule import _stepping
 
-from .test_resume import Cut, outcome
+from .resuming import Cut, outcome
+
+pytestmark = pytest.mark.usefixtures("one_step_per_call")
 
 ROWS, BATCH, EPOCHS = 90, 25, 4
 OCCASIONS = EPOCHS * (1 + 4 + 1)
@@ -43,12 +45,6 @@ CASES = {
     "plain lion": {"optimizer": cr.Lion(0.01, weight_decay=0.1), "ema": 0.5},
     "plain rprop": {"optimizer": "rprop"},
 }
-
-
-@pytest.fixture(autouse=True)
-def one_step_per_call(monkeypatch):
-    """So that a fit can be cut off after each step."""
-    monkeypatch.setattr(_stepping, "SECONDS_PER_CALL", 0.0)
 
 
 def new_trainer(case, dtype, **options):

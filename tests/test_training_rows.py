@@ -107,18 +107,18 @@ def test_epsilon_hat_stands_beside_the_uncorrected_root(data):
     net = cr.Network([cr.Dense(2)], 4, "float64", seed=1)
     trainer = cr.Trainer(net, "squared_error", cr.Adam(0.01, epsilon=0.1, epsilon_hat=True))
     parameters = {"W1": net.W[1].copy(), "b1": net.b[1].copy()}
-    step = reference.OPTIMIZERS["adam"].step
-    zeros = {name: np.zeros_like(value) for name, value in parameters.items()}
-    state = {"t": 0, "m": zeros, "v": zeros}
+    options, state = {"optimizer": "adam", "epsilon": 0.1, "epsilon_hat": True}, None
     for _ in range(3):
         net.backward(X, Y, "squared_error")
         grads = {"dW1": net.gradients["1.weight"].T, "db1": net.gradients["1.bias"][:, None]}
-        parameters, state = step(parameters, grads, state, 0.01, epsilon=0.1, epsilon_hat=True)
+        parameters, state = reference.update_parameters(
+            parameters, grads, 0.01, state=state, **options
+        )
         trainer.apply_gradients()
         np.testing.assert_allclose(net.W[1], parameters["W1"], rtol=1e-12)
     m, v = (1 - 0.9) * 2.0, (1 - 0.999) * 4.0  # one step with the gradient 2
-    w = {"W1": np.array([[1.0]])}
-    one = {name: {"W1": np.array([[0.0]])} for name in ("m", "v")} | {"t": 0}
-    moved, _ = step(w, {"dW1": np.array([[2.0]])}, one, 0.01, epsilon=0.1, epsilon_hat=True)
+    w, zero, two = np.array([[1.0]]), np.array([[0.0]]), np.array([[2.0]])
+    adam = reference.OPTIMIZERS["adam"].step
+    moved, *_ = adam(w, two, 1, 0.01, zero, zero, epsilon=0.1, epsilon_hat=True)
     rate = 0.01 * np.sqrt(1 - 0.999) / (1 - 0.9)  # Kingma & Ba, the remark after algorithm 1
-    assert moved["W1"][0, 0] == pytest.approx(1 - rate * m / (np.sqrt(v) + 0.1), rel=1e-12)
+    assert moved[0, 0] == pytest.approx(1 - rate * m / (np.sqrt(v) + 0.1), rel=1e-12)

@@ -101,7 +101,7 @@ from .margins import (
     multiclass_hinge,
     multiclass_hinge_backward,
 )
-from .optimizers import OPTIMIZERS, State
+from .optimizers import OPTIMIZERS
 from .propagation import (
     Cache,
     backward_propagation,
@@ -112,6 +112,7 @@ from .propagation import (
 )
 from .training import model, optimize, predict, predict_classes, random_mini_batches
 from .updates import (
+    State,
     average_parameters,
     clip_gradients,
     initialize_optimizer,

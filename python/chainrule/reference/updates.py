@@ -5,13 +5,15 @@ Start at update_parameters. The optimizers themselves are in optimizers.py.
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .checks import Parameters, check_name, check_parameters, refuse
-from .optimizers import OPTIMIZERS, State
+from .optimizers import OPTIMIZERS
+
+State: TypeAlias = dict[str, Any]  # {"t": steps done, "v": {"W1": array, ..}, ..}
 
 
 def initialize_optimizer(parameters: Mapping[str, ArrayLike], optimizer: str = "sgd") -> State:
@@ -67,18 +69,17 @@ def update_parameters(
         check_name(where, "name", name, parameters)
     default = _defaults(optimizer).get("weight_decay")
     for name, w in parameters.items():
-        its_state = {"t": state["t"]} | {moment: {name: state[moment][name]} for moment in moments}
+        before = [state[moment][name] for moment in moments]
         if name in frozen:
-            moved, moved_state = {name: w}, its_state
+            updated[name], after = w, before
         else:
-            own, a = dict(options), float(learning_rate * rates.get(name, 1.0))
+            own, alpha = dict(options), float(learning_rate * rates.get(name, 1.0))
             if default is not None:
                 factor = decays.get(name, 1.0 if name.startswith("W") else 0.0)
                 own["weight_decay"] = options.get("weight_decay", default) * factor
-            moved, moved_state = step({name: w}, arrays, its_state, a, **own)
-        updated |= moved
-        for moment in moments:
-            new[moment] |= moved_state[moment]
+            updated[name], *after = step(w, arrays["d" + name], new["t"], alpha, *before, **own)
+        for moment, value in zip(moments, after, strict=True):
+            new[moment][name] = value
     return updated, new
 
 
