@@ -87,9 +87,13 @@ def test_out_may_overlap_with_X(shift, rng):
 
 def test_out_may_overlap_with_the_values_of_a_sparse_X(rng):
     predictor = cr.Network([cr.Dense(4, "tanh")], 4, "float64").predictor()
-    X = sparse.csr_array(rng.normal(size=(1001, 4)))
+    memory = rng.normal(size=1002 * 4)
+    given = sparse.csr_array(memory[:-4].reshape(1001, 4))
+    X = sparse.csr_array((memory[:-4], given.indices, given.indptr), copy=False)
+    assert np.shares_memory(X.data, memory)
     expected = predictor(X)
-    np.testing.assert_array_equal(predictor(X, X.data.reshape(1001, 4)), expected)
+    out = memory[4:].reshape(1001, 4)  # the first tile's results would be in the second tile
+    np.testing.assert_array_equal(predictor(X, out), expected)
 
 
 # ---- refusals -----------------------------------------------------------------------------------
