@@ -8,11 +8,11 @@ namespace chainrule {
 
 template <class T>
 Model<T>::Model(const NetworkSpec& spec)
-    : plan_(spec, Purpose::kTraining), parameters_(plan_.parameters_size), mirror_(plan_.mirror_size) {}
+    : plan_(spec, Use::kTraining), parameters_(plan_.parameters_size), mirror_(plan_.mirror_size) {}
 
 template <class T>
 Model<T>::Model(const NetworkSpec& spec, const Model& source)
-    : plan_(spec, Purpose::kPrediction), parameters_(plan_.parameters_size), mirror_(plan_.mirror_size) {
+    : plan_(spec, Use::kPrediction), parameters_(plan_.parameters_size), mirror_(plan_.mirror_size) {
   std::copy_n(source.parameters_.data(), parameters_.size(), parameters_.data());
   for (const PlannedUnit& u : plan_.units) refresh_mirror(u);
 }

@@ -53,11 +53,11 @@ struct Stage {
 };
 
 // What a plan is for. The mirror of one for prediction alone lacks what only backward reads.
-enum class Purpose { kTraining, kPrediction };
+enum class Use { kTraining, kPrediction };
 
 template <class T>
 struct Plan {
-  Plan(const NetworkSpec& spec, Purpose purpose);
+  Plan(const NetworkSpec& spec, Use use);
   Groups groups() const { return output_activation.groups_of(n_outputs); }
   bool mixes_rows() const { return stages.size() > 1; }
   // Of a value.
@@ -88,7 +88,7 @@ struct Plan {
   void find_adders();
   void find_slots();
 
-  Purpose purpose_;
+  Use use_;
   std::uint32_t dropouts_ = 0;  // layers of dropout so far
   std::size_t held_ = 0;        // the last value that another node reads as well, so that no activation may change it
 };
