@@ -12,24 +12,29 @@ namespace {
 // From here on two threads pay if both cores are idle: 20-64-64-2 with batch 32, 1.0 MFLOP, gains 3 %, in float64,
 // which counts double, 24 % (Zen 5).
 constexpr double kFlopsPerTriedThread = 9e5;
-// In steps. While the small team takes its trial between turns of the large one, 1.6 % of the steps are slow ones.
-constexpr int kTrial = 16, kTurn = 1024;
-// A loss takes about 10 ms on Linux, two time slices; after four of them in a row that is 1 % of the wait or less.
+// Steps of one thread's trial: the caches are warm after one, small steps need more against noise.
+constexpr int kLongestTrial = 16, kShortestTrial = 3;
+constexpr double kFlopsOfTrial = 1e8;
+// Steps of the team's turn between two trials, twice as many after every turn without a loss: at first the trials of
+// one of 16 threads take 4 % of the time, later 0.3 %.
+constexpr int kShortestTurn = 1024, kLongestTurn = 16384;
+// A loss takes about 10 ms on Linux, two time slices; after four of them in a row that is 1 % of the wait or less. The
+// steps of large networks, of a tenth of a second, would wait for an hour.
 constexpr int kShortestWait = 512, kLongestWait = 32768, kWaitGrowth = 4;
+constexpr double kSecondsOfWait = 60;
 // The debt that loses, in steps. To wake threads and fill their caches takes 0.3 ms, 5 steps of 64-128-10, batch 128.
 constexpr double kPatience = 16;
 
 }  // namespace
 
-void TeamSize::prepare(double flops, bool waits_for_memory) {
+void TeamSize::prepare(double flops) {
   if (const int n = max_threads(); n != max_threads_) {
     max_threads_ = n;
-    wait_ = kShortestWait;
-    start(Phase::kTrialOfSmall);
+    wait_ = kShortestWait, turn_ = kShortestTurn;
+    start(Phase::kTrial);
   }
   flops_ = flops;
-  small_ = waits_for_memory ? 1 : threads_for(flops);
-  large_ = std::max(small_, threads_for(flops, kFlopsPerTriedThread));
+  team_ = threads_for(flops, kFlopsPerTriedThread);
 }
 
 bool TeamSize::next_step(Clock::time_point now, double flops) {
@@ -44,17 +49,18 @@ void TeamSize::end(Clock::time_point now) {
   if (in_step_) count_step(now);
   if (!lost_ && steps_ < phase_steps()) return;
   switch (phase_) {
-    case Phase::kTrialOfSmall:
-      start(Phase::kTurnOfLarge);
-      break;
-    case Phase::kTurnOfLarge:
-      if (!lost_) wait_ = kShortestWait;
-      start(lost_ ? Phase::kTurnOfSmall : Phase::kTrialOfSmall);
-      break;
-    case Phase::kTurnOfSmall:
+    case Phase::kTrial:
+      return start(Phase::kTurnOfTeam);
+    case Phase::kTurnOfTeam:
+      if (lost_) {
+        turn_ = kShortestTurn;
+        return start(Phase::kTurnOfOne);
+      }
+      wait_ = kShortestWait, turn_ = std::min(2 * turn_, kLongestTurn);
+      return start(Phase::kTrial);
+    case Phase::kTurnOfOne:
       wait_ = std::min(kWaitGrowth * wait_, kLongestWait);
-      start(Phase::kTrialOfSmall);
-      break;
+      return start(Phase::kTrial);
   }
 }
 
@@ -62,9 +68,9 @@ void TeamSize::count_step(Clock::time_point now) {
   const double seconds = std::chrono::duration<double>(now - last_look_).count();
   last_look_ = now;
   ++steps_;
-  if (phase_ == Phase::kTrialOfSmall) {
+  if (phase_ == Phase::kTrial) {
     pace_ = std::min(pace_, seconds / step_flops_);
-  } else if (phase_ == Phase::kTurnOfLarge) {
+  } else if (phase_ == Phase::kTurnOfTeam) {
     debt_ = std::max(0.0, debt_ + seconds - pace_ * step_flops_);
     lost_ = lost_ || debt_ > kPatience * pace_ * flops_;
   }
@@ -73,17 +79,17 @@ void TeamSize::count_step(Clock::time_point now) {
 void TeamSize::start(Phase phase) {
   phase_ = phase;
   steps_ = 0, debt_ = 0, lost_ = false;
-  if (phase == Phase::kTrialOfSmall) pace_ = std::numeric_limits<double>::infinity();
+  if (phase == Phase::kTrial) pace_ = std::numeric_limits<double>::infinity();
 }
 
 int TeamSize::phase_steps() const {
   switch (phase_) {
-    case Phase::kTrialOfSmall:
-      return kTrial;
-    case Phase::kTurnOfLarge:
-      return kTurn;
-    case Phase::kTurnOfSmall:
-      return wait_;
+    case Phase::kTrial:
+      return std::clamp(static_cast<int>(kFlopsOfTrial / flops_), kShortestTrial, kLongestTrial);
+    case Phase::kTurnOfTeam:
+      return turn_;
+    case Phase::kTurnOfOne:
+      return std::max(kShortestWait, static_cast<int>(std::min<double>(wait_, kSecondsOfWait / (pace_ * flops_))));
   }
   return 0;
 }

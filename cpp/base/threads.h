@@ -14,8 +14,8 @@ namespace chainrule {
 int max_threads();
 void set_max_threads(int n);  // n >= 1; 0 takes the setting back
 // How many of them a piece of work of so many floating-point operations is worth. About 40 us of one core's work each:
-// joining costs a microsecond or two when the cores are idle, but up to a time slice when another program holds one. Of
-// smaller work only steps of training try more threads (TeamSize).
+// joining costs a microsecond or two when the cores are idle, but up to a time slice when another program holds one.
+// Steps of training find out by the clock (TeamSize).
 inline constexpr double kFlopsPerThread = 4e6;
 int threads_for(double flops, double flops_per_thread = kFlopsPerThread);
 double cgroup_quota();  // CPUs this container may use; 0 when there is no quota

@@ -1,5 +1,6 @@
 // Calls that predict, and Predictor, for float32 and float64.
 #include <memory>
+#include <utility>
 
 #include "bindings/bound_predictor.h"
 #include "bindings/predict_call.h"
@@ -31,12 +32,15 @@ PredictCall<T>::PredictCall(const std::string& where, const Plan<T>& plan, const
                             bool takes_row)
     : x_(features_arg(where, X, plan.n_inputs, sizeof(T) == 8, takes_row)), out_(out) {
   if (out.is_none()) {
-    out_ = x_.is_row ? py::array_t<T>(plan.n_outputs) : py::array_t<T>({x_.rows, plan.n_outputs});
+    py::array_t<T> made = x_.is_row ? py::array_t<T>(plan.n_outputs) : py::array_t<T>({x_.rows, plan.n_outputs});
+    to_ = made.mutable_data();
+    out_ = std::move(made);
+    return;
   }
   to_ = x_.is_row ? output_arg<T>(where, "out", out_, plan.n_outputs, 0)
                   : output_arg<T>(where, "out", out_, x_.rows, plan.n_outputs);
   // Rows are written before later rows are read.
-  if (!out.is_none() && overlaps(x_, to_, x_.rows * plan.n_outputs * static_cast<index_t>(sizeof(T)))) {
+  if (overlaps(x_, to_, x_.rows * plan.n_outputs * static_cast<index_t>(sizeof(T)))) {
     x_ = features_arg(where, x_.object.attr("copy")(), plan.n_inputs, sizeof(T) == 8, takes_row);
   }
 }

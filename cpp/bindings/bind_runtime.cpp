@@ -24,7 +24,7 @@ void bind_runtime(py::module_& m) {
   };
   py::class_<TeamSize>(m, "TeamSize", "How training chooses its number of threads; for tests, which bring the clock.")
       .def(py::init<>())
-      .def("prepare", &TeamSize::prepare, "flops"_a, "waits_for_memory"_a)
+      .def("prepare", &TeamSize::prepare, "flops"_a)
       .def_property_readonly("threads", &TeamSize::threads)
       .def(
           "begin", [at](TeamSize& self, double now) { self.begin(at(now)); }, "now"_a)

@@ -15,18 +15,22 @@
 namespace chainrule {
 
 // Runs of memory that are needed soon, empty as Ahead{}. What does not fit into the list is fetched when it is used.
+// Cache lines that another core has read are claimed, too, by a store that changes nothing: the core that is going to
+// write them would wait for each, and no prefetch takes a line away from a core that has it. So nobody else may use
+// them meanwhile.
 struct Ahead {
   struct Run {
     const char *begin, *end;
+    bool claimed;
   };
   static constexpr int kCapacity = 15;
   Run runs[kCapacity + 1];  // ended by one of null pointers
   int count;
 
-  [[gnu::always_inline]] void add(const void* data, index_t bytes) {
+  [[gnu::always_inline]] void add(const void* data, index_t bytes, bool claimed = false) {
     if (count == kCapacity) return;
     const char* begin = static_cast<const char*>(data);
-    runs[count++] = {begin, begin + bytes};
+    runs[count++] = {begin, begin + bytes, claimed};
   }
 };
 

@@ -110,6 +110,16 @@ void Dense<T>::refresh(const Unit& unit, const T* parameters, T* mirror) const {
   }
 }
 
+template <class T>
+void Dense<T>::claim_mirror(const Unit& unit, const T* mirror, Ahead& ahead) const {
+  if (unit.parameter != kWeight) return;
+  const index_t rows = weight_.stored_columns(), first = unit.panel * kPanel<T>;  // of the mirror
+  const index_t n = std::min(unit.pieces * kPanel<T>, rows - first);
+  for (index_t l = unit.begin; l < unit.end; l += kPanel<T>) {
+    ahead.add(mirror + l * rows + first * kPanel<T>, n * kPanel<T> * static_cast<index_t>(sizeof(T)), true);
+  }
+}
+
 template class Dense<float>;
 template class Dense<double>;
 

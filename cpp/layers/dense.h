@@ -21,6 +21,7 @@ class Dense final : public Layer<T> {
   void backward(Weights<T> weights, const Slice<T>& s) const override;
   void gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
+  void claim_mirror(const Unit& unit, const T* mirror, Ahead& ahead) const override;
 
  private:
   index_t n_in_, n_out_;

@@ -120,10 +120,12 @@ class Layer {
   virtual void forward(Weights<T> weights, const Slice<T>& s) const = 0;
   virtual void backward(Weights<T> weights, const Slice<T>& s) const = 0;
   // Writes or, with `add`, adds the unit's gradient, of all rows at once. What `ahead` lists, unless it is null, may be
-  // fetched meanwhile.
+  // fetched and claimed meanwhile.
   virtual void gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const = 0;
   // Brings the mirror up to date with the unit's parameters.
   virtual void refresh(const Unit& unit, const T* parameters, T* mirror) const = 0;
+  // Claims what `refresh` will write.
+  virtual void claim_mirror(const Unit&, const T*, Ahead&) const {}
 
   // Layers that mix the rows of a batch. In training, `collect` sums blocks of rows of x before `forward`, and `join`
   // the blocks, for some panels of columns; `collect_gradient` and `join_gradient` do the same with d before

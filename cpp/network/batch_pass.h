@@ -78,7 +78,7 @@ class Pass {
     const bool by_norm = rule && rule->clipping.by_norm(), at_once = rule && complete && !by_norm;
     // Parameters and states that leave the nearest cache are fetched ahead; for 20-64-64-2 the lists take 4 % of a
     // step.
-    const bool far = net_.parameters().bytes() > kNear;
+    const bool far = net_.parameters().bytes() > kNear, shared = team.size() > 1, looks = at_once && (far || shared);
     each_unit(team, [&](const PlannedUnit& u) {
       const Slice<T> s = work_.slices[u.node].at(0, rows);
       if (!u.trained) {
@@ -93,8 +93,8 @@ class Pass {
       const bool passing = at_once && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
       const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
       Ahead ahead;
-      if (at_once && far) ahead = rule->ahead(net_, u);
-      plan_.nodes[u.node].layer->gradient(u.unit, s, g, add, at_once && far ? &ahead : nullptr);
+      if (looks) ahead = rule->ahead(net_, u, far, shared);
+      plan_.nodes[u.node].layer->gradient(u.unit, s, g, add, looks ? &ahead : nullptr);
       if (at_once) {
         penalty_of(u) = rule->apply(net_, u, g, adjustments.of(u));
       } else if (complete) {

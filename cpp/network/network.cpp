@@ -16,6 +16,12 @@ void Network<T>::set_parameter(const Parameter& p, const T* matrix) {
 }
 
 template <class T>
+void Network<T>::claim_mirror(const PlannedUnit& u, Ahead& ahead) const {
+  const Node<T>& node = plan_.nodes[u.node];
+  if (node.has_mirror) node.layer->claim_mirror(u.unit, mirror_.data() + node.mirror_offset, ahead);
+}
+
+template <class T>
 void Network<T>::track(const PlannedUnit& u, const Slice<T>& batch) {
   const Node<T>& node = plan_.nodes[u.node];
   node.layer->track(u.unit, batch, parameters_.data() + node.parameter_offset);

@@ -21,6 +21,7 @@ class Network : public Model<T> {
   UnitGradient<T> gradient(const PlannedUnit& u) { return {gradients_.data() + u.offset, u.unit.stride}; }
   // Sets a parameter from a contiguous matrix in its public shape.
   void set_parameter(const Parameter& p, const T* matrix);
+  void claim_mirror(const PlannedUnit& u, Ahead& ahead) const;
   void track(const PlannedUnit& u, const Slice<T>& batch);  // updates running statistics
 
   // Workspace for batches of `batch` rows; kept, and grown when a larger batch or team comes.
@@ -35,6 +36,7 @@ class Network : public Model<T> {
  private:
   using Model<T>::plan_;
   using Model<T>::parameters_;
+  using Model<T>::mirror_;
 
   Buffer<T> gradients_;
   Workspace<T> workspace_;

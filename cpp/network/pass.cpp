@@ -10,9 +10,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Few rows use each weight so seldom that it is mostly waited for, unless all stay in the caches of one core.
-constexpr index_t kFewRows = 64, kNearestCaches = 1 << 20;  // the latter in bytes of parameters
-
 template <class T>
 double batch_flops(const Network<T>& network, index_t rows) {
   return work<T>(network.plan().training_flops, rows);
@@ -79,7 +76,7 @@ index_t train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   const index_t largest = std::min(steps.batch_size, steps.n_rows);
   const double flops = batch_flops(network, largest);
   TeamSize& size = network.team_size();
-  size.prepare(flops, largest <= kFewRows && network.parameters().bytes() > kNearestCaches);
+  size.prepare(flops);
   Pass<T> pass(Goal::kGradients, network, samples, objective, Mode{true, steps.seed},
                network.workspace(largest, size.largest()));
   const auto start = Clock::now();

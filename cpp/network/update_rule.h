@@ -52,11 +52,17 @@ struct UpdateRule {
     return update_step<T>(spec, rate * options->rate_factor, spec.weight_decay * options->decay_factor, corrected);
   }
 
-  // What `apply` will read.
-  Ahead ahead(const Network<T>& net, const PlannedUnit& u) const {
+  // What `apply` will read, if it is `far`, and what it will write of that which other threads have read, if it is
+  // `shared`.
+  Ahead ahead(const Network<T>& net, const PlannedUnit& u, bool far, bool shared) const {
     Ahead list{};
     for (index_t q = 0; q < u.unit.pieces; ++q) {
-      optimizer->list(u.offset + q * u.unit.stride, u.unit.size, net.parameters().data(), list);
+      const T* parameters = net.parameters().data() + u.offset + q * u.unit.stride;
+      list.add(parameters, u.unit.size * static_cast<index_t>(sizeof(T)), shared);
+    }
+    if (shared) net.claim_mirror(u, list);
+    for (index_t q = 0; far && q < u.unit.pieces; ++q) {
+      optimizer->list_states(u.offset + q * u.unit.stride, u.unit.size, list);
     }
     return list;
   }

@@ -122,10 +122,9 @@ struct OptimizerState {
     kernels<T>().average(size, parameters + offset, average.data() + offset, share);
   }
 
-  // Lists what that update will read.
-  void list(index_t offset, index_t size, const T* parameters, Ahead& ahead) const {
+  // Lists what these will read besides the parameters.
+  void list_states(index_t offset, index_t size, Ahead& ahead) const {
     const index_t bytes = size * static_cast<index_t>(sizeof(T));
-    ahead.add(parameters + offset, bytes);
     for (const Buffer<T>& s : state) {
       if (s.data()) ahead.add(s.data() + offset, bytes);
     }
