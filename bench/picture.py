@@ -13,7 +13,17 @@ from bench.peers import PEERS
 
 Row = dict[str, Any]
 # Okabe and Ito's colours, which colour-blind readers can tell apart, in the order of PEERS.
-COLOURS = ("#222222", "#999999", "#e69f00", "#d55e00", "#cc79a7", "#0072b2", "#009e73")
+COLOURS = (
+    "#222222",
+    "#56b4e9",
+    "#f0e442",
+    "#999999",
+    "#e69f00",
+    "#d55e00",
+    "#cc79a7",
+    "#0072b2",
+    "#009e73",
+)
 BAR = 0.8  # of the distance between two groups, for all bars of one
 SHORTEST_LABEL = 10.0  # per cent: shares below it are written above their bar, which hardly shows
 

@@ -79,7 +79,8 @@ def test_peers_do_the_jobs_they_can():
     training_peers = {peer.name for peer in peers.find_peers(None, cases.TRAINING)}
     inference_peers = {peer.name for peer in peers.find_peers(None, cases.INFERENCE)}
     assert training_peers - inference_peers == {"torch-compile"}
-    assert inference_peers - training_peers == {"onnxruntime"}
+    ours = {"chainrule-predictor", "chainrule-core"}
+    assert inference_peers - training_peers == {"onnxruntime"} | ours
     with pytest.raises(ValueError, match="got 'onnxruntime'"):
         peers.find_peers(["onnxruntime"], cases.TRAINING)
 
@@ -137,11 +138,10 @@ def test_ratios_are_taken_within_rounds():
 
 
 def test_the_fastest_peer_is_never_chainrule():
-    results = [
-        measured(name, [t]) for name, t in (("chainrule", 1.0), ("jax", 2.0), ("numpy", 3.0))
-    ]
-    assert rows.fastest_peer(results).peer == "jax"
-    assert rows.fastest_peer(results[:1]) is None
+    ours = [measured("chainrule", [1.0]), measured("chainrule-predictor", [0.9])]
+    others = [measured("jax", [2.0]), measured("numpy", [3.0])]
+    assert rows.fastest_peer([*ours, *others]).peer == "jax"
+    assert rows.fastest_peer(ours) is None
 
 
 def test_share_of_peak_follows_the_clock():
@@ -287,10 +287,12 @@ def test_a_tiny_case_from_end_to_end(tmp_path, capsys):
 def test_a_tiny_prediction_from_end_to_end(tmp_path, capsys):
     pytest.importorskip("chainrule._core")
     file = tmp_path / "rows.json"
-    arguments = "--quick --cases tiny --threads 1 --peers chainrule,numpy --rounds 2 --seconds 0.01"
+    names = ["chainrule", "chainrule-predictor", "chainrule-core", "numpy"]
+    arguments = f"--quick --cases tiny --threads 1 --peers {','.join(names)} --rounds 2"
+    arguments += " --seconds 0.01"
     inference.main([*arguments.split(), f"--json={file}"])
     table = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [(row["peer"], row["status"]) for row in table] == [("chainrule", "ok"), ("numpy", "ok")]
+    assert [(row["peer"], row["status"]) for row in table] == [(name, "ok") for name in names]
     for row in table:
         assert row["bench"] == "inference"
         assert min(row["samples"]) > 0

@@ -1,4 +1,5 @@
-"""A step allocates nothing and touches no new page; training takes what `summary` says."""
+"""A step allocates nothing and touches no new page, and neither does the call of a predictor;
+training takes what `summary` says."""
 
 import json
 import os
@@ -87,8 +88,11 @@ def test_steps_touch_no_new_page():
         assert many <= few + 4, f"{case}: {few} page faults in 150 steps, {many} in 750"
 
 
-@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="another library stands in for malloc")
-def test_steps_allocate_nothing(tmp_path):
+@pytest.fixture
+def counter(tmp_path):
+    """The path of a library that counts allocations when it is loaded first."""
+    if "LD_PRELOAD" in os.environ:
+        pytest.skip("another library stands in for malloc")
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         pytest.skip("needs a C compiler")
@@ -99,11 +103,61 @@ def test_steps_allocate_nothing(tmp_path):
     )
     if built.returncode:
         pytest.skip(f"needs glibc: {built.stderr.decode()[:200]}")
-    lines = python(STEPS + ALLOCATIONS + PRINT, LD_PRELOAD=str(library))
+    return str(library)
+
+
+def test_steps_allocate_nothing(counter):
+    lines = python(STEPS + ALLOCATIONS + PRINT, LD_PRELOAD=counter)
     for case, line in zip(CASES, lines, strict=True):
         few, many = json.loads(line)
         assert few > 0  # the array of costs: the counter counts
         assert many == few, f"{case}: {few} allocations in 150 steps, {many} in 750"
+
+
+# ---- calls of a predictor -----------------------------------------------------------------------
+
+# Counts what happens during so many calls for so many rows (0: one row, a vector).
+CALLS = """
+import itertools, json, resource
+import numpy as np, chainrule as cr
+
+def calls(threads, count, rows, *, dtype="float32", given="float32", returned=False):
+    cr.set_num_threads(threads)
+    shape = (rows,) if rows else ()
+    X, out = np.ones((*shape, 64), given), np.ones((*shape, 64), dtype)
+    layers = [cr.Dense(64, "relu"), cr.BatchNorm(), cr.Residual([cr.Dense(64)]), cr.Dense(64)]
+    predictor = cr.Network(layers, 64, dtype).predictor()
+    out = None if returned else out
+    few, many = 20, 100
+    seen = {few: [], many: []}
+    for n in (many, few, many, few, many):
+        before = count()
+        for _ in itertools.repeat(None, n):
+            predictor(X, out)
+        seen[n].append(count() - before)
+    return min(seen[few]), min(seen[many])
+"""
+CALL_CASES = ["1, count, 0", "1, count, 1", "1, count, 300", "2, count, 1000"]
+CALL_CASES += ["1, count, 300, dtype='float64'", "1, count, 1, given='float64'"]
+PRINT_CALLS = "".join(
+    f"print(json.dumps(calls({case})))\n" for case in [*CALL_CASES, "1, count, 300, returned=True"]
+)
+
+
+def test_calls_of_a_predictor_touch_no_new_page():
+    lines = python(CALLS + FAULTS + PRINT_CALLS)
+    for case, line in zip(CALL_CASES, lines[:-1], strict=True):
+        few, many = json.loads(line)
+        assert many <= few + 4, f"{case}: {few} page faults in 20 calls, {many} in 100"
+
+
+def test_calls_of_a_predictor_allocate_nothing(counter):
+    *lines, last = python(CALLS + ALLOCATIONS + PRINT_CALLS, LD_PRELOAD=counter)
+    for case, line in zip(CALL_CASES, lines, strict=True):
+        few, many = json.loads(line)
+        assert many == few, f"{case}: {few} allocations in 20 calls, {many} in 100"
+    few, many = json.loads(last)
+    assert many >= few + 80  # the results of 77 KB: the counter counts
 
 
 # ---- the whole ----------------------------------------------------------------------------------

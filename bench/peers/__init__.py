@@ -13,7 +13,7 @@ from bench.cases import BATCH_NORM, DENSE, INFERENCE, RESIDUAL, TRAINING
 
 @dataclass(frozen=True)
 class PeerInfo:
-    """`module` is a file of this folder with a class `Trained`; `imports` must be installed."""
+    """`module` is a file of this folder with a class `kind`; `imports` must be installed."""
 
     name: str
     module: str
@@ -21,11 +21,28 @@ class PeerInfo:
     distributions: tuple[str, ...]  # whose versions are reported
     jobs: tuple[str, ...] = (TRAINING, INFERENCE)
     hidden: tuple[str, ...] = (DENSE, BATCH_NORM, RESIDUAL)  # kinds of hidden layers that it has
+    kind: str = "Trained"
 
 
-OURS = "chainrule"
+OURS = "chainrule"  # so begin the names of all ways to call it
 PEERS = (
     PeerInfo(OURS, "with_chainrule", ("chainrule",), ("chainrule",)),
+    PeerInfo(
+        "chainrule-predictor",
+        "with_chainrule",
+        ("chainrule",),
+        ("chainrule",),
+        (INFERENCE,),
+        kind="Predictor",
+    ),
+    PeerInfo(
+        "chainrule-core",
+        "with_chainrule",
+        ("chainrule",),
+        ("chainrule",),
+        (INFERENCE,),
+        kind="Core",
+    ),
     PeerInfo("numpy", "with_numpy", ("chainrule",), ("numpy",), hidden=(DENSE,)),
     PeerInfo("sklearn", "with_sklearn", ("sklearn",), ("scikit-learn",), hidden=(DENSE,)),
     PeerInfo("torch", "with_torch", ("torch",), ("torch",)),
@@ -73,4 +90,4 @@ def versions(peer: PeerInfo) -> dict[str, str]:
 def load_peer(name: str, job: str = TRAINING) -> Any:
     """Its class: a `base.Peer`, or for inference at least a `base.Predictor`."""
     (peer,) = find_peers([name], job)
-    return import_module(f"bench.peers.{peer.module}").Trained
+    return getattr(import_module(f"bench.peers.{peer.module}"), peer.kind)

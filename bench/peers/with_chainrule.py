@@ -1,4 +1,5 @@
-"""chainrule as its users call it: one `Trainer.fit` for all epochs of a measurement."""
+"""chainrule as its users call it: one `Trainer.fit` for all epochs of a measurement, and for
+inference `net.predict`, a predictor, or the predictor's work without Python."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from bench.cases import (
     Parameters,
 )
 from bench.peers.base import Problem, Stopwatch
+from chainrule import _core
 
 
 class Trained:
@@ -63,6 +65,37 @@ class Trained:
 
     def parameters(self) -> Parameters:
         return [tuple(self.net.parameters[name] for name in names) for names in self.names]
+
+
+class Predictor(Trained):
+    """`net.predictor()` with `out` given; one row is a vector."""
+
+    def predictor(self, X: Array) -> Callable[[], Array]:
+        predict = self.net.predictor()
+        given = X[0] if len(X) == 1 else X
+        out = predict(given)
+        return lambda: predict(given, out)
+
+
+class Core(Trained):
+    """The same inside C++: nothing of Python is in the time."""
+
+    def predictor(self, X: Array) -> CoreCalls:
+        return CoreCalls(self.net, X)
+
+
+class CoreCalls:
+    """Calls that time themselves."""
+
+    def __init__(self, net: cr.Network, X: Array) -> None:
+        self.predict, self.X = net.predictor(), X
+
+    def __call__(self) -> Array:
+        return self.predict(self.X)
+
+    def repeat(self, n: int) -> float:
+        """Seconds of n calls, from some: as many as take 10 ms."""
+        return n * _core.timing.predictor(self.predict._core, len(self.X), 0.01)
 
 
 def hidden_layers(case: Case) -> list[Any]:

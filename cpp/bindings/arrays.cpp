@@ -172,34 +172,41 @@ std::string matrix_shape_text(index_t columns) {
 }
 
 Matrix matrix_arg(const std::string& where, const std::string& name, const py::object& object, index_t columns,
-                  bool network_is_double) {
+                  bool network_is_double, bool takes_row) {
   const py::array array = numbers_arg(where, name, object);
-  if (array.ndim() != 2 || array.shape(0) == 0 || array.shape(1) == 0 ||
-      (columns != kAny && array.shape(1) != columns)) {
-    throw py::value_error(complaint(where, name, matrix_shape_text(columns), shape_text(array)));
+  const bool is_row = takes_row && array.ndim() == 1;
+  const index_t rows = is_row ? 1 : array.ndim() == 2 ? array.shape(0) : 0;
+  const index_t found = rows > 0 ? array.shape(array.ndim() - 1) : 0;
+  if (found == 0 || (columns != kAny && found != columns)) {
+    const std::string row = takes_row ? "shape (" + std::to_string(columns) + ",) or " : "";
+    throw py::value_error(complaint(where, name, row + matrix_shape_text(columns), shape_text(array)));
   }
   const py::array in_place = readable(array, network_is_double);
-  const Matrix m{in_place, in_place, source_of(in_place), array.shape(0), array.shape(1)};
-  check_finite(where, name, m.source, m.rows, m.columns, network_is_double, false);
-  return m;
+  RowSource source = source_of(in_place);
+  check_finite(where, name, source, is_row ? found : rows, is_row ? 1 : found, network_is_double, is_row);
+  if (is_row) source.column_bytes = source.row_bytes;
+  return {in_place, in_place, source, rows, found, is_row};
 }
 
 template <class T>
 T* output_arg(const std::string& where, const std::string& name, const py::object& object, index_t rows,
               index_t columns) {
-  const std::string type = sizeof(T) == 8 ? "float64" : "float32";
   const bool is_vector = columns == 0;
-  const std::string shape =
-      is_vector ? "(" + std::to_string(rows) + ",)" : "(" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
-  const std::string expected = "a writable, contiguous " + type + " array of shape " + shape;
-  if (!py::isinstance<py::array>(object)) throw py::type_error(complaint(where, name, expected, name_of_type(object)));
+  auto expected = [&] {
+    const std::string type = sizeof(T) == 8 ? "float64" : "float32", n = std::to_string(rows);
+    return "a writable, contiguous " + type + " array of shape (" + n +
+           (is_vector ? ",)" : ", " + std::to_string(columns) + ")");
+  };
+  if (!py::isinstance<py::array>(object)) {
+    throw py::type_error(complaint(where, name, expected(), name_of_type(object)));
+  }
   auto array = py::reinterpret_borrow<py::array>(object);
   const bool fits = is_vector ? array.ndim() == 1 && array.shape(0) == rows
                               : array.ndim() == 2 && array.shape(0) == rows && array.shape(1) == columns;
   const bool is_contiguous = py::isinstance<py::array_t<T, py::array::c_style>>(array);
   if (!fits || !is_contiguous || !readable_in_place(array) || !array.writeable()) {
     const bool is_strided = !(array.flags() & py::array::c_style), is_aligned = array.flags() & kAligned;
-    throw py::value_error(complaint(where, name, expected,
+    throw py::value_error(complaint(where, name, expected(),
                                     std::string(array.writeable() ? "" : "read-only ") +
                                         (is_strided ? "strided " : "") + (is_aligned ? "" : "misaligned ") +
                                         std::string(py::str(array.dtype())) + " of shape " + shape_text(array)));

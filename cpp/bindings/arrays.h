@@ -58,9 +58,11 @@ struct Matrix {
   py::object object, keep;
   RowSource source;
   index_t rows, columns;
+  bool is_row;  // given as (columns,)
 };
+// With `takes_row` one row may come as a vector.
 Matrix matrix_arg(const std::string& where, const std::string& name, const py::object& object, index_t columns,
-                  bool network_is_double);
+                  bool network_is_double, bool takes_row = false);
 
 // A contiguous array of T that is written in place: the object itself, never a copy.
 template <class T>

@@ -10,7 +10,7 @@
 #include "bindings/checked_samples.h"
 #include "bindings/layers.h"
 #include "bindings/names.h"
-#include "bindings/sparse.h"
+#include "bindings/predict_call.h"
 
 namespace chainrule {
 
@@ -94,20 +94,12 @@ template <class T>
 void bind_passes(py::class_<BoundNetwork<T>>& type) {
   using namespace py::literals;
   using Net = BoundNetwork<T>;
-  constexpr bool is_double = sizeof(T) == 8;
   type.def(
       "predict",
       [](const Net& self, const py::object& X, const py::object& out, const std::string& where) {
-        const Plan<T>& plan = self.net.plan();
-        const Matrix x = features_arg(where, X, plan.n_inputs, is_double);
-        const py::object result = out.is_none() ? py::object(py::array_t<T>({x.rows, plan.n_outputs})) : out;
-        T* to = output_arg<T>(where, "out", result, x.rows, plan.n_outputs);
+        const PredictCall<T> call(where, self.net.plan(), X, out);
         const auto lock = self.template lock<SharedLock>(where);
-        {
-          const py::gil_scoped_release without_gil;
-          self.net.predict(x.source, x.rows, to);
-        }
-        return result;
+        return call.run(self.net);
       },
       "X"_a, "out"_a, "where"_a);
   type.def(
@@ -152,7 +144,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
 }
 
 template <class T>
-void bind_type(py::module_& m, const char* name, const char* optimizer_name) {
+void bind_type(py::module_& m, const char* name, const char* optimizer_name, const char* predictor_name) {
   using namespace py::literals;
   py::class_<BoundNetwork<T>> type(m, name);
   type.def(py::init([](index_t n_inputs, const py::list& layers) {
@@ -181,6 +173,7 @@ void bind_type(py::module_& m, const char* name, const char* optimizer_name) {
   bind_parameters(type);
   bind_passes(type);
   bind_training(type, m, optimizer_name);
+  bind_predictor(type, m, predictor_name);
 }
 
 }  // namespace
@@ -201,8 +194,8 @@ void bind_network(py::module_& m) {
           "The features as they are read: the array or CSR matrix itself, or what it was converted to.");
   bind_reading<float>(m, "Reading32");
   bind_reading<double>(m, "Reading64");
-  bind_type<float>(m, "Network32", "Optimizer32");
-  bind_type<double>(m, "Network64", "Optimizer64");
+  bind_type<float>(m, "Network32", "Optimizer32", "Predictor32");
+  bind_type<double>(m, "Network64", "Optimizer64", "Predictor64");
 }
 
 }  // namespace chainrule

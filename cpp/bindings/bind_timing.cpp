@@ -1,12 +1,13 @@
 // Seconds per call of single kernels, timed here so that Python has no part in them; for bench/kernels.py, which also
-// counts their operations and bytes. Every function works on buffers of its own, on one thread, with the instruction
-// set in use.
+// counts their operations and bytes, and of a predictor. Every function works on buffers of its own, on one thread,
+// with the instruction set in use.
 #include <pybind11/pybind11.h>
 
 #include <chrono>
 #include <cstring>
 
 #include "base/buffer.h"
+#include "bindings/bound_predictor.h"
 #include "bindings/names.h"
 #include "kernels/kernels.h"
 #include "layers/dense.h"
@@ -171,6 +172,17 @@ double time_copy(index_t bytes, double seconds) {
   });
 }
 
+// A predictor's call without Python: so many rows, on as many threads as it may have.
+template <class T>
+double time_predictor(const BoundPredictor<T>& predictor, index_t rows, double seconds) {
+  const Plan<T>& plan = predictor.model.plan();
+  const index_t size = static_cast<index_t>(sizeof(T));
+  const Buffer<T> x = filled<T>(rows * plan.n_inputs);
+  Buffer<T> out(rows * plan.n_outputs);
+  const RowSource source{reinterpret_cast<const char*>(x.data()), plan.n_inputs * size, size, size == 8};
+  return seconds_per_call(seconds, [&] { predictor.model.predict(source, rows, out.data(), predictor.most_threads); });
+}
+
 bool is_float64(const std::string& dtype) { return dtype == "float64"; }
 
 }  // namespace
@@ -196,6 +208,8 @@ void bind_timing(py::module_& m) {
         return (is_float64(dtype) ? time_elements<double> : time_elements<float>)(kernel, which, n, s);
       },
       "dtype"_a, "kernel"_a, "which"_a, "n"_a, "seconds"_a, Free());
+  timing.def("predictor", &time_predictor<float>, "predictor"_a, "rows"_a, "seconds"_a, Free());
+  timing.def("predictor", &time_predictor<double>, "predictor"_a, "rows"_a, "seconds"_a, Free());
   timing.def("copy", &time_copy, "bytes"_a, "seconds"_a, Free());
 }
 

@@ -23,11 +23,12 @@ using SharedLock = std::shared_lock<std::shared_mutex>;
 
 template <class T>
 struct BoundNetwork {
+  const NetworkSpec spec;
   Network<T> net;
   mutable std::shared_mutex mutex;
   mutable std::atomic<int> waiting{0};  // in wait_and_lock
 
-  explicit BoundNetwork(const NetworkSpec& spec) : net(spec) {}
+  explicit BoundNetwork(const NetworkSpec& described) : spec(described), net(spec) {}
 
   // Taken without waiting: who comes while the network is trained, or while somebody waits to train it, is told, never
   // made to wait or to race.
@@ -90,5 +91,9 @@ const Parameter& parameter(const Network<T>& net, std::size_t index) {
 // Defined in bind_training.cpp: the optimizer's class, and the network's methods that train.
 template <class T>
 void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name);
+
+// Defined in bind_predictor.cpp: the predictor's class, and the network's method that makes one.
+template <class T>
+void bind_predictor(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* predictor_name);
 
 }  // namespace chainrule

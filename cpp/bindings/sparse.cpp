@@ -251,14 +251,15 @@ Matrix sparse_arg(const std::string& where, const py::object& matrix, index_t co
                  std::to_string(indices.slice_of(k)) + ", " + std::to_string(indices.position(k)));
   }
   source.sparse = {indices.starts.data(), indices.positions.data(), indices.stored, indices.is_wide};
-  return {csr, py::make_tuple(values, indices.positions, indices.starts), source, rows, columns};
+  return {csr, py::make_tuple(values, indices.positions, indices.starts), source, rows, columns, false};
 }
 
 }  // namespace
 
-Matrix features_arg(const std::string& where, const py::object& object, index_t columns, bool network_is_double) {
+Matrix features_arg(const std::string& where, const py::object& object, index_t columns, bool network_is_double,
+                    bool takes_row) {
   return is_sparse(object) ? sparse_arg(where, object, columns, network_is_double)
-                           : matrix_arg(where, "X", object, columns, network_is_double);
+                           : matrix_arg(where, "X", object, columns, network_is_double, takes_row);
 }
 
 }  // namespace chainrule

@@ -1,37 +1,26 @@
-// A network: its plan, its flat buffers, and prediction.
+// A network: a model with what training needs beside it, gradients and a workspace.
 #pragma once
 
 #include <algorithm>
 
 #include "base/team_size.h"
-#include "network/plan.h"
-#include "ops/samples.h"
+#include "network/model.h"
 
 namespace chainrule {
 
-// Rows that go through all layers together: as many as two pieces of a product (ops/multiply.h), so that weights, once
-// they have come from memory, are used often (1024-2048-2048-1000: 84 rows were 4 % slower).
-inline constexpr index_t kTileRows = 264;
-
 template <class T>
-class Network {
+class Network : public Model<T> {
  public:
   explicit Network(const NetworkSpec& spec);
 
-  const Plan<T>& plan() const { return plan_; }
-
+  using Model<T>::parameters;
+  using Model<T>::refresh_mirror;
   Buffer<T>& parameters() { return parameters_; }  // who changes them refreshes the mirror
   Buffer<T>& gradients() { return gradients_; }
   const Buffer<T>& gradients() const { return gradients_; }
-  const Buffer<T>& parameters() const { return parameters_; }
   UnitGradient<T> gradient(const PlannedUnit& u) { return {gradients_.data() + u.offset, u.unit.stride}; }
-  Weights<T> weights(const Node<T>& node) const {
-    return {parameters_.data() + node.parameter_offset, mirror_.data() + node.mirror_offset};
-  }
   // Sets a parameter from a contiguous matrix in its public shape.
   void set_parameter(const Parameter& p, const T* matrix);
-  bool parameters_are_finite() const;
-  void refresh_mirror(const PlannedUnit& u);  // after its parameters have changed
   void claim_mirror(const PlannedUnit& u, Ahead& ahead) const;
   void track(const PlannedUnit& u, const Slice<T>& batch);  // updates running statistics
 
@@ -44,19 +33,12 @@ class Network {
   }
   TeamSize& team_size() { return team_size_; }  // of its training steps
 
-  // out (rows, n_outputs), contiguous: the last layer's activation. Does not depend on how rows are split into calls.
-  // Safe to call from several threads at once.
-  void predict(const RowSource& x, index_t rows, T* out) const;
-
  private:
-  struct Tile;
-  void begin(const RowSource& x, index_t first, const Tile& tile) const;
-  void run(std::size_t begin, std::size_t end, const Tile& tile) const;
-  void end(const Tile& tile, T* out) const;
-  void predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads) const;
+  using Model<T>::plan_;
+  using Model<T>::parameters_;
+  using Model<T>::mirror_;
 
-  Plan<T> plan_;
-  Buffer<T> parameters_, gradients_, mirror_;
+  Buffer<T> gradients_;
   Workspace<T> workspace_;
   TeamSize team_size_;
 };

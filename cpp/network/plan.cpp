@@ -13,7 +13,8 @@
 namespace chainrule {
 
 template <class T>
-Plan<T>::Plan(const NetworkSpec& spec) : n_inputs(spec.n_inputs), widest(n_panels<T>(spec.n_inputs)) {
+Plan<T>::Plan(const NetworkSpec& spec, Use use)
+    : n_inputs(spec.n_inputs), widest(n_panels<T>(spec.n_inputs)), use_(use) {
   std::size_t value = 0;
   for (std::size_t l = 0; l < spec.layers.size(); ++l) {
     const std::size_t nodes_before = nodes.size();
@@ -83,7 +84,8 @@ std::size_t Plan<T>::add(std::unique_ptr<Layer<T>> layer, const std::string& pat
                          std::size_t input2) {
   const std::vector<ParameterShape> shapes = layer->parameters();
   const std::vector<Unit> layer_units = layer->units();
-  const index_t mirror = layer->mirror_size(input > 0), first = parameters_size;
+  const bool input_gradient = use_ == Use::kTraining && input > 0;
+  const index_t mirror = layer->mirror_size(input_gradient), first = parameters_size;
   for (const ParameterShape& p : shapes) {
     parameters.push_back({path + "." + p.name, p, parameters_size, p.size<T>()});
     parameters_size += parameters.back().size;

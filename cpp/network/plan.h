@@ -54,9 +54,12 @@ struct Stage {
   std::size_t begin, end;
 };
 
+// What a plan is for. The mirror of one for prediction alone lacks what only backward reads.
+enum class Use { kTraining, kPrediction };
+
 template <class T>
 struct Plan {
-  explicit Plan(const NetworkSpec& spec);
+  Plan(const NetworkSpec& spec, Use use);
   Groups groups() const { return output_activation.groups_of(n_outputs); }
   bool mixes_rows() const;  // in training
   bool has_custom() const;
@@ -89,6 +92,7 @@ struct Plan {
   void find_adders();
   void find_slots();
 
+  Use use_;
   std::uint32_t dropouts_ = 0;  // layers of dropout so far
   std::size_t held_ = 0;        // the last value that another node reads as well, so that no activation may change it
 };

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from chainrule.estimators import MLPClassifier, MLPRegressor
     from chainrule.onnx import export_onnx
     from chainrule.plots import plot_history
+    from chainrule.predictor import Predictor
 
     __version__: str
 
@@ -106,6 +107,7 @@ __all__ = [
     "NAdam",
     "Network",
     "Poisson",
+    "Predictor",
     "ProgressBar",
     "Quantile",
     "RAdam",
@@ -148,6 +150,7 @@ _LAZY_MODULES = ("c_export", "onnx", "ops", "reference")
 _LAZY_NAMES = {
     "plot_history": "plots",
     "Checkpoint": "checkpointing",
+    "Predictor": "predictor",
     "Diagnose": "diagnosis",
     "Diagnosis": "diagnosis",
     "RateRangeTest": "diagnosis",

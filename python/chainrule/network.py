@@ -8,7 +8,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,9 @@ from chainrule.optimizers import Optimizer, resolve_optimizer
 from chainrule.parameters import CourseView, Gradients, Parameters
 from chainrule.summary import Summary
 from chainrule.trace import Trace
+
+if TYPE_CHECKING:
+    from chainrule.predictor import Predictor
 
 Array = NDArray[Any]
 
@@ -112,11 +115,17 @@ class Network(Interchange):
         predict at once. Raises ValueError or TypeError for an X of another shape, of no numbers, or
         with NaN or infinity.
         """
-        if isinstance(out, np.ndarray):
-            values = X if isinstance(X, np.ndarray) else getattr(X, "data", None)
-            if isinstance(values, np.ndarray) and np.may_share_memory(values, out):
-                X = cast(Any, X).copy()  # rows are written before later rows are read
         return self._core.predict(X, out, "Network.predict")
+
+    def predictor(self, n_threads: int | None = None) -> "Predictor":
+        """What `predict` does now, frozen, for production: one row sooner, many threads at once.
+
+        A call takes at most `n_threads` threads, with None as many as `predict`; 1 is best where
+        many threads call. Raises ValueError if a parameter is not finite. See `Predictor`.
+        """
+        from chainrule.predictor import Predictor
+
+        return Predictor(self, n_threads)
 
     def cost(
         self,

@@ -5,6 +5,8 @@ from typing import Any
 from chainrule import _core
 from chainrule._errors import check_integer
 
+MOST_THREADS = 1024
+
 
 def set_num_threads(n: int | None) -> None:
     """At most `n` threads (1 to 1024) per call from now on; None takes the setting back.
@@ -13,7 +15,9 @@ def set_num_threads(n: int | None) -> None:
     the CPU quota of the container. Work too small for two threads runs on one. Results do not
     depend on the number of threads.
     """
-    _core.set_max_threads(0 if n is None else check_integer("set_num_threads", "n", n, 1, 1024))
+    _core.set_max_threads(
+        0 if n is None else check_integer("set_num_threads", "n", n, 1, MOST_THREADS)
+    )
 
 
 def get_num_threads() -> int:

@@ -1,0 +1,119 @@
+#include "network/model.h"
+
+#include <algorithm>
+
+#include "base/threads.h"
+
+namespace chainrule {
+
+template <class T>
+Model<T>::Model(const NetworkSpec& spec)
+    : plan_(spec, Use::kTraining), parameters_(plan_.parameters_size), mirror_(plan_.mirror_size) {}
+
+template <class T>
+Model<T>::Model(const NetworkSpec& spec, const Model& source)
+    : plan_(spec, Use::kPrediction), parameters_(plan_.parameters_size), mirror_(plan_.mirror_size) {
+  std::copy_n(source.parameters_.data(), parameters_.size(), parameters_.data());
+  for (const PlannedUnit& u : plan_.units) refresh_mirror(u);
+}
+
+template <class T>
+void Model<T>::refresh_mirror(const PlannedUnit& u) {
+  const Node<T>& node = plan_.nodes[u.node];
+  if (!node.has_mirror) return;
+  node.layer->refresh(u.unit, parameters_.data() + node.parameter_offset, mirror_.data() + node.mirror_offset);
+}
+
+template <class T>
+bool Model<T>::parameters_are_finite() const {
+  bool finite = true;
+  for (index_t i = 0; i < parameters_.size(); ++i) finite &= parameters_[i] - parameters_[i] == 0;
+  return finite;
+}
+
+// Rows on their way through the layers: some rows of memory in which values have their slots.
+template <class T>
+struct Model<T>::Tile {
+  T* memory;
+  index_t slot_size, stride;
+  index_t row, rows;
+
+  Panels<T> at(std::size_t slot) const {
+    return Panels<T>{memory + static_cast<index_t>(slot) * slot_size, stride}.from(row);
+  }
+};
+
+template <class T>
+void Model<T>::predict(const RowSource& x, index_t rows, T* out, int most_threads) const {
+  const int n_threads = std::min(most_threads, threads_for(work<T>(plan_.flops_per_sample, rows)));
+  if (plan_.prediction_stages.size() > 1) return predict_by_stages(x, rows, out, n_threads);
+  const index_t tile = std::min(rows, kTileRows), slots = static_cast<index_t>(plan_.slots);
+  const index_t scratch_size = slots * plan_.widest * panel_stride<T>(tile);
+  thread_local Buffer<T> scratch;  // one per calling thread, so that calls do not meet
+  if (scratch.size() < scratch_size * n_threads) scratch = Buffer<T>(scratch_size * n_threads);
+  T* const memory = scratch.data();
+  run_team(n_threads, [&](const Team& team) {
+    const Team::Range part = team.part(rows);
+    for (index_t first = part.begin; first < part.end; first += tile) {
+      const index_t some = std::min(tile, part.end - first), stride = panel_stride<T>(some);
+      const Tile own{memory + team.id() * scratch_size, plan_.widest * stride, stride, 0, some};
+      begin(x, first, own);
+      run(0, plan_.nodes.size(), own);
+      end(own, out + first * plan_.n_outputs);
+    }
+  });
+}
+
+// What runs alone gets the same rows at a time on any number of threads.
+template <class T>
+void Model<T>::predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads) const {
+  const index_t most = std::min(rows, Workspace<T>::kMaxRows), stride = panel_stride<T>(most);
+  const index_t slot_size = plan_.widest * stride;
+  Buffer<T> memory(static_cast<index_t>(plan_.slots) * slot_size);
+  std::exception_ptr failure;
+  run_team(n_threads, [&](const Team& team) {
+    for (index_t first = 0; first < rows; first += most) {
+      const index_t some = std::min(most, rows - first);
+      const Team::Range part = team.part(some);
+      const Tile all{memory.data(), slot_size, stride, 0, some};
+      const Tile own{memory.data(), slot_size, stride, part.begin, part.end - part.begin};
+      begin(x, first + part.begin, own);
+      for (const Stage& stage : plan_.prediction_stages) {
+        const bool opens = stage.begin > 0;
+        if (opens && !alone(team, failure, [&] { run(stage.begin, stage.begin + 1, all); })) return;
+        run(stage.begin + (opens ? 1 : 0), stage.end, own);
+      }
+      end(own, out + (first + part.begin) * plan_.n_outputs);
+      team.barrier();
+    }
+  });
+  rethrow(failure);
+}
+
+template <class T>
+void Model<T>::begin(const RowSource& x, index_t first, const Tile& tile) const {
+  if (tile.rows > 0) x.gather(Order::all(first + tile.rows).from(first), tile.rows, plan_.n_inputs, tile.at(0));
+}
+
+template <class T>
+void Model<T>::run(std::size_t begin, std::size_t end, const Tile& tile) const {
+  for (std::size_t i = begin; tile.rows > 0 && i < end; ++i) {
+    const Node<T>& node = plan_.nodes[i];
+    const std::size_t input = plan_.slot(node.input);
+    Slice<T> s{};
+    s.rows = tile.rows;
+    s.x = tile.at(input), s.x2 = tile.at(plan_.slot(node.input2)), s.y = tile.at(node.slot);
+    if (input != node.slot) node.layer->forward(weights(node), s);  // otherwise it passes its input on
+    activate(node.activation, tile.rows, node.layer->n_out(), s.y);
+  }
+}
+
+template <class T>
+void Model<T>::end(const Tile& tile, T* out) const {
+  unpack<T>(tile.rows, plan_.n_outputs, tile.at(plan_.nodes.back().slot), out, plan_.n_outputs, 1);
+}
+
+template class Model<float>;
+template class Model<double>;
+
+}  // namespace chainrule
