@@ -372,6 +372,9 @@ def descriptions() -> Named:
         ("negative_std", "layers.1.initializer", {"name": "normal", "parameters": {"std": -1}}),
     ):
         yield f"described_{name}", described(replaced(good, path, value))
+    # Python repeats a text as often as it is multiplied by.
+    text = replaced(replaced(good, "layers.0.units", 2**31), "n_inputs", "x")
+    yield "described_text_times_units", described(text)
     one = good["layers"][0] | {"units": 1}
     yield "described_5000_layers", described(good | {"layers": [one] * 5_000})
     yield (
