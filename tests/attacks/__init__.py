@@ -1,7 +1,7 @@
 """Files that are no networks, though most say so, with the right checksum: `networks()`.
 
-`python -m tests.attacks FOLDER` writes them all, and those of `trainers.py`;
-`tests/test_attacks.py` loads them all.
+`python -m tests.attacks FOLDER` writes them all, and those of `trainers.py` and
+`tables.py`; `tests/test_attacks.py` and `tests/test_attacks_tables.py` load them all.
 """
 
 import copy
