@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._container import Contents, Rows, Tensor, joined, pack, unpack
 from chainrule._custom import NotRegisteredError
-from chainrule._errors import FileFormatError, check_choice, message
+from chainrule._errors import FileFormatError, check_choice, check_integer, message
 from chainrule._files import read_whole, write_atomically
 from chainrule._network_checks import check_registered_names
 from chainrule.layers import count_parameters, layer_from_dict
@@ -86,12 +86,13 @@ def build_network(kind: type[N], description: Any, tensors: Mapping[str, Array])
         raise TypeError(message("Network", "layers", "a list", description["layers"]))
     dtype = check_choice("Network", "dtype", description["dtype"], CORES)
     layers = [layer_from_dict(layer) for layer in description["layers"]]
-    expected = count_parameters(layers, description["n_inputs"])
+    n_inputs = check_integer("Network", "n_inputs", description["n_inputs"], 1, 2**31)
+    expected = count_parameters(layers, n_inputs)
     given = sum(array.size for array in tensors.values())
     if expected != given:
         raise ValueError(f"its layers have {expected} parameters, its tensors {given}")
-    check_registered_names(layers, description["n_inputs"])
-    net = kind._without_values(layers, description["n_inputs"], dtype, description["seed"])
+    check_registered_names(layers, n_inputs)
+    net = kind._without_values(layers, n_inputs, dtype, description["seed"])
     for name, array in tensors.items():  # each fits, and so none is missing
         if array.dtype != dtype:
             raise ValueError(message("Network", name, dtype, array.dtype.name))

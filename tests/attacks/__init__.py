@@ -1,7 +1,7 @@
 """Files that are no networks, though most say so, with the right checksum: `networks()`.
 
-`python -m tests.attacks FOLDER` writes them all, and those of `trainers.py` and `estimators.py`;
-`tests/test_attacks.py` loads them all.
+`python -m tests.attacks FOLDER` writes them all, and those of `trainers.py`, `estimators.py` and
+`tables.py`; `tests/test_attacks.py` and `tests/test_attacks_tables.py` load them all.
 """
 
 import copy
@@ -372,6 +372,9 @@ def descriptions() -> Named:
         ("negative_std", "layers.1.initializer", {"name": "normal", "parameters": {"std": -1}}),
     ):
         yield f"described_{name}", described(replaced(good, path, value))
+    # Python repeats a text as often as it is multiplied by.
+    text = replaced(replaced(good, "layers.0.units", 2**31), "n_inputs", "x")
+    yield "described_text_times_units", described(text)
     one = good["layers"][0] | {"units": 1}
     yield "described_5000_layers", described(good | {"layers": [one] * 5_000})
     yield (

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from . import networks
 from .estimators import estimators
+from .tables import models
 from .trainers import trainers
 
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
-kinds = {"network": networks(), "trainer": trainers(), "estimator": estimators()}
+kinds = {"network": networks(), "trainer": trainers()}
+kinds |= {"estimator": estimators(), "model": models()}
 for kind, attacks in kinds.items():
     for name, content in attacks.items():
         (folder / f"{kind}_{name.replace('/', '_')}.safetensors").write_bytes(content)
