@@ -154,7 +154,7 @@ void check_finite(const std::string& where, const std::string& name, const RowSo
     const char* row = source.data + i * source.row_bytes;
     if (row_is_finite(source, row, columns, network_is_double)) continue;
     index_t j = 0;
-    while (std::fabs(element(source, i, j)) <= largest(network_is_double)) ++j;
+    while (j + 1 < columns && std::fabs(element(source, i, j)) <= largest(network_is_double)) ++j;
     refuse_value(where, name, element(source, i, j), std::to_string(i) + (is_vector ? "" : ", " + std::to_string(j)));
   }
 }

@@ -1,4 +1,5 @@
-// Start at sparse_arg(). scipy's own conversions trust indices, so those are checked before and after.
+// Start at sparse_arg(). scipy's own conversions trust indices, so those are checked before and after. Another thread
+// may change the matrix meanwhile: each index is read once, and what was read is checked; scipy converts a copy.
 #include "bindings/sparse.h"
 
 #include <algorithm>
@@ -83,14 +84,15 @@ struct Indices {
   template <class Index>
   void check_starts(const std::string& where) {
     const Index* start = data_of<Index>(starts);
-    if (start[0] != 0) refuse(where, "indptr[0] = 0", std::to_string(start[0]));
+    stored = read_once(start);
+    if (stored != 0) refuse(where, "indptr[0] = 0", std::to_string(stored));
     for (index_t i = 0; i < outer; ++i) {
-      if (start[i + 1] >= start[i]) continue;
+      const index_t before = stored;
+      stored = read_once(start + i + 1);
+      if (stored >= before) continue;
       refuse(where, "indptr that never decreases",
-             std::to_string(start[i + 1]) + " after " + std::to_string(start[i]) + " at indptr[" +
-                 std::to_string(i + 1) + "]");
+             std::to_string(stored) + " after " + std::to_string(before) + " at indptr[" + std::to_string(i + 1) + "]");
     }
-    stored = start[outer];
     if (stored > positions.size()) {
       refuse(where, "indptr that ends within the " + std::to_string(positions.size()) + " stored elements",
              std::to_string(stored));
@@ -100,21 +102,26 @@ struct Indices {
   template <class Index>
   bool check_positions(const std::string& where) const {
     const Index *start = data_of<Index>(starts), *at = data_of<Index>(positions);
+    const auto checked = [&](index_t k) {
+      const index_t position = read_once(at + k);
+      if (position >= 0 && position < inner) return position;
+      refuse(where, "indices from 0 to " + std::to_string(inner - 1),
+             std::to_string(position) + " at indices[" + std::to_string(k) + "]");
+    };
     std::vector<index_t> last_slice;  // where each position was seen last, once one is out of order
     bool twice = false;
-    for (index_t i = 0; i < outer; ++i) {
+    for (index_t i = 0, begin = 0, end = 0; i < outer; ++i, begin = end) {
+      end = std::min<index_t>(read_once(start + i + 1), stored);
       bool in_order = true;
-      for (index_t k = start[i]; k < start[i + 1]; ++k) {
-        if (at[k] < 0 || at[k] >= inner) {
-          refuse(where, "indices from 0 to " + std::to_string(inner - 1),
-                 std::to_string(at[k]) + " at indices[" + std::to_string(k) + "]");
-        }
-        in_order = in_order && (k == start[i] || at[k] > at[k - 1]);
+      for (index_t k = begin, before = -1; k < end; ++k) {
+        const index_t position = checked(k);
+        in_order = in_order && position > before;
+        before = position;
       }
       if (in_order || twice) continue;
       last_slice.resize(static_cast<std::size_t>(inner), -1);
-      for (index_t k = start[i]; k < start[i + 1]; ++k) {
-        index_t& last = last_slice[static_cast<std::size_t>(at[k])];
+      for (index_t k = begin; k < end; ++k) {
+        index_t& last = last_slice[static_cast<std::size_t>(checked(k))];
         twice = twice || last == i;
         last = i;
       }
@@ -197,10 +204,9 @@ py::object converted(const std::string& where, const py::object& matrix, const c
   }
 }
 
-// The matrix itself, if it is CSR, or a new one.
-py::object as_csr(const std::string& where, const py::object& matrix, index_t rows, index_t columns) {
+// The arrays of a format other than CSR, as far as scipy trusts them.
+void check_format(const std::string& where, const py::object& matrix, index_t rows, index_t columns) {
   const std::string format = py::str(matrix.attr("format"));
-  if (format == "csr") return matrix;
   if (format == "csc") Indices(where, matrix, columns, rows).check_positions(where);
   if (format == "coo") {
     check_coordinates(where, matrix, "row", rows);
@@ -216,13 +222,24 @@ py::object as_csr(const std::string& where, const py::object& matrix, index_t ro
     }
     Indices(where, matrix, rows / blocks.shape(1), columns / blocks.shape(2)).check_positions(where);
   }
-  return converted(where, matrix, "tocsr");
+}
+
+// The matrix itself, if it is CSR, or a new one.
+py::object as_csr(const std::string& where, const py::object& matrix, index_t rows, index_t columns) {
+  const std::string format = py::str(matrix.attr("format"));
+  if (format == "csr") return matrix;
+  check_format(where, matrix, rows, columns);
+  if (format == "lil" || format == "dok") return converted(where, matrix, "tocsr");  // of Python's own objects
+  const py::object own = converted(where, matrix, "copy");
+  check_format(where, own, rows, columns);
+  return converted(where, own, "tocsr");
 }
 
 // (stored) float or double, one after the other.
-py::array values_of(const std::string& where, const py::object& csr, bool network_is_double) {
+py::array values_of(const std::string& where, const py::object& csr, index_t stored, bool network_is_double) {
   const py::array data = numbers_arg(where, "X", csr.attr("data"));
   if (data.ndim() != 1) refuse(where, "data in one dimension", "shape " + shape_text(data));
+  if (data.size() < stored) refuse(where, std::to_string(stored) + " values", std::to_string(data.size()));
   const py::array values = readable(data, network_is_double);
   if (values.itemsize() == 8) return contiguous<double>(values);
   return contiguous<float>(values);
@@ -237,16 +254,22 @@ Matrix sparse_arg(const std::string& where, const py::object& matrix, index_t co
   py::object csr = as_csr(where, matrix, rows, columns);
   Indices indices(where, csr, rows, columns);
   if (indices.check_positions(where)) {  // the sum is meant
-    if (csr.is(matrix)) csr = converted(where, csr, "copy");
+    if (csr.is(matrix)) {
+      csr = converted(where, csr, "copy");
+      Indices(where, csr, rows, columns).check_positions(where);
+    }
     converted(where, csr, "sum_duplicates");
     indices = Indices(where, csr, rows, columns);
     indices.check_positions(where);
   }
-  const py::array values = values_of(where, csr, network_is_double);
+  const py::array values = values_of(where, csr, indices.stored, network_is_double);
   RowSource source{static_cast<const char*>(values.data()), 0, values.itemsize(), values.itemsize() == 8, {}};
   if (!row_is_finite(source, source.data, indices.stored, network_is_double)) {
     index_t k = 0;
-    while (row_is_finite(source, source.data + k * source.column_bytes, 1, network_is_double)) ++k;
+    while (k + 1 < indices.stored &&
+           row_is_finite(source, source.data + k * source.column_bytes, 1, network_is_double)) {
+      ++k;
+    }
     refuse_value(where, "X", element(source, 0, k),
                  std::to_string(indices.slice_of(k)) + ", " + std::to_string(indices.position(k)));
   }

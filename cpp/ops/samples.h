@@ -27,6 +27,12 @@ class Order {
   index_t left_;
 };
 
+// Of an array that another thread may change: the compiler reads it here, and nowhere again.
+template <class T>
+T read_once(const T* at) {
+  return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
 // Where the values of compressed sparse rows (CSR) stand: values starts[i] .. starts[i + 1] - 1 are those of row i,
 // each in its column, in any order. All others are zero. No column comes twice in a row.
 struct SparseRows {
@@ -79,10 +85,11 @@ struct RowSource {
     for (index_t p = 0; p < n_panels<T>(n); ++p) std::fill_n(out.data + p * out.panel, rows * kPanel<T>, T(0));
     for (index_t i = 0; i < rows; ++i) {
       const index_t row = order[i];
-      const index_t begin = std::max<index_t>(starts[row], 0), end = std::min<index_t>(starts[row + 1], sparse.stored);
+      const index_t begin = std::max<index_t>(read_once(starts + row), 0),
+                    end = std::min<index_t>(read_once(starts + row + 1), sparse.stored);
       T* to = out.data + i * kPanel<T>;
       for (index_t k = begin; k < end; ++k) {
-        const index_t column = columns[k];
+        const index_t column = read_once(columns + k);
         // A stored -0 becomes 0, as where the matrix is made dense.
         if (column >= 0 && column < n) to[out.place(column)] = static_cast<T>(values[k] + Value(0));
       }

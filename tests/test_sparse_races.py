@@ -1,0 +1,59 @@
+"""Sparse features that another thread changes meanwhile: refused or passed over, never followed.
+
+Each case has a process of its own, as reading or writing out of bounds would end it.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+RACE = """
+import sys, threading, time
+import numpy as np
+from scipy import sparse
+import chainrule as cr
+
+form, name, twice = sys.argv[1:]
+starts = np.arange(0, 200_001, 10, dtype=np.int32)
+columns = np.tile(np.arange(9, -1, -1, dtype=np.int32), 20_000)  # in no order
+if twice:
+    columns[1] = columns[0]  # which has scipy sum a copy
+values = np.ones(200_000, np.float32)
+X = sparse.csr_matrix((values, columns, starts), (20_000, 100)).asformat(form)
+array = getattr(X, name)
+good, bad = array.copy(), array.copy()
+bad[1:-1] = 2**30 if name != "data" else np.nan
+net = cr.Network([cr.Dense(2)], 100)
+
+def change():
+    while True:
+        array[:] = bad
+        array[:] = good
+
+threading.Thread(target=change, daemon=True).start()
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    try:
+        net.predict(X)
+    except ValueError as error:
+        assert str(error).startswith("[Network.predict] X: "), error
+print("whole")
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "twice"),
+    [
+        ("csr", "indices", ""),
+        ("csr", "indptr", ""),
+        ("csr", "indptr", "twice"),
+        ("csr", "data", ""),
+        ("csc", "indices", ""),
+        ("coo", "row", ""),
+    ],
+)
+def test_features_that_another_thread_changes_are_never_followed_out_of_bounds(form, name, twice):
+    command = [sys.executable, "-c", RACE, form, name, twice]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "whole\n"), run.stderr
