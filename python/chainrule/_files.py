@@ -6,32 +6,77 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from chainrule._errors import FileFormatError
+from chainrule._errors import FileFormatError, message
 
 AT_ONCE = 2**23  # bytes that the disk is given to write
 PathLike = str | os.PathLike[str]
 
 
+def check_path(where: str, path: object) -> str:
+    """The path as text. Raises TypeError."""
+    name = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(name, str):
+        raise TypeError(message(where, "path", "a str or a pathlib.Path", path))
+    return name
+
+
 def write_atomically(path: PathLike, pieces: Iterable[tuple[int, Any]]) -> None:
     """Writes buffers of bytes, each to its place in a temporary, which then takes the file's name.
 
-    Whatever happens, power failure included, the file is the old one or the new one, whole. Raises
-    OSError that names the file; the temporary is then gone, and the old file there unless only the
+    Whatever happens, power failure included, the file is the old one or the new one, whole. A link
+    stays, and the file that it leads to is written. A file that is replaced passes on its
+    permissions; a new one has those of any new file. Raises OSError that names the file, also for a
+    folder, a device or a pipe; the temporary is then gone, and the old file there unless only the
     last step failed, the flush of the folder.
     """
+    with _errors_that_name(path):
+        target = _followed(path)
+        _write(target, _permissions(target), pieces)
+
+
+def check_place(path: PathLike) -> None:
+    """Raises the OSError of a folder that is not there, or where something is that is no file."""
+    with _errors_that_name(path):
+        target = _followed(path)
+        target.parent.stat()
+        _permissions(target)
+
+
+@contextlib.contextmanager
+def _errors_that_name(path: PathLike) -> Iterator[None]:
+    """The user's file, not a folder or a temporary."""
     try:
-        _write(Path(path), pieces)
+        yield
     except OSError as error:
-        if error.filename is None:  # of a write or a flush
-            error.filename = os.fspath(path)
+        error.filename = os.fspath(path)
+        if error.filename2 is not None:
+            del error.filename2
         raise
 
 
-def _write(target: Path, pieces: Iterable[tuple[int, Any]]) -> None:
+def _followed(path: PathLike) -> Path:
+    """What a link leads to, be it there or not; else the path itself."""
+    return Path(os.path.realpath(path) if os.path.islink(path) else path)
+
+
+def _permissions(target: Path) -> int:
+    """For the file that is written there. Raises OSError for what is no regular file."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return 0o666 & ~_umask()
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "expected the name of a file, got a folder")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "expected a regular file, got a device or a pipe")
+    return mode & 0o777
+
+
+def _write(target: Path, permissions: int, pieces: Iterable[tuple[int, Any]]) -> None:
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         handle, temporary = _create(target)
@@ -47,7 +92,7 @@ def _write(target: Path, pieces: Iterable[tuple[int, Any]]) -> None:
                             file.fileno(), started, end - started, os.POSIX_FADV_DONTNEED
                         )
                         started = end
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
+                os.fchmod(file.fileno(), permissions)
                 os.fsync(file.fileno())
                 os.replace(temporary, target)
         except BaseException:
@@ -73,7 +118,7 @@ def read_whole(path: PathLike) -> bytes:
 
 def remove_leftovers(path: PathLike) -> None:
     """Removes temporaries of this file whose writers were killed; a living one holds a lock."""
-    target = Path(path)
+    target = _followed(path)
     for temporary in target.parent.glob(f"{_prefix(target)}*"):
         with contextlib.suppress(OSError), temporary.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -24,6 +24,7 @@ from chainrule._errors import (
     message,
     quoted,
 )
+from chainrule._files import check_path
 from chainrule._optimizer import read_weights, write_weights
 from chainrule.history import monitored_key
 from chainrule.metrics import check_direction, improves
@@ -205,7 +206,7 @@ class CSVLogger(Callback):
     optional = repeatable = True
 
     def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
-        self.path = Path(path)
+        self.path = Path(check_path("CSVLogger", path))
         self.append = check_bool("CSVLogger", "append", append)
         self._header: list[str] = []
         self._file: BinaryIO | None = None

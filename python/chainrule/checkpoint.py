@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chainrule._container import Contents, Rows, Tensor, joined, pack, unpack
 from chainrule._custom import NotRegisteredError
 from chainrule._errors import FileFormatError, check_choice, check_integer, message
-from chainrule._files import read_whole, write_atomically
+from chainrule._files import check_path, read_whole, write_atomically
 from chainrule._network_checks import check_registered_names
 from chainrule.layers import count_parameters, layer_from_dict
 from chainrule.network import CORES, Network
@@ -101,7 +101,8 @@ def build_network(kind: type[N], description: Any, tensors: Mapping[str, Array])
 
 
 def read_file(path: str | os.PathLike[str], where: str) -> Contents:
-    """What a model file of any kind holds. Raises OSError or FileFormatError."""
+    """What a model file of any kind holds. Raises OSError, FileFormatError or TypeError."""
+    check_path(where, path)
     with file_errors(where, path):
         return unpack(read_whole(path))
 
@@ -133,6 +134,7 @@ def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
 
 def save_network(net: Network, path: str | os.PathLike[str]) -> None:
     """The file behind `Network.save`."""
+    check_path("Network.save", path)
     with _packed(net, "Network.save") as pieces:
         write_atomically(path, pieces)
 

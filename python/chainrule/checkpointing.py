@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule._errors import FileFormatError, check_integer, message, warn
-from chainrule._files import remove_leftovers
+from chainrule._files import check_path, check_place, remove_leftovers
 from chainrule.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Checkpoint(Callback):
     def __init__(
         self, path: str | os.PathLike[str], every: str | int = "epoch", keep: int = 1
     ) -> None:
-        self.path = Path(path)
+        self.path = Path(check_path("Checkpoint", path))
         self.every = every
         self._seconds, self._steps = _interval(every)
         self.keep = check_integer("Checkpoint", "keep", keep, 1)
@@ -60,7 +60,7 @@ class Checkpoint(Callback):
         """
         from chainrule.checkpoint import read_file
 
-        base, refusal = Path(path), None
+        base, refusal = Path(check_path("Checkpoint.newest", path)), None
         files = [file for _, file in sorted(_numbered(base), reverse=True)]
         for file in [*files, *([base] if base.exists() else [])]:
             try:
@@ -75,7 +75,7 @@ class Checkpoint(Callback):
 
     def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
         self._begin()
-        self.path.parent.stat()  # a folder that is not there is told at once
+        check_place(self._next_path())
         # What a killed process left.
         remove_leftovers(self._next_path())
         self._remove_old()

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from chainrule._container import Contents, joined, pack, unpack
 from chainrule._custom import check_registered
 from chainrule._errors import check_instance, check_integer, check_number
-from chainrule._files import write_atomically
+from chainrule._files import check_path, write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import (
@@ -70,6 +70,7 @@ FIELDS = {
 
 def save_trainer(trainer: "Trainer", path: str | os.PathLike[str]) -> None:
     """The file behind `Trainer.save`."""
+    check_path("Trainer.save", path)
     with _packed(trainer, "Trainer.save") as pieces:
         write_atomically(path, pieces)
 

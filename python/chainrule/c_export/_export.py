@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from chainrule._errors import message
-from chainrule._files import write_atomically
+from chainrule._files import check_path, write_atomically
 from chainrule.c_export._file import c_file
 from chainrule.c_export._library import snippet
 from chainrule.c_export._model import Model, network_model
@@ -34,7 +34,7 @@ def export_c(
     Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, if the
     estimator is not fitted, if the file does not end in .c or .h, or for a name that C cannot take.
     """
-    target = Path(path)
+    target = Path(check_path(WHERE, path))
     chosen = checked_name(WHERE, target, name)
     write_atomically(target, [(0, c_file(_model_of(model), chosen, target.name))])
 

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from chainrule._container import Contents, pack, unpack
 from chainrule._errors import check_choice, check_integer, message
-from chainrule._files import write_atomically
+from chainrule._files import check_path, write_atomically
 from chainrule._history_file import pop, take
 from chainrule.checkpoint import (
     build_network,
@@ -52,6 +52,7 @@ KINDS = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
 def save_estimator(est: Any, path: str | os.PathLike[str]) -> None:
     """The file behind `save`."""
     where = f"{type(est).__name__}.save"
+    check_path(where, path)
     check_is_fitted(est)
     net: Network = est._engine.ready(where)
     _check_parameters(est, where, net)

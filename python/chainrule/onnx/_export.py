@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from chainrule._errors import message
-from chainrule._files import write_atomically
+from chainrule._files import check_path, write_atomically
 from chainrule.network import Network
 from chainrule.onnx._graph import ModelGraph, Value
 from chainrule.onnx._layers import add_network
@@ -31,6 +31,7 @@ def export_onnx(model: "Network | Estimator", path: str | os.PathLike[str]) -> N
     estimator is not fitted or has classes that ONNX has no labels for, and for more than 2 GiB;
     ImportError without the package onnx.
     """
+    check_path(WHERE, path)
     if isinstance(model, Network):
         content = _network(model)
     elif _is_estimator(model):
