@@ -123,7 +123,10 @@ def test_what_pytorch_has_trained_and_nested_modules(torch):
         (lambda nn: [nn.LayerNorm((3, 3))], r"a LayerNorm of one dimension .* got '0: LayerNorm"),
         (lambda nn: [nn.Linear(3, 2), nn.GELU(approximate="tanh")], r"with approximate='none', g"),
         (lambda nn: [nn.Linear(3, 2), nn.Softplus(2)], r"a Softplus with beta=1, got Softplus"),
-        (lambda nn: [nn.Linear(3, 2), nn.Hardtanh(-1, 2)], r"a Hardtanh from -1 to 1, got Hardt"),
+        (lambda nn: [nn.Linear(3, 2), nn.Softplus(1, 2)], r"Softplus with threshold >= 20, got S"),
+        (lambda nn: [nn.Linear(3, 2), nn.Softplus(2, 2)], r"with beta=1 and threshold >= 20, got"),
+        (lambda nn: [nn.Linear(3, 2), nn.Hardtanh(-1, 2)], r"a Hardtanh with max_val=1, got Hard"),
+        (lambda nn: [nn.Linear(3, 2), nn.Hardtanh(0, 1)], r"a Hardtanh with min_val=-1, got Hard"),
         (
             lambda nn: [nn.Dropout(1.0), nn.Linear(3, 2)],
             r"rate: expected a finite number >= 0 and < 1",

@@ -195,17 +195,21 @@ MODULES: dict[str, Callable[[str, Any, Mapping[str, Array]], tuple[Layer, dict[s
 
 def _activation(module: Any, name: str) -> Activation:
     """Raises ValueError for options that ours has not."""
-    options = {
-        "softmax": ("dim", (1, -1)),
-        "gelu": ("approximate", ("none",)),
-        "softplus": ("beta", (1,)),
-        "hard_tanh": ("min_val", (-1,)),
+    options: dict[str, dict[str, tuple[Any, ...]]] = {  # the fitting values of each
+        "softmax": {"dim": (1, -1)},
+        "gelu": {"approximate": ("none",)},
+        "softplus": {"beta": (1,)},
+        "hard_tanh": {"min_val": (-1,), "max_val": (1,)},
     }
-    option, fitting = options.get(name, ("training", (True, False)))
-    fits = getattr(module, option) in fitting
-    if not fits or (name == "hard_tanh" and module.max_val != 1):
-        expected = "a Hardtanh from -1 to 1" if name == "hard_tanh" else ""
-        expected = expected or f"a {torch_name(module)} with {option}={fitting[0]!r}"
+    wrong = [
+        f"{option}={fitting[0]!r}"
+        for option, fitting in options.get(name, {}).items()
+        if getattr(module, option) not in fitting
+    ]
+    if name == "softplus" and not module.threshold >= 20:  # the line ours comes near, from there on
+        wrong.append("threshold >= 20")
+    if wrong:
+        expected = f"a {torch_name(module)} with {' and '.join(wrong)}"
         raise ValueError(message(FROM, "source", expected, module))
     slopes = {"leaky_relu": "negative_slope", "elu": "alpha"}
     return Activation(name, float(getattr(module, slopes[name])) if name in slopes else None)

@@ -83,7 +83,8 @@ class Interchange:
           names end in ".weight" (n_out, n_in) and ".bias" (n_out,); the layers come in the order of
           the entries, numbered ones ("0.weight", "2.weight", "10.weight") by number.
 
-        `to_torch` says where the definitions differ. A Softplus is taken whatever its threshold.
+        `to_torch` says where the definitions differ. A Softplus is taken with a threshold of 20,
+        the usual one, or more.
 
         Raises TypeError or ValueError for whatever does not map: other modules and those of your
         own, which may compute anything; BatchNorm1d without running statistics or with
