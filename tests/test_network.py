@@ -1,5 +1,8 @@
 """Networks as objects: parameters by name and by the course's symbols, summary."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,37 @@ def test_reading_copies(net):
     assert (net.parameters["1.weight"] != 0).any()
     net.W[1][:] = 0
     assert (net.W[1] != 0).any()
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda view: pickle.loads(pickle.dumps(view)),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=list(COPIES))
+def test_copies_and_pickles_of_parameters_are_dicts_of_the_arrays_of_then(copied, rng):
+    net = cr.Network([cr.Dense(7), cr.BatchNorm(), cr.Dense(3, "softmax")], 5)
+    net.backward(rng.normal(size=(20, 5)), rng.integers(0, 3, 20), loss="cross_entropy")
+    for view in (net.parameters, net.gradients, net.W, net.b):
+        keys = view if isinstance(view, cr.parameters.Parameters) else (1, 3)
+        before, kept = {key: view[key] for key in keys}, copied(view)
+        assert type(kept) is dict
+        for name, value in net.parameters.items():
+            net.parameters[name] = value + 1
+        assert list(kept) == list(before)
+        for key, value in kept.items():
+            assert value.dtype == np.float32
+            np.testing.assert_array_equal(value, before[key])
+
+
+def test_the_best_weights_are_put_back(net):
+    best, first = copy.deepcopy(net.parameters), net.W[1]
+    net.W[1] = 0 * first
+    for name, array in best.items():
+        net.parameters[name] = array
+    np.testing.assert_array_equal(net.W[1], first)
 
 
 def test_course_symbols_are_the_same_parameters_transposed(net, rng):

@@ -17,7 +17,12 @@ Array = NDArray[Any]
 class Parameters(Mapping[str, Array]):
     """`"1.weight"` (n_in, n_out), `"1.bias"` (n_out,), ..: reading copies, assigning sets.
 
-    Assigning raises ValueError if the shape differs or a value is not finite.
+    Assigning raises ValueError if the shape differs or a value is not finite. Copies and pickles
+    are plain dicts of arrays:
+
+        best = copy.deepcopy(net.parameters)
+        for name, array in best.items():
+            net.parameters[name] = array
     """
 
     def __init__(self, core: "_core._Network") -> None:
@@ -38,6 +43,10 @@ class Parameters(Mapping[str, Array]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies are the arrays of now."""
+        return dict, (dict(self),)
 
     def _at(self, name: str) -> int:
         if name not in self._index:
@@ -62,7 +71,8 @@ class Gradients(Parameters):
 class CourseView(Sequence[Array]):
     """`net.W[l]`, (n[l], n[l-1]), or `net.b[l]`, (n[l], 1): reading copies, assigning sets.
 
-    Layers other than dense ones have none.
+    Layers other than dense ones have none. Copies and pickles are plain dicts, `{1: W[1], ..}`, of
+    the layers that have one.
     """
 
     def __init__(self, parameters: Parameters, kind: str, layers: Sequence[str]) -> None:
@@ -88,6 +98,12 @@ class CourseView(Sequence[Array]):
 
     def __reversed__(self) -> Iterator[Array]:
         return (self[layer] for layer in range(len(self), 0, -1))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies are the arrays of now, by the numbers of their layers."""
+        layers = range(1, len(self) + 1)
+        having = [layer for layer in layers if f"{layer}.{self._kind}" in self._parameters]
+        return dict, ({layer: self[layer] for layer in having},)
 
     def _name(self, layer: Any) -> str:
         if isinstance(layer, bool) or not isinstance(layer, int | np.integer):
