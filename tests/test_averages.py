@@ -34,6 +34,18 @@ def test_averages_follow_the_reference_after_every_step(ema, isa):
             np.testing.assert_allclose(value, expected[name], rtol=1e-12, atol=1e-14)
 
 
+def test_an_optimizer_without_averages_has_none_to_read_or_set():
+    trainer = new_trainer(ema=None)
+    state, core = trainer._state, trainer.net._core
+    for use in (
+        lambda: state.average(core, 0),
+        lambda: state.average_rows(core, 0, 0, 1),
+        lambda: state.set_average(core, 0, trainer.net.parameters["1.weight"]),
+    ):
+        with pytest.raises(IndexError, match=r"^\[Trainer\] average: this optimizer keeps none$"):
+            use()
+
+
 @pytest.mark.parametrize("ema", [0.5, 0.999])
 def test_averages_are_weighted_means_of_all_steps(ema):
     trainer, seen = new_trainer(ema), []

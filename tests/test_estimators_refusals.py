@@ -41,7 +41,7 @@ BAD = {
     "n_iter_no_change": (0, -5, "x", np.nan, -np.inf, np.array([1, 2])),
     "max_fun": (0, "x"),
     "solver": ("newton", None, 3),
-    "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x", np.array(5)),
+    "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x", "", {}, np.array(5)),
     "activation": ("swish", ["relu", "tanh", "relu"], 3),
     "schedule": ("fast", 3),
     "layers": (3, ["relu"], [cr.Dense]),

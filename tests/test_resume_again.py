@@ -91,8 +91,10 @@ def test_callbacks_that_matter_are_given_again(data, tmp_path):
         ([cr.EarlyStopping(), Cut(9)], "Log"),
     ):
         refusal = rf"^\[Trainer.fit\] callbacks: expected {missing} among them, as in the fit that"
-        with pytest.raises(ValueError, match=refusal):
+        with pytest.raises(ValueError, match=refusal) as caught:
             loaded.fit(**data, callbacks=given)
+        names = [type(callback).__name__ for callback in given or []]
+        assert given is None or str(caught.value).endswith(f"got {names}")
     assert loaded.is_unfinished
     loaded.fit(**data, callbacks=[Log(), cr.EarlyStopping(), cr.CSVLogger(tmp_path / "log.csv")])
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3

@@ -27,6 +27,12 @@ void check_state(const OptimizerSpec& spec, std::size_t which) {
   if (!exists) throw py::index_error("[Trainer] state: this optimizer keeps fewer arrays");
 }
 
+template <class T>
+Buffer<T>& averages_of(OptimizerState<T>& optimizer) {
+  if (!optimizer.average.data()) throw py::index_error("[Trainer] average: this optimizer keeps none");
+  return optimizer.average;
+}
+
 }  // namespace
 
 template <class T>
@@ -88,20 +94,20 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       .def_readonly("shows_averages", &State::shows_averages)
       .def(
           "average",
-          [](const State& self, const Net& net, std::size_t index) {
-            return public_array(parameter(net.net, index), self.average);
+          [](State& self, const Net& net, std::size_t index) {
+            return public_array(parameter(net.net, index), averages_of(self));
           },
           "network"_a, "index"_a)
       .def(
           "average_rows",
-          [](const State& self, const Net& net, std::size_t index, index_t first, index_t rows) {
-            return public_rows(parameter(net.net, index), self.average, first, rows);
+          [](State& self, const Net& net, std::size_t index, index_t first, index_t rows) {
+            return public_rows(parameter(net.net, index), averages_of(self), first, rows);
           },
           "network"_a, "index"_a, "first"_a, "rows"_a)
       .def(
           "set_average",
           [](State& self, const Net& net, std::size_t index, const py::object& value) {
-            keep(parameter(net.net, index), value, self.average);
+            keep(parameter(net.net, index), value, averages_of(self));
           },
           "network"_a, "index"_a, "value"_a);
   type.def(

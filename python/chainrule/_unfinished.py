@@ -132,7 +132,8 @@ class Unfinished:
         ]
         if missing:
             expected = f"{' and '.join(missing)} among them, as in the fit that goes on"
-            raise ValueError(message(where, "callbacks", expected, given))
+            names = [type(callback).__name__ for callback in given]
+            raise ValueError(message(where, "callbacks", expected, names))
         return given, pairs
 
 

@@ -146,7 +146,8 @@ def hidden_layers(est: Any, where: str) -> list[Layer]:
         return [as_layer(layer, f"{where}, layer {i}") for i, layer in enumerate(given, start=1)]
     sizes = est.hidden_layer_sizes
     is_number = isinstance(sizes, np.ndarray) and sizes.ndim == 0  # which says that it can iterate
-    sizes = list(sizes) if isinstance(sizes, Iterable) and not is_number else [sizes]
+    is_list = isinstance(sizes, Iterable) and not isinstance(sizes, str | bytes | Mapping)
+    sizes = list(sizes) if is_list and not is_number else [sizes]
     sizes = [check_integer(where, "hidden_layer_sizes", size, 1) for size in sizes]
     chosen = est.activation
     per_layer = isinstance(chosen, list | tuple)
