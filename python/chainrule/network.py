@@ -17,7 +17,7 @@ from chainrule import _core
 from chainrule._custom_cost import measure
 from chainrule._data import Data, Features
 from chainrule._errors import check_bool, check_integer, check_number
-from chainrule._network_checks import check_dtype, check_places, check_size
+from chainrule._network_checks import check_dtype, check_nesting, check_places, check_size
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
 from chainrule.interchange import Interchange
@@ -62,6 +62,7 @@ class Network(Interchange):
     def _build(
         self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int
     ) -> None:
+        check_nesting(where, layers)
         self.layers = check_layer_list(where, "layers", layers)
         self.n_inputs = check_integer(where, "n_inputs", n_inputs, 1, 2**31)
         self.dtype = check_dtype(where, dtype, CORES)
