@@ -180,7 +180,8 @@ class Network(Interchange):
     ) -> Trace:
         """Every Z, A, dZ, dW and db of one forward and backward pass, layers counted from 1.
 
-        `net.gradients` holds the same gradients afterwards. See `Trace` for shapes.
+        `net.gradients` holds the same gradients afterwards; running statistics stay as they are.
+        See `Trace` for shapes.
         """
         where = "Network.trace"
         chosen = resolve_loss(loss, where)
@@ -188,7 +189,8 @@ class Network(Interchange):
         samples, name = data.samples, chosen.parts
         mode = self._mode(where, True, samples.rows)
         Z, A, dZ = self._core.trace(samples, name, mode, where)
-        cost = self._core.backward(samples, name, 0.0, 0.0, False, mode, where)
+        cost = self._core.backward(samples, name, 0.0, 0.0, False, mode, where, tracks=False)
+        self._rows_added = samples.rows
         dense = [isinstance(layer, Dense) for layer in self.layers]
         numbers = [number if is_dense else None for number, is_dense in enumerate(dense, start=1)]
         dW = [self.gradients[f"{n}.weight"].T.copy() if n else None for n in numbers]

@@ -68,7 +68,9 @@ class Trainer(Stepping):
     By name, of a parameter ("1.weight") or of a layer ("1") and so of all in it, the longest name
     that fits counting: `learning_rate_factors`; `decay_factors` of the optimizer's weight decay (0
     or False for none; by default 1 for weights, 0 for biases); `frozen` names, whose parameters
-    keep their bits and whose gradients are not formed and not part of the norm.
+    keep their bits and whose gradients are not formed and not part of the norm. A BatchNorm that is
+    frozen whole keeps its running statistics (in Keras, too; not in PyTorch); steps normalize by
+    those of the batch all the same.
 
     With `ema`, say 0.999, the trainer keeps averages of the weights after each step, those of the
     step t weighing ema^(T - t) of those of the last step, T (divided by the sum of these, so that
@@ -133,9 +135,8 @@ class Trainer(Stepping):
         self.learning_rate_factors, self.decay_factors, self.frozen = {}, {}, []
         self._set_own_options(*by_name)
         self.ema: float | None = None
-        self._set_ema(
-            None if ema is None else check_number("Trainer", "ema", ema, above=0, below=1)
-        )
+        if ema is not None:
+            self._set_ema(check_number("Trainer", "ema", ema, above=0, below=1))
         # While a fit runs, for callbacks: its data and which rows of them take part (None: all).
         self._fitted: tuple[Data, NDArray[np.int64] | None] | None = None
 
