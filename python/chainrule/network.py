@@ -74,6 +74,7 @@ class Network(Interchange):
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
         # Held during a whole fit; the core has a lock of its own for each call.
         self._training_lock = threading.RLock()
+        self._set_step(0)
         self.parameters = Parameters(self._core)
         self.gradients = Gradients(self._core)
         kinds = [layer.name for layer in self.layers]
@@ -165,15 +166,20 @@ class Network(Interchange):
         """The cost, as `cost` has it in training, and its gradients, which go to `net.gradients`.
 
         With `accumulate` they are added to those that are there. Running statistics take the batch
-        in. Dropout drops what it drops in a trainer's first step, seeded as the network.
+        in, whatever a trainer has `frozen`. Dropout draws anew after each step of a trainer (the
+        one made last), by the network's seed and the number of its steps; until then every call
+        drops the same, but rows of `accumulate` count on from those before, as rows of one batch.
         """
         where = "Network.backward"
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
         add = check_bool(where, "accumulate", accumulate)
+        first = self._rows_added if add else 0
         mode = self._mode(where, True, samples.rows)
         penalties = _penalties(where, l2, l1)
-        return self._core.backward(samples, chosen.parts, *penalties, add, mode, where)
+        cost = self._core.backward(samples, chosen.parts, *penalties, add, mode, where, first)
+        self._rows_added = first + samples.rows
+        return cost
 
     def trace(
         self, X: Features, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
@@ -247,11 +253,15 @@ class Network(Interchange):
 
         return network_from_bytes, (type(self), network_to_bytes(self))
 
+    def _set_step(self, steps: int) -> None:
+        """What `backward` drops is that of the step after so many, from the first row on."""
+        self._step, self._rows_added = steps % 2**32, 0
+
     def _mode(self, where: str, training: bool, rows: int) -> tuple[bool, int, int]:
         """Training or not, the seed and the step of random numbers, as the core takes them."""
         if training:
             check_mixed_rows(where, self, rows, rows, "X")
-        return training, self.seed, 0
+        return training, self.seed, self._step
 
     @contextlib.contextmanager
     def _held_by_trainer(self, where: str) -> Iterator[None]:

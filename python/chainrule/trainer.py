@@ -128,6 +128,7 @@ class Trainer(Stepping):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
+        net._set_step(0)
         table = net._core.parameter_table()
         by_name = check_own_options(
             "Trainer", table, self.optimizer, learning_rate_factors, decay_factors, frozen
