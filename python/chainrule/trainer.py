@@ -63,7 +63,7 @@ class Trainer(Stepping):
     course's lambda/m is `l2`). With `penalize="sum"` the penalty is added to the sum of a batch's
     losses and so divided by its rows (or sum of weights), too. Gradients, with the penalty's, are
     cut to [-`clip_value`, `clip_value`] each, then scaled down to a norm of at most `clip_norm`,
-    over all parameters together.
+    over all parameters together (by clip_norm / norm; PyTorch divides by norm + 1e-6).
 
     By name, of a parameter ("1.weight") or of a layer ("1") and so of all in it, the longest name
     that fits counting: `learning_rate_factors`; `decay_factors` of the optimizer's weight decay (0
