@@ -91,6 +91,19 @@ def test_files_of_deeper_layers_are_refused(levels, tmp_path):
         cr.Network.load(tmp_path / "net")
 
 
+def test_files_whose_schedules_nest_too_deep_are_refused(tmp_path):
+    trainer = cr.Trainer(cr.Network([cr.Dense(1)], 2), "squared_error")
+    contents = _container.unpack(trainer_to_bytes(trainer))
+    schedule = {"kind": "constant"}
+    for _ in range(500):
+        schedule = {"kind": "warmup", "schedule": schedule, "epochs": 1, "start": 0}
+    contents.documents["trainer"]["schedule"] = schedule
+    pieces = _container.pack(contents.kind, contents.tensors, contents.documents)
+    (tmp_path / "run").write_bytes(_container.joined(pieces))
+    with pytest.raises(cr.FileFormatError, match="RecursionError"):
+        cr.Trainer.load(tmp_path / "run")
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_save_and_load_give_the_same_network(dtype, tmp_path):
     layers = [cr.Dense(17, "exp", "orthogonal"), cr.Dense(1, cr.Activation("leaky_relu", 0.1))]

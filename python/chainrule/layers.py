@@ -204,7 +204,8 @@ class Residual(Layer):
     of 100 blocks 2.5 instead of 1e14 and more, from where no training leads back. PyTorch has no
     such layer.
 
-    Raises TypeError or ValueError for layers that are none.
+    Raises TypeError or ValueError for layers that are none. A network refuses a layer that stands
+    inside more than 32 others.
     """
 
     name: ClassVar[str] = "Residual"
