@@ -27,6 +27,8 @@ HOLDS = {  # what is in files of each format, and who reads it
     "chainrule.estimator": "an estimator, which MLPClassifier.load or MLPRegressor.load reads",
     "chainrule.table_model": "a model of `chainrule train`, which `chainrule predict` reads",
 }
+# What contents that make no sense give rise to.
+NO_SENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 def network_description(net: Network) -> dict[str, Any]:
@@ -123,15 +125,8 @@ def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
         yield
     except NotRegisteredError as error:
         name = os.fspath(path) if isinstance(path, os.PathLike) else path
-        raise FileFormatError(f"[{where}] {name}: {error}") from None
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+        raise FileFormatError(f"[{where}] path: {name}: {error}") from None
+    except NO_SENSE as error:
         name = os.fspath(path) if isinstance(path, os.PathLike) else path
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         short = reason if len(reason) <= 300 else f"{reason[:297]}..."
