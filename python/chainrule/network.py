@@ -74,7 +74,7 @@ class Network(Interchange):
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
         # Held during a whole fit; the core has a lock of its own for each call.
         self._training_lock = threading.RLock()
-        self._set_step(0)
+        self._step = self._rows_added = 0  # of `backward`: see `_set_step`
         self.parameters = Parameters(self._core)
         self.gradients = Gradients(self._core)
         kinds = [layer.name for layer in self.layers]
@@ -255,7 +255,8 @@ class Network(Interchange):
 
     def _set_step(self, steps: int) -> None:
         """What `backward` drops is that of the step after so many, from the first row on."""
-        self._step, self._rows_added = steps % 2**32, 0
+        self._step = steps % 2**32
+        self._rows_added = 0
 
     def _mode(self, where: str, training: bool, rows: int) -> tuple[bool, int, int]:
         """Training or not, the seed and the step of random numbers, as the core takes them."""
