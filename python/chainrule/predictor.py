@@ -45,8 +45,8 @@ class Predictor:
         X is an array or a scipy.sparse matrix; rows are independent of each other, bit for bit.
         `out` takes the result: contiguous, of the network's dtype, if need be the memory of X. With
         it a call allocates nothing once its thread has called for as many rows before, but for
-        activations of your own; float32 and float64 are read in place. Raises ValueError or TypeError for an X of another shape, of no
-        numbers, or with NaN or infinity.
+        activations of your own; float32 and float64 are read in place. Raises ValueError or
+        TypeError for an X of another shape, of no numbers, or with NaN or infinity.
         """
         return self._core(X, out)
 
