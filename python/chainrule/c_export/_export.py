@@ -38,7 +38,7 @@ def export_c(
     target = Path(check_path(WHERE, path))
     check_suffix(WHERE, target)
     chosen = checked_name(WHERE, target, name)
-    write_atomically(target, [(0, c_file(WHERE, _model_of(model), chosen, target.name))])
+    write_atomically(target, c_file(WHERE, _model_of(model), chosen, target.name))
 
 
 def check_suffix(where: str, path: Path) -> None:

@@ -1,14 +1,20 @@
 """The file: what it says of itself, and the functions, arrays and statements in their order."""
 
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from itertools import accumulate, chain
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule.c_export._library import TYPES, Frame, library, needed, snippet, with_names
-from chainrule.c_export._literals import comment, labels, rows_of_numbers, strings
+from chainrule.c_export._literals import comment, labels, pieces_of_rows, rows_of_numbers, strings
 from chainrule.c_export._model import Model
 
+Array = NDArray[Any]
+
+HERE = "\0"  # in the text, where the arrays of parameters stand
 # Of workspace on the stack; a thread of the C library musl has 128 KiB. Beyond it the caller has to
 # give the memory.
 MOST_STACK = 64 * 1024
@@ -16,9 +22,10 @@ ON_STACK, ALWAYS = ("predict", "predict_rows"), ("predict_in",)
 OF_CLASSES, OF_CATEGORIES = ("largest", "class"), ("code",)
 
 
-def c_file(where: str, model: Model, name: str, file_name: str) -> bytes:
-    """The file of this name, in ASCII, whose functions begin with `name`.
+def c_file(where: str, model: Model, name: str, file_name: str) -> Iterator[tuple[int, bytes]]:
+    """The file of this name, in ASCII, whose functions begin with `name`: pieces and their places.
 
+    A piece is some KB of the parameters, which as text take four times their own memory and more.
     Raises ValueError for classes or categories that C cannot write.
     """
     program, dtype = model.program, model.program.dtype.name
@@ -49,10 +56,6 @@ def c_file(where: str, model: Model, name: str, file_name: str) -> bytes:
         more="" if on_stack else ", workspace",
         place="on the stack" if on_stack else "in memory of the caller",
     )
-    arrays = []
-    for array, values in program.arrays.items():
-        head = f"static const {TYPES[values.dtype.name]['real']} NAME_{array}[{values.size}]"
-        arrays.append(f"{named(head)} = {{\n{rows_of_numbers(values)}}};\n")
     macros = [named(f"#define NAME_{macro} {value}\n") for macro, value in program.macros.items()]
     methods = (0, 16, 1)[: 3 if words["input_t"] == words["real"] == "double" else 2]
     text = named(
@@ -66,10 +69,32 @@ def c_file(where: str, model: Model, name: str, file_name: str) -> bytes:
         functions="\n".join(
             [*macros, *(named(block.text) for block in needed(dtype, program.body))]
         ),
-        parameters="\n".join(arrays),
+        parameters=HERE,
         definitions="\n".join(named(block.text, **parts) for block in public),
         example=rows_of_numbers(model.example),
         expected=rows_of_numbers(model.expected),
         digits=17 if model.expected.dtype == np.float64 else 9,
     )
-    return text.encode("ascii")
+    before, after = text.split(HERE)
+    arrays = (
+        (named(f"static const {TYPES[values.dtype.name]['real']} NAME_{array}"), values)
+        for array, values in program.arrays.items()
+    )
+    return _placed(chain([before], _definitions(arrays), [after]))
+
+
+def _definitions(arrays: Iterable[tuple[str, Array]]) -> Iterator[str]:
+    """In pieces, an empty line between two."""
+    separator = ""
+    for head, values in arrays:
+        yield f"{separator}{head}[{values.size}] = {{\n"
+        yield from pieces_of_rows(values)
+        yield "};\n"
+        separator = "\n"
+
+
+def _placed(texts: Iterable[str]) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    for text in texts:
+        yield at, text.encode("ascii")
+        at += len(text)

@@ -1,6 +1,6 @@
 """Values as C writes them: numbers that are read back to the bit, labels, words in comments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from chainrule._errors import message
 
 PER_LINE = 8
+PER_PIECE = 512 * PER_LINE  # a text of some 64 KB
 
 
 def number(value: np.floating[Any]) -> str:
@@ -20,9 +21,16 @@ def number(value: np.floating[Any]) -> str:
 
 def rows_of_numbers(values: NDArray[Any]) -> str:
     """Indented lines for between the braces of an array."""
-    items = [number(value) for value in values.ravel()]
-    lines = (", ".join(items[i : i + PER_LINE]) for i in range(0, len(items), PER_LINE))
-    return "".join(f"    {line},\n" for line in lines)
+    return "".join(pieces_of_rows(values))
+
+
+def pieces_of_rows(values: NDArray[Any]) -> Iterator[str]:
+    """The same in pieces of some lines each."""
+    flat = values.reshape(-1)
+    for start in range(0, flat.size, PER_PIECE):
+        items = [number(value) for value in flat[start : start + PER_PIECE]]
+        lines = (", ".join(items[i : i + PER_LINE]) for i in range(0, len(items), PER_LINE))
+        yield "".join(f"    {line},\n" for line in lines)
 
 
 # By the C type of classes, all of which must lie within: least and largest, the macro of literals.

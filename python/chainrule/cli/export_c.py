@@ -60,7 +60,7 @@ def export_c(path: Path, output: Path | None, name: str | None) -> None:
             model = load_model(path)
             found = _table_model(model)
             rows = f"from {count(len(model.features), 'column')} to {_result(model)}"
-        write_atomically(output, [(0, c_file(WHERE, found, chosen, output.name))])
+        write_atomically(output, c_file(WHERE, found, chosen, output.name))
     except ValueError as error:
         raise InputError(f"{path}: {one_line(error)}") from None
     except OSError as error:
