@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import time
 import warnings
 
@@ -93,6 +94,51 @@ def test_a_summary_tells_the_cost():
     assert 0 < summary.python.share < 1
     assert "in Python, on one thread: squareplus" in str(summary)
     assert cr.Network(layers("tanh"), 4).summary().python is None
+
+
+def test_a_summary_gives_functions_numbers_of_their_domain():
+    """Random inputs of the network would be out of it."""
+
+    def logarithm(z):
+        if (z <= 0).any():
+            raise FloatingPointError("out of its domain")
+        return np.log(z)
+
+    def distance(A, Y):
+        if (A <= 1).any() or (A >= 2).any():
+            raise FloatingPointError("out of its domain")
+        return np.abs(A - Y).sum(axis=1)
+
+    cr.register_activation("logarithm", logarithm, lambda z: 1 / z, domain=(0.01, 10))
+    cr.register_loss("distance", distance, lambda A, Y: np.sign(A - Y), domain=(1, 2))
+    inner = [cr.Dense(4), cr.Activation("logarithm")]
+    net = cr.Network([cr.Dense(5, "logarithm"), cr.Residual(inner), cr.Dense(1)], 4)
+    python = net.summary(loss="distance").python
+    assert list(python.nanoseconds) == ["logarithm"]
+    assert python.loss[0] == "distance"
+
+
+def test_a_summary_tells_the_cost_of_the_loss():
+    def slow(A, Y):
+        time.sleep(2e-3)
+        return log_cosh(A, Y)
+
+    cr.register_loss("slow", slow, log_cosh_derivative)
+    net = cr.Network([cr.Dense(3)], 4)
+    summary = net.summary(64, loss="slow")
+    name, nanoseconds = summary.python.loss
+    assert name == "slow"
+    assert 2e-3 / 64 < nanoseconds * 1e-9 < 1
+    assert summary.python.share > 0.1
+    assert summary.python.nanoseconds == {}
+    assert "in Python, on one thread: slow" in str(summary)
+    assert "ns per row with its derivative; at least" in str(summary)
+    assert net.summary(loss="huber").python is None
+    assert net.summary(loss=cr.Huber()).python is None
+    with pytest.raises(ValueError, match=r"\[Network.summary\] loss: expected one of"):
+        net.summary(loss="hubert")
+    both = cr.Network([cr.Dense(3, "squareplus")], 4).summary(loss="log_cosh")
+    assert re.search(r"squareplus .* ns per derivative; log_cosh .* ns per row", str(both))
 
 
 def test_a_slower_function_costs_more():

@@ -232,6 +232,11 @@ class CustomLoss(Loss):
         """The kind of Y, as the core names it."""
         return _custom.find("loss", self.name).targets
 
+    @property
+    def threshold(self) -> float:  # type: ignore[override]
+        """As registered."""
+        return _custom.find("loss", self.name).threshold
+
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.name}
 
