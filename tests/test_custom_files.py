@@ -11,6 +11,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 import chainrule as cr
+from chainrule.cli.console import InputError
+from chainrule.cli.info import info
 
 from .custom import (
     assert_close,
@@ -84,6 +86,52 @@ def test_diagnose_and_class_weights_work():
     classifier = cr.Network([cr.Dense(3, "softmax")], 4)
     y = np.arange(100) % 3
     cr.Trainer(classifier, "my_entropy").fit(X, y, class_weight={0: 2.0})
+
+
+def test_diagnose_judges_activations_by_their_derivative():
+    X, Y, _ = data(100, n_outputs=1)
+
+    def diagnosed(g, scale, below=0.0):
+        net = cr.Network([cr.Dense(8, g), cr.Dense(1)], 4, seed=1)
+        net.b[1] = np.full((8, 1), -below)
+        return cr.diagnose(net, X * scale, Y, "squared_error")
+
+    for scale in (1, 1e3):
+        mine, theirs = (diagnosed(g, scale) for g in ("my_tanh", "tanh"))
+        assert mine.verdict == theirs.verdict == ("healthy" if scale == 1 else "saturated")
+        assert mine.layers[0].saturated == pytest.approx(theirs.layers[0].saturated, abs=0.01)
+    cr.register_activation("my_relu", lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype))
+    for below in (0, 100):
+        mine, theirs = (diagnosed(g, 1, below) for g in ("my_relu", "relu"))
+        assert mine.verdict == theirs.verdict == ("dead" if below else "healthy")
+        assert mine.layers[0].dead == theirs.layers[0].dead
+    assert "judged" not in str(diagnosed("my_relu", 1))
+    text = "could not be judged in layer 1 Dense squareplus"
+    assert text in " ".join(str(diagnosed("squareplus", 1)).split())
+
+
+def test_diagnose_refuses_another_loss_than_the_trainers():
+    X, Y, _ = data(30)
+    net = cr.Network([cr.Dense(3)], 4)
+    trainer = cr.Trainer(net, cr.Huber(2.0))
+    cr.diagnose(net, X, Y, cr.Huber(2.0), trainer=trainer, probe=False)
+    expected = r"\[diagnose\] loss: expected None or the trainer's, Huber\(delta=2.0\), got 'squa"
+    with pytest.raises(ValueError, match=expected):
+        cr.diagnose(net, X, Y, "squared_error", trainer=trainer)
+
+
+def test_the_command_line_says_that_a_file_needs_a_function(tmp_path, capsys):
+    cr.Network([cr.Dense(2, "squareplus")], 4).save(tmp_path / "net")
+    X, Y, _ = data(30, n_outputs=1)
+    model = cr.MLPRegressor(hidden_layer_sizes=(5,), activation="squareplus", max_iter=2, tol=0)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        model.fit(X, Y.ravel()).save(tmp_path / "model")
+    cr.unregister_activation("squareplus")
+    for name in ("net", "model"):
+        with pytest.raises(InputError, match="needs a function registered in Python") as caught:
+            info(tmp_path / name)
+        assert "chainrule.register_activation('squareplus'" in str(caught.value)
+        assert "damaged" not in str(caught.value)
 
 
 def test_a_summary_tells_the_cost():

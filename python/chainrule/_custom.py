@@ -80,8 +80,6 @@ def run_activation(name: str, derivative: bool, z: Array) -> Array:
 def run_loss(name: str, A: Array, Y: Array, with_derivative: bool) -> tuple[Array, Array | None]:
     """L (m,) in float64, and dL/dA like A or None.   A, Y (m, n_y)"""
     functions, where, derivative = find("loss", name), f"loss {name!r}", None
-    if functions.n_outputs not in (None, A.shape[1]):
-        raise ValueError(f"[{where}] expected {functions.n_outputs} outputs, got {A.shape[1]}")
     with _noted("loss", name, "value", A):
         losses = as_result(where, "value", functions.value(A, Y), A.shape[:1], np.float64)
     if with_derivative:

@@ -159,7 +159,7 @@ class Dropout(Layer):
 class Activate(Layer):
     """An activation as a layer of its own; an `Activation` among the layers becomes one.
 
-    It runs inside the layer before it.
+    The core runs a built-in one inside the layer before it, where there is one.
     """
 
     name: ClassVar[str] = "Activation"

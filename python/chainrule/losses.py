@@ -233,6 +233,11 @@ class CustomLoss(Loss):
         return _custom.find("loss", self.name).targets
 
     @property
+    def n_outputs(self) -> int | None:
+        """How many it is for, None for any."""
+        return _custom.find("loss", self.name).n_outputs
+
+    @property
     def threshold(self) -> float:  # type: ignore[override]
         """As registered."""
         return _custom.find("loss", self.name).threshold

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._custom_cost import measure
-from chainrule._data import Data, Features
+from chainrule._data import Data, Features, check_outputs
 from chainrule._errors import check_bool, check_integer, check_number
 from chainrule._network_checks import check_dtype, check_places, check_size
 from chainrule._optimizer import core_optimizer
@@ -215,6 +215,8 @@ class Network(Interchange):
         sizes = self._core.sizes(batch)
         ratio = sizes["training_flops_per_sample"] / max(sizes["flops_per_sample"], 1)
         chosen = None if loss is None else resolve_loss(loss, where)
+        if chosen is not None:
+            check_outputs(where, self, chosen)
 
         def predict_of(layers: Sequence[Layer]) -> Callable[[Array], Array]:
             return self._without_values(layers, self.n_inputs, self.dtype, self.seed).predict

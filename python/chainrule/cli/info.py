@@ -6,9 +6,9 @@ from typing import Any
 
 from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli import report
-from chainrule.cli.console import InputError, count, make_table, one_line, show
+from chainrule.cli.console import count, make_table, show
 from chainrule.cli.features import KINDS, plural
-from chainrule.cli.model_file import TableModel, load_model, read_model_file
+from chainrule.cli.model_file import TableModel, damaged, load_model, read_model_file
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.estimators._file import FORMAT as ESTIMATOR
 from chainrule.estimators._file import to_look_at
@@ -30,13 +30,13 @@ def info(path: Path, as_json: bool = False) -> None:
                 Network.load(path).summary(),
             )
         except ValueError as error:
-            raise InputError(f"{path}: the model file is damaged: {error}") from None
+            raise damaged(path, error) from None
         return
     if contents.kind == ESTIMATOR:
         try:
             est, own = to_look_at(contents, "chainrule", path)
         except ValueError as error:
-            raise InputError(f"{path}: the model file is damaged: {one_line(error)}") from None
+            raise damaged(path, error) from None
         if as_json:
             show_json(contents.documents)
             return
