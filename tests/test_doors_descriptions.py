@@ -97,7 +97,12 @@ BAD_CONSTRUCTION = [
         TypeError,
         "[Trainer] net: expected an object of Network, got None",
     ),
-    (lambda: trainer(loss="mse"), ValueError, f"[Trainer] loss: expected {LOSSES}, got 'mse'"),
+    (
+        lambda: trainer(loss="mse"),
+        ValueError,
+        f"[Trainer] loss: expected {LOSSES}, got 'mse'; one of your own: call "
+        "chainrule.register_loss first",
+    ),
     (
         lambda: trainer(loss="cross_entrophy"),
         ValueError,

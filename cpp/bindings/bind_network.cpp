@@ -192,8 +192,8 @@ void bind_network(py::module_& m) {
       .def_property_readonly(
           "X", [](const CheckedSamples& self) { return self.x(); },
           "The features as they are read: the array or CSR matrix itself, or what it was converted to.");
-  bind_reading<float>(m, "Reading32");
-  bind_reading<double>(m, "Reading64");
+  bind_reading<float>(m, "_Reading32");
+  bind_reading<double>(m, "_Reading64");
   bind_type<float>(m, "Network32", "Optimizer32", "Predictor32");
   bind_type<double>(m, "Network64", "Optimizer64", "Predictor64");
 }

@@ -122,7 +122,7 @@ def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
         yield
     except NotRegisteredError as error:
         name = os.fspath(path) if isinstance(path, os.PathLike) else path
-        raise FileFormatError(f"[{where}] {name}: {error}") from None
+        raise FileFormatError(f"[{where}] path: {name}: {error}") from None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         name = os.fspath(path) if isinstance(path, os.PathLike) else path
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

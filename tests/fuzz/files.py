@@ -1,10 +1,10 @@
-"""Files that are read: networks, trainers, models of the command line, CSV and NPZ tables."""
+"""Files that are read: networks, trainers, estimators, models and tables of the command line."""
 
 import contextlib
 import functools
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from chainrule import checkpoint
 from chainrule.cli.console import InputError
 from chainrule.cli.model_file import load_model
 from chainrule.cli.tables import read_table
+from chainrule.estimators._file import estimator_from_bytes
 from chainrule.trainer_file import trainer_from_bytes
 from tests.attacks import whole
+from tests.attacks.estimators import whole_estimator
 from tests.attacks.trainers import whole_trainer
 from tests.model_files import FOLDER
 
@@ -69,8 +71,26 @@ def network(rng: Rng) -> None:
     assert repr(again) == repr(net)
 
 
+@contextlib.contextmanager
+def asking() -> Iterator[None]:
+    """A name that became another may be one of a user's function, which is then asked for."""
+    try:
+        yield
+    except cr.FileFormatError:
+        raise
+    except ValueError as error:
+        if "which no file holds" not in str(error):
+            raise
+
+
 def trainer(rng: Rng) -> None:
-    trainer_from_bytes(cr.Trainer, hostile(whole_trainer(), rng), None, ())
+    with asking():
+        trainer_from_bytes(cr.Trainer, hostile(whole_trainer(), rng), None, ())
+
+
+def estimator(rng: Rng) -> None:
+    with asking():
+        estimator_from_bytes(cr.MLPClassifier, hostile(whole_estimator(), rng), {})
 
 
 def model(rng: Rng) -> None:
@@ -96,6 +116,7 @@ def through_file(name: str, content: bytes, load: Callable[[Path], Any]) -> None
 TARGETS = [
     Target("network", network, (cr.FileFormatError,)),
     Target("trainer", trainer, (cr.FileFormatError,)),
+    Target("estimator", estimator, (cr.FileFormatError,)),
     Target("model", model, (InputError,)),
     Target("table", table, (InputError,)),
 ]
