@@ -38,6 +38,18 @@ def test_copies_and_pickles_work():
     assert repr(other) == repr(trainer)
 
 
+def test_copies_say_what_is_not_registered():
+    net = cr.Network(layers("squareplus"), 4)
+    pickled = pickle.dumps(net)
+    cr.unregister_activation("squareplus")
+    text = (
+        r"'squareplus' is not registered here; do so first: chainrule\.register_activation\('squa"
+    )
+    for copied in (copy.copy, copy.deepcopy, lambda _: pickle.loads(pickled)):
+        with pytest.raises(cr.FileFormatError, match=text):
+            copied(net)
+
+
 def test_files_hold_the_names(tmp_path):
     X, Y, _ = data(30)
     net = cr.Network(layers("squareplus"), 4)

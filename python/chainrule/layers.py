@@ -159,7 +159,8 @@ class Dropout(Layer):
 class Activate(Layer):
     """An activation as a layer of its own; an `Activation` among the layers becomes one.
 
-    The core runs a built-in one inside the layer before it, where there is one.
+    The core runs a built-in one inside the layer before it if that has no activation of its own;
+    one of `register_activation`, or with no layer before it, runs by itself.
     """
 
     name: ClassVar[str] = "Activation"
