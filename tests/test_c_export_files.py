@@ -35,6 +35,8 @@ CLASSES = {
     "booleans": CUT > 0,
     "three floats": THREE * 10.0,
     "three strings": STRINGS[THREE],
+    "ends of int64": np.array([-(2**63), 2**63 - 1])[(CUT > 0).astype(int)],
+    "ends of uint64": np.array([2**64 - 2, 2**64 - 1], np.uint64)[(CUT > 0).astype(int)],
     "one class": np.full(len(X), 5),
     "labels": np.stack([CUT > 0, X[:, 0] > 0, X[:, 1] > 1], axis=1).astype(int),
     "several": np.stack([THREE, np.where(X[:, 0] > 0, 4, 2)], axis=1),
@@ -251,10 +253,63 @@ def edited(text):
     return re.sub(r"(net_2_bias\[2\] = \{\s+)[^,]+", r"\g<1>9.0f", text)
 
 
-def test_fast_math_is_refused_by_the_file(tmp_path):
+OF_GCC = [
+    "-Ofast",
+    "-funsafe-math-optimizations",
+    "-freciprocal-math",
+    "-fassociative-math -fno-signed-zeros -fno-trapping-math",
+    "-fno-signed-zeros",
+]
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flags"),
+    [(c, f) for c in ("gcc", "clang") for f in ("-ffast-math", "-ffinite-math-only")]
+    + [("gcc", flags) for flags in OF_GCC],
+)
+def test_fast_math_and_its_parts_are_refused_by_the_file(compiler, flags, tmp_path):
     cr.export_c(small(), tmp_path / "net.c")
-    with pytest.raises(AssertionError, match="compile without -ffast-math"):
-        compile_c("gcc", ["-ffast-math", "-c"], [tmp_path / "net.c"], tmp_path / "net.o")
+    flags = ["-O2", *flags.split(), "-c", "-Wno-unused-command-line-argument"]  # -lm
+    with pytest.raises(AssertionError, match="compile without -ffast-math and without the parts"):
+        compile_c(compiler, flags, [tmp_path / "net.c"], tmp_path / "net.o")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_constants_of_single_precision_are_refused_by_the_file(dtype, tmp_path):
+    cr.export_c(small(dtype), tmp_path / "net.c")
+    flags = ["-fsingle-precision-constant", "-c"]
+    with pytest.raises(AssertionError, match="needs_no_single_precision_constant"):
+        compile_c("gcc", flags, [tmp_path / "net.c"], tmp_path / "net.o")
+
+
+@pytest.mark.parametrize(
+    ("method", "dtype", "taken"),
+    [
+        (0, "float32", True),
+        (1, "float32", False),
+        (1, "float64", True),
+        (2, "float32", False),
+        (2, "float64", False),
+        (16, "float32", True),
+        (16, "float64", True),
+        (-1, "float64", False),
+    ],
+)
+def test_only_a_precision_that_changes_results_is_refused(method, dtype, taken, tmp_path):
+    cr.export_c(small(dtype), tmp_path / "net.c")
+    (tmp_path / "all.c").write_text(
+        f"#include <float.h>\n#undef FLT_EVAL_METHOD\n#define FLT_EVAL_METHOD ({method})\n"
+        '#include "net.c"\n'
+    )
+
+    def compiled():
+        compile_c("gcc", ["-O1", *FMA, "-c"], [tmp_path / "all.c"], tmp_path / "net.o")
+
+    if taken:
+        compiled()
+    else:
+        with pytest.raises(AssertionError, match="in their own precision"):
+            compiled()
 
 
 def test_numbers_and_strings_are_read_back(tmp_path):
@@ -266,9 +321,9 @@ def test_numbers_and_strings_are_read_back(tmp_path):
                 assert shown.endswith("f") == (dtype == np.float32)
                 assert dtype(shown.rstrip("f")) == value
     assert _literals.string('a"b\\?\n\u00e9') == '"a\\042b\\134\\077\\012\\303\\251"'
-    assert _literals.labels([]) == ("", "")
-    assert _literals.labels(["a", 1]) == ("", "")
-    assert _literals.labels([2**63, 1])[0] == "double "
+    assert _literals.labels("", []) == ("", "")
+    assert _literals.labels("", ["a", 1]) == ("", "")
+    assert _literals.labels("", [2**63, 0.5])[0] == "double "
     assert _literals.comment("*/ /* \u00e9") == "* / / * \\xe9"
 
 
@@ -314,7 +369,7 @@ def test_the_first_of_equal_probabilities_is_the_largest(tmp_path):
 def label(library, name, row):
     largest, of_place = getattr(library, f"{name}_largest"), getattr(library, f"{name}_class")
     largest.restype = ctypes.c_size_t
-    kinds = {"strings": ctypes.c_char_p, "floats": ctypes.c_double}
+    kinds = {"strings": ctypes.c_char_p, "floats": ctypes.c_double, "uint64": ctypes.c_uint64}
     of_place.restype = next((k for end, k in kinds.items() if name.endswith(end)), ctypes.c_int64)
     found = of_place(ctypes.c_size_t(largest(address(row))))
     return found.decode() if isinstance(found, bytes) else found
@@ -339,6 +394,18 @@ def test_a_regressor_and_the_names_of_its_features(tmp_path):
 
 
 # ---- refusals -----------------------------------------------------------------------------------
+
+
+def test_classes_that_c_would_change_are_refused(tmp_path):
+    est = fitted(np.array(["a\0b", "a"], object)[(CUT > 0).astype(int)])
+    with pytest.raises(ValueError, match=r"^\[export_c\] classes: .*without NUL.*got 'a\\x00b'$"):
+        cr.export_c(est, tmp_path / "est.c")
+    for label in (2**64 + 1, -(2**63) - 1, 2**2000 + 1):
+        with pytest.raises(ValueError, match=r"^\[x\] classes: expected integers of int64_t or of"):
+            _literals.labels("x", [0, label])
+    with pytest.raises(ValueError, match=r"^\[x\] classes: .*got 9007199254740993$"):
+        _literals.labels("x", [0.5, 2**53 + 1])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

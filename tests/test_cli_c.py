@@ -112,16 +112,60 @@ def test_a_network_alone(tmp_path, capsys):
         (["table.csv"], "table.csv: not a model file"),
         (["net.safetensors", "net.cpp"], "OUT net.cpp: expected a name ending in one of .c, .h"),
         (["net.safetensors", "net.safetensors"], "OUT net.safetensors: expected a name ending in"),
-        (["net.safetensors", "--name", "int"], "net.safetensors: [export-c] name: expected an id"),
-        (["net.safetensors", "2.c"], "net.safetensors: [export-c] name: expected an identifier"),
+        (["net.safetensors", "net.C"], "net.safetensors: [export-c] path: expected a file name"),
+        (["net.safetensors", "--name", "int"], "--name int: expected an identifier of C that"),
+        (["net.safetensors", "2.c"], "2.c: give its functions a --name: expected an identifier"),
+        (["2024.safetensors"], "2024.c: give its functions a --name: expected an identifier"),
+        (["taken.safetensors"], "taken.c: is there already; give OUT, which may be overwritten"),
+        (["."], ".: is a directory, not a model file"),
+        (["/"], "/: is a directory, not a model file"),
+        ([".", "out.c"], ".: is a directory, not a model file"),
     ],
 )
 def test_what_cannot_be_is_one_line(arguments, found, capsys):
     Path("table.csv").write_text("a,b\n1,2\n")
-    cr.Network([cr.Dense(1)], 1).save("net.safetensors")
+    for name in ("net", "2024", "taken"):
+        cr.Network([cr.Dense(1)], 1).save(f"{name}.safetensors")
+    Path("taken.c").write_text("int mine;\n")
     before = sorted(Path().iterdir())
     assert main(["export-c", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"chainrule: {found}")
     assert error.count("\n") == 1
     assert sorted(Path().iterdir()) == before
+    assert Path("taken.c").read_text() == "int mine;\n"
+
+
+def test_a_file_that_is_given_is_overwritten():
+    cr.Network([cr.Dense(1)], 1).save("net.safetensors")
+    Path("net.c").write_text("int mine;\n")
+    assert main(["export-c", "net.safetensors", "net.c"]) == 0
+    assert "net_predict" in Path("net.c").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+@pytest.mark.parametrize("kind", [cr.MLPClassifier, cr.MLPRegressor])
+def test_an_estimator_alone(kind, tmp_path, capsys, rng):
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 3
+    est = kind(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=20, random_state=0).fit(X, y)
+    est.save("est.safetensors")
+    assert main(["export-c", "est.safetensors"]) == 0
+    assert capsys.readouterr().out == f"est.c: an {kind.__name__} of 3 inputs, as est_predict\n"
+    cr.export_c(est, "same.c", name="est")
+    assert Path("est.c").read_text() == Path("same.c").read_text().replace("same.c", "est.c")
+    library = shared_object("gcc", FLAGS, [Path("est.c").resolve()], tmp_path / "so")
+    is_classifier = kind is cr.MLPClassifier
+    expected = est.predict_proba(X) if is_classifier else est.predict(X)[:, np.newaxis]
+    assert_same_bits(predict_rows(library, "est", X, np.empty_like(expected)), expected)
+
+
+def test_categories_with_nul_are_refused(capsys):
+    table = pd.DataFrame({"colour": ["r\0d", "red"] * 30, "y": ["a", "b"] * 30})
+    table.to_parquet("table.parquet")
+    options = ["--target", "y", "--epochs", "1", "--hidden", "2", "-q"]
+    assert main(["train", "table.parquet", *options]) == 0
+    capsys.readouterr()
+    assert main(["export-c", "table.safetensors"]) == 2
+    error = capsys.readouterr().err
+    assert "table.safetensors: [export-c] categories: expected text without NUL" in error
+    assert not Path("table.c").exists()

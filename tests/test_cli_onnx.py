@@ -102,6 +102,23 @@ def test_a_network_alone(capsys):
     np.testing.assert_allclose(predict({"X": X})["output"], net.predict(X), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+@pytest.mark.parametrize(
+    ("kind", "results"),
+    [(cr.MLPClassifier, ["label", "probabilities"]), (cr.MLPRegressor, ["variable"])],
+)
+def test_an_estimator_alone(kind, results, capsys, rng):
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 3
+    est = kind(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=20, random_state=0).fit(X, y)
+    est.save("est.safetensors")
+    assert main(["export-onnx", "est.safetensors", "m.onnx"]) == 0
+    said = f"m.onnx: an {kind.__name__}, from X to {' and '.join(results)}\n"
+    assert capsys.readouterr().out == said
+    outputs = predict({"X": X})
+    assert list(outputs) == results
+    np.testing.assert_allclose(outputs[results[0]].ravel(), est.predict(X), rtol=1e-12)
+
+
 def test_what_cannot_be_is_one_line(table, capsys, monkeypatch):
     table.to_csv("table.csv", index=False)
     for arguments, found in (

@@ -111,7 +111,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"activations", "losses", "metrics", "optimizers"},
     {"_custom_checks", "_encoding", "_history_file"},
     {"initializers", "schedules", "plots", "_data", "_optimizer", "_own_options", "parameters"},
-    {"custom", "layers", "ops", "callbacks", "_evaluation"},
+    {"custom", "layers", "ops", "callbacks", "_evaluation", "_schedule_file"},
     {"summary", "_network_checks", "_unfinished", "_sklearn", "_torch_modules"},
     {"_custom_cost", "_torch"},
     {"interchange"},

@@ -267,6 +267,22 @@ def test_a_batch_of_one_is_refused(call, argument, got, rng):
     assert all(np.array_equal(before[name], trainer.net.parameters[name]) for name in before)
 
 
+@pytest.mark.parametrize("call", ["trace", "cost", "predict"])
+def test_looking_at_a_network_moves_no_running_statistics(call, data):
+    X, y = data
+    net = built([cr.BatchNorm(), cr.Residual([cr.BatchNorm()]), cr.Dense(3, "softmax")])
+    before = {name: value.tobytes() for name, value in net.parameters.items()}
+    calls = {
+        "trace": lambda: net.trace(X, y, "cross_entropy"),
+        "cost": lambda: net.cost(X, y, "cross_entropy", training=True),
+        "predict": lambda: net.predict(X),
+    }
+    calls[call]()
+    assert before == {name: value.tobytes() for name, value in net.parameters.items()}
+    net.backward(X, y, "cross_entropy")
+    assert before != {name: value.tobytes() for name, value in net.parameters.items()}
+
+
 # ---- Dropout -------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ import copy
 import errno
 import os
 import pickle
+import re
 import stat
 import subprocess
 import sys
@@ -47,6 +48,60 @@ def names(folder):
 
 
 # ---- what is written can be read ----------------------------------------------------------------
+
+
+def nested(levels):
+    """A dense layer inside so many others."""
+    layers = [cr.Dense(6)]
+    for _ in range(levels):
+        layers = [cr.Residual(layers)]
+    return [*layers, cr.Dense(1)]
+
+
+def test_layers_nest_as_deep_as_a_file_can_hold(tmp_path):
+    net = cr.Network(nested(32), 6)
+    net.save(tmp_path / "net")
+    assert same(net, cr.Network.load(tmp_path / "net"))
+    assert same(net, copy.copy(net))
+
+
+@pytest.mark.parametrize("levels", [33, 110, 2000])
+def test_deeper_layers_are_refused(levels):
+    deepest = ".".join(["1"] * 34)
+    expected = f"[Network, layer {deepest}] layers: expected at most 32 layers around a layer, got"
+    with pytest.raises(ValueError, match=rf"^{re.escape(expected)} more$"):
+        cr.Network(nested(levels), 6)
+
+
+@pytest.mark.parametrize("levels", [33, 110, 200])
+def test_files_of_deeper_layers_are_refused(levels, tmp_path):
+    layer = {"kind": "Dense", "units": 6, "activation": "identity", "initializer": "zeros"}
+    for _ in range(levels):
+        layer = {"kind": "Residual", "layers": [layer]}
+    description = {"layers": [layer], "n_inputs": 6, "dtype": "float32", "seed": 0}
+    weights = {
+        f"1{'.1' * levels}.{name}": np.zeros(s, "f4")
+        for name, s in {"weight": (6, 6), "bias": (6,)}.items()
+    }
+    content = _container.joined(
+        _container.pack("chainrule.network", weights, {"network": description})
+    )
+    (tmp_path / "net").write_bytes(content)
+    with pytest.raises(cr.FileFormatError, match="expected at most 32 layers around a layer"):
+        cr.Network.load(tmp_path / "net")
+
+
+def test_files_whose_schedules_nest_too_deep_are_refused(tmp_path):
+    trainer = cr.Trainer(cr.Network([cr.Dense(1)], 2), "squared_error")
+    contents = _container.unpack(trainer_to_bytes(trainer))
+    schedule = {"kind": "constant"}
+    for _ in range(500):
+        schedule = {"kind": "warmup", "schedule": schedule, "epochs": 1, "start": 0}
+    contents.documents["trainer"]["schedule"] = schedule
+    pieces = _container.pack(contents.kind, contents.tensors, contents.documents)
+    (tmp_path / "run").write_bytes(_container.joined(pieces))
+    with pytest.raises(cr.FileFormatError, match="RecursionError"):
+        cr.Trainer.load(tmp_path / "run")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

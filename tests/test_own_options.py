@@ -1,6 +1,7 @@
 """Options by the names of parameters and layers: learning rates, weight decay, what is frozen."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -263,3 +264,71 @@ REFUSED = [
 def test_bad_options_are_refused(options, error, text):
     with pytest.raises(error, match=re.escape(f"[Trainer] {text}")):
         cr.Trainer(new_net("small"), "cross_entropy", **options)
+
+
+# ---- Running statistics --------------------------------------------------------------------------
+
+NORMALIZED = [
+    cr.Dense(20, "tanh"),
+    cr.BatchNorm(),
+    cr.Residual([cr.BatchNorm(), cr.Dense(20, "relu")]),
+    cr.Dense(5, "softmax"),
+]
+STATISTICS = ["2.running_mean", "2.running_variance", "3.1.running_mean", "3.1.running_variance"]
+
+
+@pytest.mark.parametrize(
+    ("frozen", "still"),
+    [
+        ([], []),
+        (["1", "2"], STATISTICS[:2]),
+        (["2.gamma", "2.beta"], STATISTICS[:2]),
+        (["2.gamma", "3.2"], []),
+        (["3"], STATISTICS[2:]),
+    ],
+    ids=str,
+)
+def test_statistics_stand_still_where_their_whole_layer_is_frozen(frozen, still, tmp_path):
+    X, Y = samples("small")
+    net = cr.Network(NORMALIZED, 7, "float64")
+    trainer, before = cr.Trainer(net, "cross_entropy", frozen=frozen), bits(net)
+    for go_on in (lambda t: t.step(X, Y), lambda t: t.fit(X, Y, 2, 8)):
+        go_on(trainer)
+        trainer.save(tmp_path / "run")
+        trainer = cr.Trainer.load(tmp_path / "run")
+        after = bits(trainer.net)
+        assert [name for name in STATISTICS if after[name] == before[name]] == still
+
+
+def test_steps_beside_a_frozen_batch_norm_normalize_by_the_batch():
+    X, Y = samples("small")
+    nets = [cr.Network(NORMALIZED, 7, "float64") for _ in range(2)]
+    nets[1].parameters["2.running_mean"] = np.full(20, 3.0)
+    costs = [cr.Trainer(net, "cross_entropy", frozen=["2"]).step(X, Y) for net in nets]
+    assert (
+        costs[0]
+        == costs[1]
+        == cr.Network(NORMALIZED, 7, "float64").cost(X, Y, "cross_entropy", training=True)
+    )
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_the_estimators_keep_the_statistics_of_what_is_frozen(solver):
+    X, Y = samples("small")
+    layers = [cr.BatchNorm(), cr.Dense(6, "tanh"), cr.BatchNorm()]
+    options = {"layers": layers, "solver": solver, "max_iter": 5, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it did not converge
+        est = cr.MLPClassifier(**options, frozen=["1"]).fit(X, Y)
+    found = cr.Network.from_sklearn(est).parameters
+    assert not found["1.running_mean"].any()
+    assert (found["1.running_variance"] == 1).all()
+    assert found["3.running_mean"].all()
+
+
+@pytest.mark.parametrize("layers", [[cr.Dropout(0.5)], [cr.Activation("relu")]], ids=str)
+def test_a_network_with_nothing_to_train_is_refused(layers):
+    net = cr.Network(layers, 6)
+    expected = "[Trainer] net: expected at least one parameter to train, got none"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        cr.Trainer(net, "squared_error")

@@ -168,6 +168,33 @@ def test_it_tells_what_it_is():
     assert net.predictor().n_threads is None
 
 
+def test_its_attributes_are_read_only():
+    predictor = small().predictor()
+    names = [
+        name for name in dir(cr.Predictor) if isinstance(getattr(cr.Predictor, name), property)
+    ]
+    assert {"layers", "n_inputs", "n_outputs", "dtype", "seed", "n_threads", "nbytes"} == {*names}
+    before = repr(predictor)
+    for name in (*names, "anything"):
+        with pytest.raises(AttributeError):
+            setattr(predictor, name, 3)
+    assert isinstance(predictor.layers, tuple)
+    assert repr(predictor) == before
+
+
+def test_an_activation_of_ones_own_is_held_by_its_name(X):
+    """As the docstring has it: neither pickles nor networks hold the functions, either."""
+    cr.register_activation("of_a_predictor", np.tanh, lambda z: 1 - np.tanh(z) ** 2)
+    try:
+        net = cr.Network([cr.Dense(N_OUTPUTS, "of_a_predictor")], N_INPUTS, "float64")
+        predictor, Z = net.predictor(), np.arctanh(net.predict(X / 50))
+        cr.register_activation("of_a_predictor", np.arctan, lambda z: 1 / (1 + z * z), replace=True)
+        np.testing.assert_array_equal(predictor(X / 50), net.predict(X / 50))
+        np.testing.assert_allclose(predictor(X / 50), np.arctan(Z), atol=1e-12)
+    finally:
+        cr.unregister_activation("of_a_predictor")
+
+
 @every_dtype
 def test_it_takes_the_memory_of_its_parameters(dtype):
     """A network has twice as much for its weights, and gradients."""
@@ -283,6 +310,10 @@ def test_it_works_in_a_forked_process():
 
 
 def test_its_time_without_python_can_be_measured():
+    """A row through 7-5-3, whose products are 50 of 10^9 a second; the shortest of many times, as
+    other programs hold the cores, too. `bench/inference.py` has the figure that README promises.
+    """
     for dtype in DTYPES:
-        seconds = _core.timing.predictor(small(dtype).predictor()._core, 1, 0.001)
-        assert 0 < seconds < 0.001
+        predictor = small(dtype).predictor()._core
+        seconds = min(_core.timing.predictor(predictor, 1, 0.001) for _ in range(30))
+        assert 0 < seconds < 20e-6

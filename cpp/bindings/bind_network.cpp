@@ -115,13 +115,15 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
   type.def(
       "backward",
       [](Net& self, const CheckedSamples& samples, const LossParts& loss, double l2, double l1, bool accumulate,
-         const ModeArg& mode, const std::string& where) {
+         const ModeArg& mode, const std::string& where, index_t first_row, bool tracks) {
         const Objective objective{loss_arg(where, loss), l2, l1};
+        Mode of_batch = mode_arg(mode);
+        of_batch.first_row = first_row, of_batch.tracks = tracks;
         const auto lock = self.template lock<Lock>(where);
         const py::gil_scoped_release without_gil;
-        return backward(self.net, samples.samples(), objective, mode_arg(mode), accumulate);
+        return backward(self.net, samples.samples(), objective, of_batch, accumulate);
       },
-      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "mode"_a, "where"_a);
+      "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "mode"_a, "where"_a, "first_row"_a = 0, "tracks"_a = true);
   type.def(
       "trace",
       [](Net& self, const CheckedSamples& samples, const LossParts& loss, const ModeArg& mode,

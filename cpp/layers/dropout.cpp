@@ -38,7 +38,7 @@ void Dropout<T>::drop(const Slice<T>& s, Panels<const T> from, bool add, Panels<
                              s.mode.step,
                              static_cast<std::uint32_t>(Purpose::kDropout) | number_ << 8,
                              threshold_,
-                             s.first};
+                             s.mode.first_row + s.first};
   kernels<T>().dropout(s.rows, n_, stream, scale_, from, add, to);
 }
 

@@ -83,6 +83,8 @@ struct Mode {
   bool training = false;   // by statistics of the batch, and with dropout
   std::uint64_t seed = 0;  // random numbers are a function of these two
   std::uint32_t step = 0;
+  index_t first_row = 0;  // of the batch: how many the step had before, in batches whose gradients are added up
+  bool tracks = true;     // running statistics take the batch in
 };
 
 // A layer's buffers for `rows` rows of a batch, from row `first` on.

@@ -27,6 +27,7 @@ class Pass {
         net_(network),
         plan_(network.plan()),
         objective_(objective),
+        tracks_(mode.tracks),
         rows_(goal, network, samples, objective, mode, workspace),
         work_(workspace) {}
 
@@ -86,7 +87,7 @@ class Pass {
     each_unit(team, [&](const PlannedUnit& u) {
       const Slice<T> s = work_.slices[u.node].at(0, rows);
       if (!u.trained) {
-        if (complete) net_.track(u, s);
+        if (complete && tracks_ && !(rule && rule->is_frozen(net_, u))) net_.track(u, s);
         return;
       }
       if (rule && rule->is_frozen(net_, u)) {  // it has a penalty all the same
@@ -141,6 +142,7 @@ class Pass {
   Network<T>& net_;
   const Plan<T>& plan_;
   const Objective& objective_;
+  const bool tracks_;
   RowPass<T> rows_;
   Workspace<T>& work_;
 };

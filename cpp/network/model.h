@@ -28,7 +28,8 @@ class Model {
 
   // out (rows, n_outputs), contiguous: the last layer's activation. Does not depend on how rows are split into calls.
   // Safe to call from several threads at once; each call has a team of at most so many. Each calling thread keeps the
-  // memory of its largest call, for all models: nothing else is allocated.
+  // memory of its largest call, for all models: nothing else is allocated, but by activations of the user's own, in
+  // Python.
   void predict(const RowSource& x, index_t rows, T* out, int most_threads = std::numeric_limits<int>::max()) const;
 
  protected:

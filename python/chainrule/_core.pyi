@@ -106,6 +106,8 @@ class _Network:
         accumulate: bool,
         mode: tuple[bool, int, int],
         where: str,
+        first_row: int = 0,
+        tracks: bool = True,
     ) -> float: ...
     def trace(
         self,

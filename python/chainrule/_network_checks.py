@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +12,8 @@ from chainrule._errors import message, quoted, unknown
 from chainrule.activations import Activation
 from chainrule.layers import Activate, Dense, Layer, count_parameters, walk
 
+MOST_LEVELS = 32  # of layers inside others: what goes down them stays far from Python's limit
+
 
 def check_dtype(where: str, dtype: Any, names: Iterable[str]) -> "np.dtype[Any]":
     for name in names:
@@ -19,6 +21,29 @@ def check_dtype(where: str, dtype: Any, names: Iterable[str]) -> "np.dtype[Any]"
             if dtype is not None and np.dtype(dtype) == name:  # None is NumPy's float64
                 return np.dtype(name)
     raise ValueError(message(where, "dtype", f"one of {quoted(names)}", dtype))
+
+
+def check_nesting(where: str, layers: object) -> None:
+    """No layer, nor a dict that describes one, may stand inside more than `MOST_LEVELS` others.
+
+    Looks at them level by level, before anything goes down them.
+    """
+    level = list(_numbered("", layers))
+    for _ in range(MOST_LEVELS + 1):
+        level = [inside for path, layer in level for inside in _inside(path, layer)]
+    for path, _ in level:
+        expected = f"at most {MOST_LEVELS} layers around a layer"
+        raise ValueError(f"[{where}, layer {path}] layers: expected {expected}, got more")
+
+
+def _inside(path: str, layer: object) -> Iterator[tuple[str, object]]:
+    layers = layer.get("layers") if isinstance(layer, Mapping) else getattr(layer, "layers", None)
+    return _numbered(f"{path}.", layers)
+
+
+def _numbered(above: str, layers: object) -> Iterator[tuple[str, object]]:
+    listed = layers if isinstance(layers, list | tuple) else ()
+    return ((f"{above}{number}", layer) for number, layer in enumerate(listed, start=1))
 
 
 def check_places(where: str, layers: Sequence[Layer], n_inputs: int) -> None:

@@ -107,6 +107,7 @@ def state_readers(trainer: "Trainer") -> dict[str, Callable[[int, int, int], Arr
 def write_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     """What `read_state` returned, into a trainer of the same network and kind of optimizer."""
     trainer._state.steps = state["steps"]
+    trainer.net._set_step(trainer.steps)
     trainer.epoch, trainer._schedule_state = state["epoch"], state["schedule"]
     for which, arrays in enumerate(state["arrays"]):
         for index, array in enumerate(arrays):

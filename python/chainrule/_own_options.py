@@ -24,6 +24,8 @@ def check_own_options(
 ) -> tuple[dict[str, float], dict[str, float], list[str]]:
     """The three options by name, empty where there are none; `table` is the core's."""
     names = [name for name, _, _, is_trained in table if is_trained]
+    if not names:
+        raise ValueError(f"[{where}] net: expected at least one parameter to train, got none")
     rates = _factors(where, "learning_rate_factors", learning_rate_factors, names, above=0)
     decays = _factors(where, "decay_factors", decay_factors, names, minimum=0)
     still = _frozen(where, frozen, names)
@@ -39,15 +41,24 @@ def check_own_options(
 def own_options(
     table: Table, rates: Mapping[str, float], decays: Mapping[str, float], frozen: list[str]
 ) -> Options:
-    """The options of each parameter of the table, from those by name."""
+    """The options of each parameter of the table, from those by name.
+
+    What is not trained, the statistics of a layer, is frozen with the last that is trained in it.
+    """
+    moving = {_layer(name) for name, *_, trained in table if trained and not _fits(name, frozen)}
     return [
         (
             rates.get(_fits(name, rates), 1.0),
             decays.get(_fits(name, decays), float(decays_by_itself)),
-            bool(_fits(name, frozen)),
+            bool(_fits(name, frozen)) if trained else _layer(name) not in moving,
         )
-        for name, _, decays_by_itself, _ in table
+        for name, _, decays_by_itself, trained in table
     ]
+
+
+def _layer(name: str) -> str:
+    """Of a parameter: "2.1" of "2.1.gamma"."""
+    return name.rpartition(".")[0]
 
 
 def _fits(name: str, given: Iterable[str]) -> str:

@@ -72,11 +72,13 @@ class Stepping:
         """One optimizer step with `net.gradients` as they are, for accumulated gradients.
 
         `net.backward(X1, Y1, loss)`, `net.backward(X2, Y2, loss, accumulate=True)`, and so on; the
-        penalties are those given to `backward`. Schedules count it as an epoch of its own.
+        penalties are those given to `backward`. In the next `backward` dropout draws anew.
+        Schedules count it as an epoch of its own.
         """
         with self._hold("Trainer.apply_gradients"):
             rate = self._rate(self.epoch + self._single_steps)
             self.net._core.apply_gradients(self._state, rate, self._clip)
+            self.net._set_step(self.steps)
             self._single_steps += 1
 
     @contextmanager
@@ -157,6 +159,7 @@ class Stepping:
         parts = [] if parts is None else parts
         # One call for Python, so that no Ctrl-C comes between the steps and the record of them.
         parts.extend(starmap(self.net._core.train, [arguments]))
+        self.net._set_step(self.steps)
         for failure in failures:  # of a function of the user's, after some steps
             raise failure
         return parts[-1]

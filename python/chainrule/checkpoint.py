@@ -13,7 +13,7 @@ from chainrule._container import Contents, Rows, Tensor, joined, pack, unpack
 from chainrule._custom import NotRegisteredError
 from chainrule._errors import FileFormatError, check_choice, check_integer, message
 from chainrule._files import read_whole, write_atomically
-from chainrule._network_checks import check_registered_names
+from chainrule._network_checks import check_nesting, check_registered_names
 from chainrule.layers import count_parameters, layer_from_dict
 from chainrule.network import CORES, Network
 
@@ -27,6 +27,8 @@ HOLDS = {  # what is in files of each format, and who reads it
     "chainrule.estimator": "an estimator, which MLPClassifier.load or MLPRegressor.load reads",
     "chainrule.table_model": "a model of `chainrule train`, which `chainrule predict` reads",
 }
+# What contents that make no sense give rise to.
+NO_SENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 def network_description(net: Network) -> dict[str, Any]:
@@ -85,6 +87,7 @@ def build_network(kind: type[N], description: Any, tensors: Mapping[str, Array])
     if not isinstance(description["layers"], list):
         raise TypeError(message("Network", "layers", "a list", description["layers"]))
     dtype = check_choice("Network", "dtype", description["dtype"], CORES)
+    check_nesting("Network", description["layers"])
     layers = [layer_from_dict(layer) for layer in description["layers"]]
     n_inputs = check_integer("Network", "n_inputs", description["n_inputs"], 1, 2**31)
     expected = count_parameters(layers, n_inputs)
@@ -123,7 +126,7 @@ def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
     except NotRegisteredError as error:
         name = os.fspath(path) if isinstance(path, os.PathLike) else path
         raise FileFormatError(f"[{where}] path: {name}: {error}") from None
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except NO_SENSE as error:
         name = os.fspath(path) if isinstance(path, os.PathLike) else path
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         short = reason if len(reason) <= 300 else f"{reason[:297]}..."

@@ -1,4 +1,7 @@
-"""Layers, described. A layer has no memory: `chainrule.Network` gives it parameters and shapes."""
+"""Layers, described. A layer has no memory: `chainrule.Network` gives it parameters and shapes.
+
+Each says where its definition differs from PyTorch's; `Network.to_torch`, `from_torch` translate.
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,6 +64,7 @@ class Dense(Layer):
     Shapes: A[l-1] (m, n_in), W (n_in, units), b (units,), A[l] (m, units).
     `activation` is g; `initializer` is that of W, where "auto" suits the activation; b starts at
     zero. Both are given by name or as objects and stored as `Activation` and `Initializer`.
+    PyTorch's Linear holds the transpose of W, and draws W and b between +-1 / sqrt(n_in).
 
     Raises TypeError or ValueError if `units` is not an integer >= 1, the groups of a softmax do not
     add up to `units`, or the others make no sense.
@@ -103,7 +107,8 @@ class BatchNorm(Layer):
     each step, with the variance's estimate for the population, m / (m - 1) times the batch's.
     Parameters: `gamma` (starts at 1), `beta`, and, not trained, `running_mean` and
     `running_variance` (starts at 1), all (n_in,). A batch of one row, which has no variance, is
-    refused. (Ioffe & Szegedy 2015.)
+    refused. (Ioffe & Szegedy 2015.) PyTorch's momentum is 1 minus ours, the weight of the batch,
+    and it knows no sample weights.
 
     Raises TypeError or ValueError unless 0 <= momentum < 1 and epsilon > 0.
     """
@@ -125,7 +130,7 @@ class LayerNorm(Layer):
     """Layer normalization: `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`, by row.
 
     Mean and variance are those of the row's columns. Parameters: `gamma` (starts at 1) and `beta`,
-    both (n_in,). (Ba, Kiros & Hinton 2016.)
+    both (n_in,). (Ba, Kiros & Hinton 2016.) The same as PyTorch's of that shape.
 
     Raises TypeError or ValueError unless epsilon > 0.
     """
@@ -144,9 +149,10 @@ class LayerNorm(Layer):
 class Dropout(Layer):
     """Zeroes a share `rate` of the elements in training and scales the rest by 1 / (1 - rate).
 
-    Which ones depends on the trainer's seed, the step, the layer and the element's row and column
-    in the batch alone, so it is the same on any number of threads. The rate is rounded to 1/65536.
-    (Srivastava et al. 2014.)
+    Which ones depends on the trainer's seed (the network's in `Network.backward`), the step, the
+    layer and the element's row and column in the batch alone, so it is the same on any number of
+    threads. The rate is rounded to 1/65536. (Srivastava et al. 2014.) The factor is PyTorch's, too;
+    there the rate is not rounded, and other elements are drawn.
 
     Raises TypeError or ValueError unless 0 <= rate < 1.
     """
@@ -196,9 +202,11 @@ class Residual(Layer):
     there is a normalization in each, or each begins as nothing: with `initializer="zeros"` in its
     last dense layer a block is the identity at first (Zhang, Dauphin & Ma 2019, "Fixup"). The
     digits with blocks of 64 relu units: the first loss of 20 blocks is 2.6 instead of 900 to 1000,
-    of 100 blocks 2.5 instead of 1e14 and more, from where no training leads back.
+    of 100 blocks 2.5 instead of 1e14 and more, from where no training leads back. PyTorch has no
+    such layer.
 
-    Raises TypeError or ValueError for layers that are none.
+    Raises TypeError or ValueError for layers that are none. A network refuses a layer that stands
+    inside more than 32 others.
     """
 
     name: ClassVar[str] = "Residual"

@@ -21,6 +21,10 @@ Y has the shape (m, n_y), or (m,) for one output or for class indices. With othe
 cross-entropies and focal losses clip p to [eps, 1 - eps] and poisson clips a to [eps, infinity),
 eps being the dtype's spacing at 1; there is no gradient where they were clipped.
 
+Each says where its definition differs from PyTorch's. Most of those take the mean over the m n_y
+elements, where L here is the sum over the outputs, so with n_y outputs the cost is n_y times as
+large; those of classes take the mean over rows in both.
+
 `chainrule.register_loss` adds functions of one's own, by name.
 """
 
@@ -64,7 +68,8 @@ class BinaryCrossEntropy(Loss):
 
     With a sigmoid output it is computed from the logit, `max(z, 0) - z y + log1p(e^-|z|)`, and
     `dZ[L] = A[L] - Y`. Y in [0, 1], shape (m, n_y), or (m,) for one output. With `label_smoothing`
-    s, 0 <= s < 1, each y_j counts as `(1 - s) y_j + s / 2`, in every cost.
+    s, 0 <= s < 1, each y_j counts as `(1 - s) y_j + s / 2`, in every cost. PyTorch's BCELoss and
+    BCEWithLogitsLoss are 1 / n_y times this; the former has no logarithm below -100.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
@@ -80,6 +85,9 @@ class CrossEntropy(Loss):
     to 1. With `label_smoothing` s, 0 <= s < 1, each y_j counts as `(1 - s) y_j + s / n_y` (Szegedy
     et al. 2016), in every cost, that of validation data too.
 
+    PyTorch's is the same for classes; for labels and weights of classes it divides by m, not by the
+    sum of the weights.
+
     After a softmax with groups L is the sum of the groups' losses, n_y the units of a group, and Y
     class indices (m, n_groups) or labels (m, units) whose rows sum to 1 in each group.
     """
@@ -93,6 +101,7 @@ class SquaredError(Loss):
     """`L = 1/2 sum_j (a_j - y_j)^2`: regression. The factor 1/2 is part of the definition.
 
     With an identity output `dZ[L] = A[L] - Y`. Y any real, shape (m, n_y), or (m,) for one output.
+    PyTorch's MSELoss has no 1/2 and is a mean over outputs, too: 2 / n_y times this.
     """
 
     name: ClassVar[str] = "squared_error"
@@ -102,7 +111,7 @@ class SquaredError(Loss):
 class AbsoluteError(Loss):
     """`L = sum_j |a_j - y_j|`: the outputs tend to medians. Y any real.
 
-    The gradient in a is sign(a - y), 0 at a = y.
+    The gradient in a is sign(a - y), 0 at a = y. PyTorch's L1Loss is 1 / n_y times this.
     """
 
     name: ClassVar[str] = "absolute_error"
@@ -113,7 +122,8 @@ class Huber(Loss):
     """Squared for small errors, absolute for large ones (Huber 1964). Y any real.
 
     With e = a - y, `L = sum_j [e^2 / 2 if |e| <= delta else delta (|e| - delta / 2)]`. The gradient
-    in a is e clipped to [-delta, delta]; delta > 0.
+    in a is e clipped to [-delta, delta]; delta > 0. PyTorch's HuberLoss is 1 / n_y times this, its
+    SmoothL1Loss(beta=delta) 1 / (n_y delta) times.
     """
 
     name: ClassVar[str] = "huber"
@@ -126,7 +136,7 @@ class Quantile(Loss):
 
     With q = `quantile`, 0 < q < 1, and e = y - a, `L = sum_j max(q e, (q - 1) e)`. The gradient in
     a is -q where e > 0, 1 - q where e < 0, and 0 at e = 0. For q = 1/2, L is half the absolute
-    error.
+    error. PyTorch has no such loss.
     """
 
     name: ClassVar[str] = "quantile"
@@ -138,7 +148,8 @@ class Poisson(Loss):
     """`L = sum_j [y_j log(y_j / a_j) - y_j + a_j]`: counts and rates. Y >= 0.
 
     That is half the Poisson deviance, 0 where a = y; for y = 0 the logarithm's term is 0. With an
-    exp output it is computed from z = log a, and `dZ[L] = A[L] - Y`.
+    exp output it is computed from z = log a, and `dZ[L] = A[L] - Y`. PyTorch's PoissonNLLLoss, of
+    z, is 1 / n_y times `sum_j [a_j - y_j z_j]`: without the terms that no a changes.
     """
 
     name: ClassVar[str] = "poisson"
@@ -157,7 +168,8 @@ class BinaryFocal(Loss):
     `L = -sum_j [alpha y_j q_j^gamma log p_j + (1 - alpha) (1 - y_j) p_j^gamma log q_j]`, q = 1 - p.
     gamma >= 0; 0 < alpha < 1 is the weight of the yes, None leaves both weights out. Y as for
     BinaryCrossEntropy, which this is with gamma=0, alpha=None. With a sigmoid output all is
-    computed from the logit.
+    computed from the logit. PyTorch has no focal loss; torchvision's sigmoid_focal_loss is the same
+    element by element, with alpha=-1 for None.
     """
 
     name: ClassVar[str] = "binary_focal"
@@ -171,7 +183,7 @@ class Focal(Loss):
 
     `L = -sum_j y_j (1 - p_j)^gamma log p_j`, gamma >= 0. Y as for CrossEntropy, which this is with
     gamma=0. With a softmax output all is computed from the logits. Weights of classes are those of
-    `Trainer.fit(class_weight=)`.
+    `Trainer.fit(class_weight=)`. PyTorch has no such loss.
     """
 
     name: ClassVar[str] = "focal"
@@ -183,7 +195,8 @@ class Hinge(Loss):
     """`L = sum_j max(0, 1 - s_j a_j)`, s = 1 for a yes, -1 for a no: classification by a margin.
 
     Y holds 0 and 1, or -1 and 1, shape (m, n_y), or (m,) for one output; no probabilities. A yes is
-    predicted where a > 0. The gradient in a is -s where s a < 1, else 0.
+    predicted where a > 0. The gradient in a is -s where s a < 1, else 0. PyTorch has no such loss;
+    its HingeEmbeddingLoss is one of distances.
     """
 
     name: ClassVar[str] = "hinge"
@@ -195,7 +208,8 @@ class MulticlassHinge(Loss):
     """`L = max(0, 1 + a_r - a_y)`, y the class, r the highest of the others.
 
     Crammer & Singer 2001. Y is class indices (m,) or one-hot (m, n_y); no probabilities. The
-    gradient in a is 1 at r, the first of equals, and -1 at y where L > 0, else 0.
+    gradient in a is 1 at r, the first of equals, and -1 at y where L > 0, else 0. PyTorch's
+    MultiMarginLoss is Weston & Watkins' instead: `1/n_y sum_(j != y) max(0, 1 + a_j - a_y)`.
     """
 
     name: ClassVar[str] = "multiclass_hinge"

@@ -17,7 +17,7 @@ from chainrule import _core
 from chainrule._custom_cost import measure
 from chainrule._data import Data, Features, check_outputs
 from chainrule._errors import check_bool, check_integer, check_number
-from chainrule._network_checks import check_dtype, check_places, check_size
+from chainrule._network_checks import check_dtype, check_nesting, check_places, check_size
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
 from chainrule.interchange import Interchange
@@ -62,6 +62,7 @@ class Network(Interchange):
     def _build(
         self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int
     ) -> None:
+        check_nesting(where, layers)
         self.layers = check_layer_list(where, "layers", layers)
         self.n_inputs = check_integer(where, "n_inputs", n_inputs, 1, 2**31)
         self.dtype = check_dtype(where, dtype, CORES)
@@ -73,6 +74,7 @@ class Network(Interchange):
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
         # Held during a whole fit; the core has a lock of its own for each call.
         self._training_lock = threading.RLock()
+        self._step = self._rows_added = 0  # of `backward`: see `_set_step`
         self.parameters = Parameters(self._core)
         self.gradients = Gradients(self._core)
         kinds = [layer.name for layer in self.layers]
@@ -164,22 +166,28 @@ class Network(Interchange):
         """The cost, as `cost` has it in training, and its gradients, which go to `net.gradients`.
 
         With `accumulate` they are added to those that are there. Running statistics take the batch
-        in. Dropout drops what it drops in a trainer's first step, seeded as the network.
+        in, whatever a trainer has `frozen`. Dropout draws anew after each step of a trainer (the
+        one made last), by the network's seed and the number of its steps; until then every call
+        drops the same, but rows of `accumulate` count on from those before, as rows of one batch.
         """
         where = "Network.backward"
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
         add = check_bool(where, "accumulate", accumulate)
+        first = self._rows_added if add else 0
         mode = self._mode(where, True, samples.rows)
         penalties = _penalties(where, l2, l1)
-        return self._core.backward(samples, chosen.parts, *penalties, add, mode, where)
+        cost = self._core.backward(samples, chosen.parts, *penalties, add, mode, where, first)
+        self._rows_added = first + samples.rows
+        return cost
 
     def trace(
         self, X: Features, Y: ArrayLike, loss: str | Loss, sample_weight: ArrayLike | None = None
     ) -> Trace:
         """Every Z, A, dZ, dW and db of one forward and backward pass, layers counted from 1.
 
-        `net.gradients` holds the same gradients afterwards. See `Trace` for shapes.
+        `net.gradients` holds the same gradients afterwards; running statistics stay as they are.
+        See `Trace` for shapes.
         """
         where = "Network.trace"
         chosen = resolve_loss(loss, where)
@@ -187,7 +195,8 @@ class Network(Interchange):
         samples, name = data.samples, chosen.parts
         mode = self._mode(where, True, samples.rows)
         Z, A, dZ = self._core.trace(samples, name, mode, where)
-        cost = self._core.backward(samples, name, 0.0, 0.0, False, mode, where)
+        cost = self._core.backward(samples, name, 0.0, 0.0, False, mode, where, tracks=False)
+        self._rows_added = samples.rows
         dense = [isinstance(layer, Dense) for layer in self.layers]
         numbers = [number if is_dense else None for number, is_dense in enumerate(dense, start=1)]
         dW = [self.gradients[f"{n}.weight"].T.copy() if n else None for n in numbers]
@@ -258,11 +267,16 @@ class Network(Interchange):
 
         return network_from_bytes, (type(self), network_to_bytes(self))
 
+    def _set_step(self, steps: int) -> None:
+        """What `backward` drops is that of the step after so many, from the first row on."""
+        self._step = steps % 2**32
+        self._rows_added = 0
+
     def _mode(self, where: str, training: bool, rows: int) -> tuple[bool, int, int]:
         """Training or not, the seed and the step of random numbers, as the core takes them."""
         if training:
             check_mixed_rows(where, self, rows, rows, "X")
-        return training, self.seed, 0
+        return training, self.seed, self._step
 
     @contextlib.contextmanager
     def _held_by_trainer(self, where: str) -> Iterator[None]:

@@ -2,8 +2,9 @@
 
 The loops stand in the compiled core. alpha is the learning rate of the step, `learning_rate` times
 the schedule's factor; t counts steps from 1; v, s and m start at zero. Biases move like weights,
-but do not decay. Each says where its definition differs from PyTorch's; there, weight decay acts on
-biases, too.
+but do not decay. Each says where its definition differs from PyTorch's, apart from defaults; there,
+weight decay acts on biases, too, and where ours has no such option it adds weight_decay w to g, as
+`Trainer(l2=)` does for weights.
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ class SGD(Optimizer):
         nesterov   v <- mu v - alpha g      w <- w + mu v - alpha g
 
     Sutskever, Martens, Dahl & Hinton 2013; Nesterov's form is written in the looked-ahead
-    parameters, as in Bengio, Boulanger-Lewandowski & Pascanu 2013.
+    parameters, as in Bengio, Boulanger-Lewandowski & Pascanu 2013. PyTorch's v <- mu v + g,
+    w <- w - alpha v is the same while alpha stays; where a schedule changes it, v goes on as it is
+    here and is scaled along there.
     """
 
     name: ClassVar[str] = "sgd"
@@ -60,7 +63,8 @@ class RMSProp(Optimizer):
 
         s <- rho s + (1 - rho) g^2      w <- w - alpha g / (sqrt(s) + epsilon)
 
-    Tieleman & Hinton 2012, lecture 6.5; epsilon stands outside the root.
+    Tieleman & Hinton 2012, lecture 6.5; epsilon stands outside the root. The same as PyTorch's,
+    where rho is called alpha.
     """
 
     name: ClassVar[str] = "rmsprop"
@@ -79,7 +83,8 @@ class Adam(Optimizer):
 
     Kingma & Ba 2015, algorithm 1: epsilon is added after the bias correction. With `epsilon_hat`
     it is added to the root of the uncorrected v, as in the remark after the algorithm and in
-    scikit-learn: w <- w - alpha sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon).
+    scikit-learn: w <- w - alpha sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon). Without
+    it this is PyTorch's.
     """
 
     name: ClassVar[str] = "adam"
@@ -97,7 +102,8 @@ class AdamW(Optimizer):
         w <- (1 - alpha weight_decay) w      then the step of Adam
 
     Loshchilov & Hutter 2019, algorithm 2, except that there the schedule alone multiplies the
-    decay; here, as is common since, the whole learning rate does.
+    decay; here, as is common since and in PyTorch, the whole learning rate does. There biases
+    decay, too, as with `Trainer(decay_factors={"1.bias": 1, ..})` here.
     """
 
     name: ClassVar[str] = "adamw"
@@ -157,7 +163,8 @@ class Adagrad(Optimizer):
 
         s <- s + g^2      w <- w - alpha g / (sqrt(s) + epsilon)
 
-    Duchi, Hazan & Singer 2011, diagonal form. PyTorch's lr_decay is `cr.inverse_time`, by epochs.
+    Duchi, Hazan & Singer 2011, diagonal form. The same as PyTorch's; its lr_decay is
+    `cr.inverse_time`, by epochs here and by steps there.
     """
 
     name: ClassVar[str] = "adagrad"

@@ -1,8 +1,7 @@
 """Learning rate schedules: the factor of the optimizer's `learning_rate` as training goes on.
 
-Start at the lowercase functions at the end: they are the public face and give formulas and
-sources. Each builds the frozen `Schedule` of its name. What a schedule remembers is a small
-`ScheduleState` that the trainer keeps, so a run can be saved and resumed.
+Start at the lowercase functions at the end, the public face, with formulas and sources. Each builds
+the frozen `Schedule` of its name, whose `ScheduleState` the trainer keeps and saves.
 
 `epoch` is progress, step / steps_per_epoch: 2.5 is the middle of the third epoch.
 """
@@ -29,10 +28,7 @@ from chainrule.metrics import check_direction, improves
 
 @dataclass(frozen=True)
 class ScheduleState:
-    """Epochs that ended; for the plateau its factor, the best value and the bad epochs since.
-
-    Plain numbers: `dataclasses.asdict(state)` saves it, `ScheduleState(**d)` loads it.
-    """
+    """Epochs that ended; for the plateau its factor, the best value and the bad epochs since."""
 
     epochs: int = 0
     factor: float = 1.0

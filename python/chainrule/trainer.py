@@ -63,12 +63,14 @@ class Trainer(Stepping):
     course's lambda/m is `l2`). With `penalize="sum"` the penalty is added to the sum of a batch's
     losses and so divided by its rows (or sum of weights), too. Gradients, with the penalty's, are
     cut to [-`clip_value`, `clip_value`] each, then scaled down to a norm of at most `clip_norm`,
-    over all parameters together.
+    over all parameters together (by clip_norm / norm; PyTorch divides by norm + 1e-6).
 
     By name, of a parameter ("1.weight") or of a layer ("1") and so of all in it, the longest name
     that fits counting: `learning_rate_factors`; `decay_factors` of the optimizer's weight decay (0
     or False for none; by default 1 for weights, 0 for biases); `frozen` names, whose parameters
-    keep their bits and whose gradients are not formed and not part of the norm.
+    keep their bits and whose gradients are not formed and not part of the norm. A BatchNorm that is
+    frozen whole keeps its running statistics (in Keras, too; not in PyTorch); steps normalize by
+    those of the batch all the same.
 
     With `ema`, say 0.999, the trainer keeps averages of the weights after each step, those of the
     step t weighing ema^(T - t) of those of the last step, T (divided by the sum of these, so that
@@ -127,6 +129,7 @@ class Trainer(Stepping):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
+        net._set_step(0)
         table = net._core.parameter_table()
         by_name = check_own_options(
             "Trainer", table, self.optimizer, learning_rate_factors, decay_factors, frozen
@@ -134,9 +137,8 @@ class Trainer(Stepping):
         self.learning_rate_factors, self.decay_factors, self.frozen = {}, {}, []
         self._set_own_options(*by_name)
         self.ema: float | None = None
-        self._set_ema(
-            None if ema is None else check_number("Trainer", "ema", ema, above=0, below=1)
-        )
+        if ema is not None:
+            self._set_ema(check_number("Trainer", "ema", ema, above=0, below=1))
         # While a fit runs, for callbacks: its data and which rows of them take part (None: all).
         self._fitted: tuple[Data, NDArray[np.int64] | None] | None = None
 

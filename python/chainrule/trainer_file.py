@@ -11,7 +11,6 @@ by the constructors that take it.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -21,16 +20,12 @@ from numpy.typing import NDArray
 
 from chainrule._container import Contents, joined, pack, unpack
 from chainrule._custom import check_registered
-from chainrule._errors import check_instance, check_integer, check_number
+from chainrule._errors import check_instance, check_integer
 from chainrule._files import write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
-from chainrule._optimizer import (
-    AVERAGE,
-    pop_optimizer,
-    state_readers,
-    write_state,
-)
+from chainrule._optimizer import AVERAGE, pop_optimizer, state_readers, write_state
+from chainrule._schedule_file import read_schedule, read_schedule_state, schedule_document
 from chainrule.checkpoint import (
     build_network,
     check_kind,
@@ -44,7 +39,7 @@ from chainrule.losses import LOSSES
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import resolve_optimizer
-from chainrule.schedules import Schedule, ScheduleState, as_schedule
+from chainrule.schedules import Schedule
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
@@ -122,7 +117,7 @@ def _document(trainer: "Trainer") -> dict[str, Any]:
     return {
         "loss": trainer.loss.to_dict(),
         "optimizer": trainer.optimizer.to_dict(),
-        "schedule": _schedule_document(trainer.schedule),
+        "schedule": schedule_document(trainer.schedule),
         "metrics": metrics,
         **{name: getattr(trainer, name) for name in OPTIONS},
         "epoch": trainer.epoch,
@@ -133,17 +128,6 @@ def _document(trainer: "Trainer") -> dict[str, Any]:
         "history": history_keys(trainer.history),
         "data": trainer._fit.prints(),
     }
-
-
-def _schedule_document(schedule: Schedule) -> dict[str, Any]:
-    """Its dict, or the name of one that is the user's own, as a whole or in part."""
-    try:
-        document = schedule.to_dict()
-        if as_schedule(document) == schedule:  # else it is of a class derived from ours
-            return document
-    except (TypeError, ValueError):
-        pass
-    return {"own": re.sub(r" at 0x[0-9a-f]+", "", repr(schedule))}
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -161,7 +145,7 @@ def _built(
         document = _trainer_document(documents["trainer"])
         if isinstance(document["loss"], dict):
             check_registered("loss", document["loss"].get("kind"), LOSSES)
-        found = _schedule_of(document["schedule"])
+        found = read_schedule(document["schedule"])
         metrics_found = check_instance("Trainer", "metrics", document["metrics"], list)
         named = [_metric_of(entry) for entry in metrics_found]
     schedule, metrics = _completed(document, found, named, schedule, metrics)
@@ -199,15 +183,6 @@ def _trainer_document(document: Any) -> dict[str, Any]:
     if isinstance(document, dict) and not set(LATER) & set(document):
         document = LATER | document
     return take(document, "trainer", FIELDS)
-
-
-def _schedule_of(document: Any) -> Schedule | str:
-    """Or the name of one that must be given again."""
-    if isinstance(document, dict) and set(document) == {"own"}:
-        return str(document["own"])
-    if not isinstance(document, dict):
-        raise TypeError("the schedule is no object")
-    return as_schedule(document, "Trainer")
 
 
 def _metric_of(entry: Any) -> Metric | str:
@@ -289,14 +264,3 @@ def _set_progress(
             raise TypeError("a fingerprint is no text")
         trainer._fit.expected_data = data
     trainer.history = read_history(document["history"], tensors)
-
-
-def read_schedule_state(document: Any) -> ScheduleState:
-    """The state of which `dataclasses.asdict` made a document."""
-    d = take(document, "schedule_state", {"epochs", "factor", "best", "bad_epochs"})
-    return ScheduleState(
-        check_integer("Trainer", "epochs", d["epochs"], 0),
-        check_number("Trainer", "factor", d["factor"], minimum=0),
-        None if d["best"] is None else check_number("Trainer", "best", d["best"]),
-        check_integer("Trainer", "bad_epochs", d["bad_epochs"], 0),
-    )

@@ -32,18 +32,24 @@ def export_c(
     at all, and is the same for the same model.
 
     Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, if the
-    estimator is not fitted, if the file does not end in .c or .h, or for a name that C cannot take.
+    estimator is not fitted or has classes that C cannot write (text with NUL, integers beyond 64
+    bits), if the file does not end in .c or .h, or for a name that C cannot take.
     """
     target = Path(path)
+    check_suffix(WHERE, target)
     chosen = checked_name(WHERE, target, name)
-    write_atomically(target, [(0, c_file(_model_of(model), chosen, target.name))])
+    write_atomically(target, [(0, c_file(WHERE, _model_of(model), chosen, target.name))])
+
+
+def check_suffix(where: str, path: Path) -> None:
+    """Raises ValueError for a file that compilers would not take for C."""
+    if path.suffix not in SUFFIXES:
+        expected = f"a file name ending in {' or '.join(SUFFIXES)}"
+        raise ValueError(message(where, "path", expected, os.fspath(path)))
 
 
 def checked_name(where: str, path: Path, name: object = None) -> str:
     """What the functions in the file of this path begin with. Raises ValueError or TypeError."""
-    if path.suffix not in SUFFIXES:
-        expected = f"a file name ending in {' or '.join(SUFFIXES)}"
-        raise ValueError(message(where, "path", expected, os.fspath(path)))
     chosen = re.sub(r"[^A-Za-z0-9_]", "_", path.stem) if name is None else name
     keywords = snippet("keywords.txt").split()  # of C99 and of C++
     expected = "an identifier of C that starts with a letter and is no keyword"

@@ -16,8 +16,11 @@ ON_STACK, ALWAYS = ("predict", "predict_rows"), ("predict_in",)
 OF_CLASSES, OF_CATEGORIES = ("largest", "class"), ("code",)
 
 
-def c_file(model: Model, name: str, file_name: str) -> bytes:
-    """The file of this name, in ASCII, whose functions begin with `name`."""
+def c_file(where: str, model: Model, name: str, file_name: str) -> bytes:
+    """The file of this name, in ASCII, whose functions begin with `name`.
+
+    Raises ValueError for classes or categories that C cannot write.
+    """
     program, dtype = model.program, model.program.dtype.name
     words = TYPES[dtype] | {
         "input_t": TYPES[model.example.dtype.name]["real"],
@@ -29,12 +32,12 @@ def c_file(model: Model, name: str, file_name: str) -> bytes:
 
     memory = program.workspace * program.dtype.itemsize
     on_stack = memory <= MOST_STACK
-    class_type, classes = labels(model.classes)
+    class_type, classes = labels(where, model.classes)
     chosen = [*(ON_STACK if on_stack else ()), *ALWAYS, *(OF_CLASSES if class_type else ())]
     chosen += OF_CATEGORIES if any(model.categories) else ()
     public = [library(dtype)[function] for function in chosen]
     parts = {"body": named(program.body), "class_type": class_type, "classes": classes}
-    parts["categories"] = strings(chain.from_iterable(model.categories))
+    parts["categories"] = strings(where, "categories", chain.from_iterable(model.categories))
     parts["first"] = ", ".join(map(str, accumulate(map(len, model.categories), initial=0)))
     about = named(
         snippet("about.txt"),
@@ -51,8 +54,10 @@ def c_file(model: Model, name: str, file_name: str) -> bytes:
         head = f"static const {TYPES[values.dtype.name]['real']} NAME_{array}[{values.size}]"
         arrays.append(f"{named(head)} = {{\n{rows_of_numbers(values)}}};\n")
     macros = [named(f"#define NAME_{macro} {value}\n") for macro, value in program.macros.items()]
+    methods = (0, 16, 1)[: 3 if words["input_t"] == words["real"] == "double" else 2]
     text = named(
         snippet("frame.c"),
+        other_precision=" && ".join(f"FLT_EVAL_METHOD != {method}" for method in methods),
         about="\n".join(f" * {line}".rstrip() for line in about.splitlines())[3:],
         inputs=model.example.size,
         outputs=model.expected.size,

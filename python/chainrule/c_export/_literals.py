@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._errors import message
+
 PER_LINE = 8
 
 
@@ -23,21 +25,48 @@ def rows_of_numbers(values: NDArray[Any]) -> str:
     return "".join(f"    {line},\n" for line in lines)
 
 
-def labels(classes: Sequence[Any]) -> tuple[str, str]:
+# By the C type of classes, all of which must lie within: least and largest, the macro of literals.
+INTEGERS = {
+    "int64_t": (-(2**63), 2**63 - 1, "INT64_C"),
+    "uint64_t": (0, 2**64 - 1, "UINT64_C"),
+}
+
+
+def labels(where: str, classes: Sequence[Any]) -> tuple[str, str]:
     """The C type of the classes, with what stands before a name, and their values.
 
-    Two empty strings if there is no class, or no type for all of them.
+    Two empty strings if there is no class, or no type for all of them. Raises ValueError for text
+    with NUL, and for integers beyond those of C that a double would round.
     """
     if classes and all(isinstance(label, str) for label in classes):
-        return "const char *", strings(classes)
+        return "const char *", strings(where, "classes", classes)
     if not classes or not all(isinstance(label, bool | int | float) for label in classes):
         return "", ""
-    if all(isinstance(label, int) and abs(label) < 2**63 for label in classes):
-        return "int64_t ", ", ".join(f"INT64_C({int(label)})" for label in classes)
+    if all(isinstance(label, int) for label in classes):
+        for kind, (least, largest, macro) in INTEGERS.items():
+            if all(least <= label <= largest for label in classes):
+                return f"{kind} ", ", ".join(_integer(int(label), macro) for label in classes)
+    for label in classes:
+        if isinstance(label, int) and (abs(label) >= 2**1023 or float(label) != label):
+            expected = "integers of int64_t or of uint64_t, or numbers that a double holds"
+            raise ValueError(message(where, "classes", expected, label))
     return "double ", ", ".join(number(np.float64(label)) for label in classes)
 
 
-def strings(texts: Iterable[str]) -> str:
+def _integer(value: int, macro: str) -> str:
+    if value == -(2**63):  # C would read a minus and a number beyond the largest
+        return f"(-{macro}({2**63 - 1}) - 1)"
+    return f"{macro}({value})"
+
+
+def strings(where: str, what: str, texts: Iterable[str]) -> str:
+    """String literals for between braces. Raises ValueError for NUL, where C ends a string."""
+    texts = list(texts)
+    for text in texts:
+        if "\0" in text:
+            raise ValueError(
+                message(where, what, "text without NUL, at which C would end it", text)
+            )
     return ", ".join(map(string, texts))
 
 

@@ -62,6 +62,7 @@ def _version(wanted: bool) -> None:
 
 
 Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="At most so many threads.")]
+EXPORTED = "A file of chainrule train, Network.save or an estimator's save."
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of all that is random.")]
 
 
@@ -221,16 +222,14 @@ def info(
 
 @app.command()
 def export_onnx(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A file of chainrule train or Network.save.")
-    ],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help=EXPORTED)],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The .onnx file to write.")],
 ) -> None:
     """Write a model with its preprocessing as ONNX, for ONNX Runtime and others.
 
     It has an input (rows, 1) for each column, named like it: float64 for numbers and booleans,
     where NaN is missing, strings for categories, where "" is missing, and for dates the days since
-    1970-01-01.
+    1970-01-01. Networks and estimators have the input X.
     """
     from chainrule.cli.export_onnx import export_onnx as command
 
@@ -239,13 +238,12 @@ def export_onnx(
 
 @app.command()
 def export_c(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A file of chainrule train or Network.save.")
-    ],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help=EXPORTED)],
     output: Annotated[
         Path | None,
         typer.Argument(
-            metavar="OUT", help="The .c or .h file to write; else MODEL's name with .c."
+            metavar="OUT",
+            help="The .c or .h file to write; else MODEL's name with .c, if that is free.",
         ),
     ] = None,
     name: Annotated[
@@ -256,8 +254,8 @@ def export_c(
     """Write a model with its preprocessing as one file of C99 that predicts the same bits.
 
     It reads a row of double, a number for each column: NAN where one is missing, for categories the
-    codes that the file gives them, and for dates the days since 1970-01-01. A file of Network.save
-    reads what the network does.
+    codes that the file gives them, and for dates the days since 1970-01-01. Networks and estimators
+    read what they do in Python.
     """
     from chainrule.cli.export_c import export_c as command
 

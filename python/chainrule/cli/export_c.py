@@ -4,6 +4,7 @@ The statements do what preprocessing.py does, in double, with the numbers that i
 learned. A row is an array of double with a number for each column: of a category its code.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from chainrule._files import write_atomically
-from chainrule.c_export._export import SUFFIXES, checked_name
+from chainrule.c_export._estimators import estimator_model
+from chainrule.c_export._export import SUFFIXES, check_suffix, checked_name
 from chainrule.c_export._file import c_file
 from chainrule.c_export._layers import add_network
 from chainrule.c_export._literals import number
@@ -26,8 +28,10 @@ from chainrule.c_export._model import (
 from chainrule.c_export._program import Program, Value
 from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli.console import InputError, check_output, count, one_line, show
+from chainrule.cli.estimator_file import FORMAT as ESTIMATOR
+from chainrule.cli.estimator_file import estimator_of
 from chainrule.cli.features import Feature
-from chainrule.cli.model_file import TableModel, load_model, read_model_file
+from chainrule.cli.model_file import TableModel, check_model_path, load_model, read_model_file
 from chainrule.cli.preprocessing import LARGEST, MOST_DEVIATIONS, PERIODS, known_categories
 from chainrule.cli.tables import Table
 from chainrule.network import Network
@@ -37,25 +41,48 @@ WHERE = "export-c"
 
 def export_c(path: Path, output: Path | None, name: str | None) -> None:
     """Writes the file and says what goes in and comes out."""
-    output = Path(path.with_suffix(".c").name) if output is None else output
+    check_model_path(path)
+    output = _default_output(path) if output is None else output
     check_output("OUT", output, SUFFIXES, [path])
     contents = read_model_file(path)
     try:
-        chosen = checked_name(WHERE, output, name)
+        check_suffix(WHERE, output)
+        chosen = _chosen_name(output, name)
         if contents.kind == NETWORK:
             net = Network.load(path)
             found = network_model(net, WHERE)
             rows = f"a network of {count(net.n_inputs, 'input')}"
+        elif contents.kind == ESTIMATOR:
+            est, _ = estimator_of(contents, path)
+            found = estimator_model(est, WHERE)
+            rows = f"an {type(est).__name__} of {count(est.n_features_in_, 'input')}"
         else:
             model = load_model(path)
             found = _table_model(model)
             rows = f"from {count(len(model.features), 'column')} to {_result(model)}"
-        write_atomically(output, [(0, c_file(found, chosen, output.name))])
+        write_atomically(output, [(0, c_file(WHERE, found, chosen, output.name))])
     except ValueError as error:
         raise InputError(f"{path}: {one_line(error)}") from None
     except OSError as error:
         raise InputError(f"{output}: {error.strerror or error}") from None
     show(f"{output}: {rows}, as {chosen}_predict")
+
+
+def _default_output(path: Path) -> Path:
+    """MODEL's name with .c, in the current folder. Raises InputError if it is taken."""
+    output = Path(path.with_suffix(".c").name)
+    if os.path.lexists(output):
+        raise InputError(f"{output}: is there already; give OUT, which may be overwritten")
+    return output
+
+
+def _chosen_name(output: Path, name: str | None) -> str:
+    try:
+        return checked_name(WHERE, output, name)
+    except ValueError as error:
+        reason = str(error).removeprefix(f"[{WHERE}] name: ")
+        who = f"--name {name}" if name is not None else f"{output}: give its functions a --name"
+        raise InputError(f"{who}: {reason}") from None
 
 
 def _result(model: TableModel) -> str:

@@ -13,12 +13,15 @@ from sklearn.preprocessing import OneHotEncoder
 from chainrule._files import write_atomically
 from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli.console import InputError, check_output, count, one_line, show
+from chainrule.cli.estimator_file import FORMAT as ESTIMATOR
+from chainrule.cli.estimator_file import estimator_of
 from chainrule.cli.model_file import TableModel, load_model, read_model_file
 from chainrule.cli.preprocessing import LARGEST, MOST_DEVIATIONS, PERIODS, known_categories
+from chainrule.estimators import MLPClassifier
 from chainrule.network import Network
 
 try:
-    from chainrule.onnx import export_onnx as export_network
+    from chainrule.onnx import export_onnx as export_model
     from chainrule.onnx._estimators import add_label, binary_probabilities, label_table
     from chainrule.onnx._graph import ModelGraph, Value
     from chainrule.onnx._layers import add_network
@@ -34,8 +37,14 @@ def export_onnx(path: Path, output: Path) -> None:
     contents = read_model_file(path)
     try:
         if contents.kind == NETWORK:
-            export_network(Network.load(path), output)
+            export_model(Network.load(path), output)
             show(f"{output}: a network, from X to output")
+            return
+        if contents.kind == ESTIMATOR:
+            est, _ = estimator_of(contents, path)
+            export_model(est, output)
+            results = "label and probabilities" if isinstance(est, MLPClassifier) else "variable"
+            show(f"{output}: an {type(est).__name__}, from X to {results}")
             return
         model = load_model(path)
         content, outputs = _table_graph(model)

@@ -7,11 +7,11 @@ from typing import Any
 from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli import report
 from chainrule.cli.console import count, make_table, show
+from chainrule.cli.estimator_file import FORMAT as ESTIMATOR
+from chainrule.cli.estimator_file import estimator_of
 from chainrule.cli.features import KINDS, plural
 from chainrule.cli.model_file import TableModel, damaged, load_model, read_model_file
 from chainrule.estimators import MLPClassifier, MLPRegressor
-from chainrule.estimators._file import FORMAT as ESTIMATOR
-from chainrule.estimators._file import to_look_at
 from chainrule.estimators._file_parameters import told
 from chainrule.network import Network
 
@@ -33,10 +33,7 @@ def info(path: Path, as_json: bool = False) -> None:
             raise damaged(path, error) from None
         return
     if contents.kind == ESTIMATOR:
-        try:
-            est, own = to_look_at(contents, "chainrule", path)
-        except ValueError as error:
-            raise damaged(path, error) from None
+        est, own = estimator_of(contents, path)
         if as_json:
             show_json(contents.documents)
             return

@@ -142,12 +142,17 @@ def _target(document: Any) -> Target:
     return target
 
 
-def read_model_file(path: Path) -> Contents:
-    """What a model file of any kind holds, or an InputError."""
+def check_model_path(path: Path) -> None:
+    """Raises InputError for a file that is not there, and for a directory."""
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a directory, not a model file")
+
+
+def read_model_file(path: Path) -> Contents:
+    """What a model file of any kind holds, or an InputError."""
+    check_model_path(path)
     try:
         return read_file(path, "chainrule")
     except OSError as error:

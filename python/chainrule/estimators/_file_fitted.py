@@ -14,6 +14,7 @@ from chainrule._encoding import decode, encode
 from chainrule._errors import check_choice, check_integer, check_number, message
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import AVERAGE, optimizer_tensors, pop_optimizer
+from chainrule._schedule_file import read_schedule_state
 from chainrule._trainer_checks import check_precision, numbers_of
 from chainrule.estimators import _options
 from chainrule.estimators._engine import Engine
@@ -22,7 +23,6 @@ from chainrule.estimators._learning_rate import LearningRate
 from chainrule.layers import Dense
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer, resolve_optimizer
-from chainrule.trainer_file import read_schedule_state
 
 Array = NDArray[Any]
 

@@ -38,12 +38,15 @@ class Objective:
         self.outputs_in_loss = outputs_in_loss
         table = net._core.parameter_table()
         decays, still = {}, 0.0
+        self.kept: dict[str, Array] = {}  # running statistics of layers that are frozen
         options = own_options(table, {}, {}, list(frozen))
         for (name, _, decaying, trained), (*_, is_frozen) in zip(table, options, strict=True):
             if trained and not is_frozen:
                 decays[name] = decaying
             elif trained and decaying:
                 still += float(np.sum(np.square(net.parameters[name], dtype=np.float64)))
+            elif is_frozen and not trained:
+                self.kept[name] = net.parameters[name]
         self.names = sorted(decays, key=lambda name: not decays[name])
         self.n_decaying = sum(decays.values())
         self.penalty_of_frozen = 0.5 * self.l2 * still
@@ -68,6 +71,8 @@ class Objective:
         self.set(flat)
         core, loss = self.net._core, self.loss.parts
         cost = core.backward(self.data.samples, loss, self.l2, 0.0, False, (True, 0, 0), "fit")
+        for name, value in self.kept.items():
+            self.net.parameters[name] = value
         gradients = [self.net.gradients[name].ravel() for name in self.names]
         if self.outputs_in_loss > 1:  # see Rules._losses
             weights = flat[: sum(g.size for g in gradients[: self.n_decaying])]
@@ -85,7 +90,7 @@ class Objective:
             return
         for path, layer in layers:
             m = cast(BatchNorm, layer).momentum
-            for name in (f"{path}.{kind}" for kind in layer.tracked):
+            for name in {f"{path}.{kind}" for kind in layer.tracked} - set(self.kept):
                 # after = m before + (1 - m) that of the data
                 of_data = (net.parameters[name] - m * before[name]) / (1 - m)
                 is_mean = name.endswith("mean")

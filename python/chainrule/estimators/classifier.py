@@ -48,7 +48,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
     learning_rate_factors, decay_factors, frozen : by names of parameters ("1.weight") or layers
-        ("1"), as `chainrule.Trainer` has them; with "lbfgs" `frozen` alone.
+        ("1"), as `chainrule.Trainer` has them; with "lbfgs" `frozen` alone. A BatchNorm that
+        is frozen whole keeps its running statistics.
     ema : keeps averages of the weights, as `chainrule.Trainer` has them. They are what validation
         scores, what `predict` works with and `coefs_` shows; `partial_fit` goes on with the
         weights behind them.

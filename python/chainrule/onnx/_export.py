@@ -25,11 +25,13 @@ def export_onnx(model: "Network | Estimator", path: str | os.PathLike[str]) -> N
     skl2onnx names them: (rows,) and (rows, n_classes), both (rows, n_labels) where any label may be
     true, (rows, n_outputs) and a sequence of (rows, n_classes) of several classifications.
 
-    Other programs sum in another order, so their results equal chainrule's up to rounding.
+    Other programs sum in another order, so their results equal chainrule's up to rounding: those of
+    ONNX Runtime within 1e-6 of the largest A or Z of the last layer in float32, with normalization
+    2e-6, with layer normalization of two units 1e-5 (float64: 2e-15, 5e-15 with normalization).
 
-    Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, if the
-    estimator is not fitted or has classes that ONNX has no labels for, and for more than 2 GiB;
-    ImportError without the package onnx.
+    Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, for gelu
+    in float64, which ONNX Runtime lacks, if the estimator is not fitted or has classes that ONNX
+    has no labels for, and for more than 2 GiB; ImportError without the package onnx.
     """
     if isinstance(model, Network):
         content = _network(model)

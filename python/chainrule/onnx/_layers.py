@@ -167,15 +167,21 @@ def _gelu(graph: Graph, z: str, activation: Activation) -> str:
 
 
 def _hard(low: float, factor: float, offset: float) -> Callable[[Graph, str, Activation], str]:
-    """factor z + offset within [low, 1]."""
+    """factor z + offset within [low, 1].
+
+    Not ONNX's Clip, which ONNX Runtime joins with a Relu before it, and fails to in float64.
+    """
 
     def node(graph: Graph, z: str, activation: Activation) -> str:
-        ends = (graph.constant(np.float64(value), name) for name, value in (("low", low), ("1", 1)))
+        least, most = (
+            graph.constant(np.float64(value), name) for name, value in (("low", low), ("1", 1))
+        )
         by, plus = (
             graph.constant(np.float64(value), name)
             for name, value in (("factor", factor), ("offset", offset))
         )
-        return graph.node("Clip", graph.node("Add", graph.node("Mul", z, by), plus), *ends)
+        line = graph.node("Add", graph.node("Mul", z, by), plus)
+        return graph.node("Min", graph.node("Max", line, least), most)
 
     return node
 

@@ -100,8 +100,8 @@ def clip_gradients(
 ) -> Parameters:
     """Gradients cut to [-value, value] each, then scaled down to `norm`, all arrays together.
 
-    Pascanu, Mikolov & Bengio 2013, algorithm 1, for the norm. None does nothing. ValueError: a
-    limit that is not > 0.
+    Pascanu, Mikolov & Bengio 2013, algorithm 1, for the norm (PyTorch adds 1e-6 to it). None does
+    nothing. ValueError: a limit that is not > 0.
     """
     clipped = {name: np.asarray(g) for name, g in grads.items()}
     for argument, limit in (("value", value), ("norm", norm)):

@@ -31,9 +31,15 @@ extern "C" {
 #include <string.h>
 
 // Every operation is rounded as it stands here: none is left out, joined with another or done in another precision.
-#if defined(__FAST_MATH__) || FLT_EVAL_METHOD != 0
-#error "compile without -ffast-math and, on 32-bit x86, with -msse2 -mfpmath=sse"
+// About the flags that follow GCC tells; Clang only about the first and the last one.
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
+    defined(__NO_SIGNED_ZEROS__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "compile without -ffast-math and without the parts of it that change results, as -fassociative-math"
 #endif
+#if @{other_precision}  // 16 is that of _Float16 alone
+#error "compile for numbers in their own precision, on 32-bit x86 with -msse2 -mfpmath=sse"
+#endif
+typedef char NAME_needs_no_single_precision_constant[sizeof(1.0) == sizeof(double) ? 1 : -1];
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
