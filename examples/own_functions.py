@@ -52,7 +52,7 @@ def main(epochs=200):
     )
     correlation = np.corrcoef(net.predict(X[350:]).ravel(), y[350:])[0, 1]
     print(f"correlation {correlation:.2f}")
-    print(net.summary())
+    print(net.summary(loss="log_cosh"))
     return correlation
 
 

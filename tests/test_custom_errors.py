@@ -143,7 +143,10 @@ def test_other_threads_that_predict_all_the_time_do_not_keep_training_waiting(g)
     training = threading.Thread(target=lambda: trainer.fit(X, Y, epochs=5), daemon=True)
     for thread in others:
         thread.start()
+    deadline = time.monotonic() + 60
     while len(predicted) < 10:
+        assert time.monotonic() < deadline
+        assert all(thread.is_alive() for thread in others)
         time.sleep(1e-3)
     training.start()
     training.join(20)
@@ -168,3 +171,30 @@ def test_a_function_may_use_another_network():
     net = cr.Network([cr.Dense(200, "nested"), cr.Dense(3)], 40, "float64")
     twin = cr.Network([cr.Dense(200, "tanh"), cr.Dense(3)], 40, "float64")
     assert_close(net.backward(X, Y, "log_cosh"), twin.backward(X, Y, "log_cosh"))
+
+
+@pytest.mark.timeout(60)
+def test_a_function_must_not_use_the_network_that_calls_it():
+    """Nor wait for itself where it trains."""
+    X, Y, _ = data(20)
+    uses = {}
+
+    def value(z):
+        uses.pop("now", lambda: None)()
+        return np.tanh(z)
+
+    cr.register_activation("selfish", value, tanh_derivative)
+    net = cr.Network([cr.Dense(3, "selfish")], 4)
+    trainer, other = cr.Trainer(net, "log_cosh"), cr.Trainer(net, "log_cosh")
+    text = (
+        r"\[.*\] the network is at work in another thread, or calls the function that uses it here"
+    )
+    for call in (lambda: trainer.step(X, Y), lambda: net.backward(X, Y, "log_cosh")):
+        for use in (lambda: net.predict(X), lambda: other.step(X, Y)):
+            uses["now"] = use
+            with pytest.raises(RuntimeError, match=text):
+                call()
+    uses["now"] = lambda: other.step(X, Y)
+    with pytest.raises(RuntimeError, match=text):
+        net.predict(X)
+    trainer.step(X, Y)

@@ -137,6 +137,13 @@ def test_numbers_beyond_float32_are_refused():
         cr.register_activation("large", large, np.ones_like)
 
 
+def test_built_in_names_cannot_be_unregistered():
+    with pytest.raises(ValueError, match=r"\[unregister_loss\] name: .* no built-in one, got 'hub"):
+        cr.unregister_loss("huber")
+    with pytest.raises(ValueError, match=r"\[unregister_activation\] name: .*, got 'relu'"):
+        cr.unregister_activation("relu")
+
+
 @pytest.mark.parametrize("name", ["two words", "", "1st", "a-b", "relu", "softmax", "logistic"])
 def test_names_that_cannot_be_are_refused(name):
     expected = r"^\[register_activation\] name: expected "
@@ -248,8 +255,13 @@ def test_a_loss_may_be_for_so_many_outputs():
     X = np.random.default_rng(0).normal(size=(9, 4))
     two, three = (cr.Network([cr.Dense(n)], 4, "float64") for n in (2, 3))
     assert cr.check_gradients(two, X, X[:, :2], "normal").relative_difference < 1e-7
-    with pytest.raises(ValueError, match=r"\[loss 'normal'\] expected 2 outputs, got 3"):
+    with pytest.raises(ValueError, match=r"\[Network.cost, layer 1 .Dense.\] loss: expected 2 out"):
         three.cost(X, X[:, :3], "normal")
+    expected = r"\[Trainer, layer 1 \(Dense\)\] loss: expected 2 outputs for 'normal', got 3"
+    with pytest.raises(ValueError, match=expected):
+        cr.Trainer(three, "normal")
+    with pytest.raises(ValueError, match=r"\[Network.summary, layer 1 .Dense.\] loss: expected 2"):
+        three.summary(loss="normal")
     with pytest.raises(ValueError, match=r"n_outputs: expected an integer >= 1, got 0"):
         cr.register_loss("normal", surprise, derivative, n_outputs=0)
 

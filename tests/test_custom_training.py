@@ -108,6 +108,29 @@ def test_frozen_layers_stay_and_others_learn(frozen):
     assert np.array_equal(mine.parameters["2.weight"], before["2.weight"])
 
 
+def test_accuracy_has_the_threshold_of_the_loss():
+    def margin(A, Y):
+        return np.maximum(0, 1 - (2 * Y - 1) * A).sum(axis=1)
+
+    def derivative(A, Y):
+        return np.where((2 * Y - 1) * A < 1, 1 - 2 * Y, 0)
+
+    functions = {"targets": "labels", "domain": (-3, 3)}
+    cr.register_loss("margin", margin, derivative, threshold=0, **functions)
+    cr.register_loss("usual", margin, derivative, **functions)
+    X, _, _ = data(200)
+    net = cr.Network([cr.Dense(1)], 4, "float64")
+    Y = (net.predict(X) > 0).ravel()  # between 0 and 0.5 are some
+    scores = {
+        loss: cr.Trainer(net, loss, metrics=["accuracy"]).evaluate(X, Y)["accuracy"]
+        for loss in ("margin", "usual", "hinge")
+    }
+    assert scores["margin"] == scores["hinge"] == 1
+    assert scores["usual"] < 0.95
+    with pytest.raises(ValueError, match=r"\[register_loss\] threshold: expected a finite number"):
+        cr.register_loss("mine", margin, derivative, threshold=np.nan, **functions)
+
+
 def test_the_reference_knows_them_and_agrees():
     X, Y, w = data(50)
     net = cr.Network([cr.Dense(8, "squareplus"), cr.Dense(3, "my_tanh")], 4, "float64")

@@ -290,6 +290,33 @@ def test_targets_that_do_not_fit_are_refused(loss, Y, said):
         net.cost(np.ones((2, 1)), Y, loss)
 
 
+def test_one_output_is_no_class_of_several():
+    net = cr.Network([cr.Dense(1)], 1, "float64")
+    text = r"layer 1 \(Dense\)\] loss: expected two or more outputs for 'multiclass_hinge', .*got 1"
+    with pytest.raises(ValueError, match=r"\[Trainer, " + text):
+        cr.Trainer(net, "multiclass_hinge")
+    with pytest.raises(ValueError, match=r"\[Network.cost, " + text):
+        net.cost([[1.0]], [0], "multiclass_hinge")
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "relu", "softmax", "exp", "softplus"])
+def test_margins_that_no_output_can_have_are_warned_of_once(output):
+    net = cr.Network([cr.Dense(2, output)], 1)
+    with pytest.warns(
+        UserWarning, match=rf"hinge takes .* {output} has none; use identity"
+    ) as seen:
+        cr.Trainer(net, "hinge")
+    assert len(seen) == 1
+    if output in ("sigmoid", "softmax"):
+        text = rf"multiclass_hinge takes .* {output} never do; use identity"
+        with pytest.warns(UserWarning, match=text):
+            cr.Trainer(net, "multiclass_hinge")
+    else:
+        cr.Trainer(net, "multiclass_hinge")  # warnings are errors
+    for suits in ("identity", "tanh", "leaky_relu"):
+        cr.Trainer(cr.Network([cr.Dense(2, suits)], 1), "hinge")
+
+
 def test_a_margin_is_learnt_and_grouped_outputs_have_one_class(rng):
     X = rng.normal(size=(200, 2))
     classes = np.argmax(X @ rng.normal(size=(2, 3)), axis=1)

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bindings/arrays.h"
+#include "bindings/custom.h"
 #include "network/pass.h"
 
 namespace chainrule {
@@ -35,18 +36,24 @@ struct BoundNetwork {
   template <class AnyLock>
   AnyLock lock(const std::string& where) const {
     AnyLock l(mutex, std::defer_lock);
-    if (waiting.load() > 0 || !l.try_lock())
-      throw std::runtime_error("[" + where + "] the network is at work in another thread");
+    if (waiting.load() > 0 || !l.try_lock()) throw at_work(where);
     return l;
   }
 
   // Training waits for predictions that are under way, but not for later ones, which might never end. Call it without
   // the GIL, which they may need.
   Lock wait_and_lock() const {
+    // A function of the user's would wait for what waits for it.
+    if (in_a_function()) return lock<Lock>("Trainer");
     ++waiting;
     Lock l(mutex);
     --waiting;
     return l;
+  }
+
+  static std::runtime_error at_work(const std::string& where) {
+    const std::string also = in_a_function() ? ", or calls the function that uses it here" : "";
+    return std::runtime_error("[" + where + "] the network is at work in another thread" + also);
   }
 };
 

@@ -18,6 +18,15 @@ py::array_t<T> read_only(std::vector<py::ssize_t> shape, const T* values) {
   return array;
 }
 
+thread_local int functions_begun = 0;
+
+struct Within {
+  Within() { ++functions_begun; }
+  ~Within() { --functions_begun; }
+  Within(const Within&) = delete;
+  Within& operator=(const Within&) = delete;
+};
+
 class PythonActivation final : public CustomActivation {
  public:
   explicit PythonActivation(py::object function) : function_(std::move(function)) {}
@@ -28,6 +37,7 @@ class PythonActivation final : public CustomActivation {
   template <class T>
   void call(bool derivative, index_t n, T* values) const {
     const py::gil_scoped_acquire with_gil;
+    const Within within;
     const auto result = function_(derivative, read_only<T>({n}, values)).template cast<py::array_t<T>>();
     std::copy_n(result.data(), n, values);
   }
@@ -49,6 +59,7 @@ class PythonLoss final : public CustomLoss {
   template <class T>
   void call(index_t rows, index_t n, const T* a, const T* y, double* loss, T* d) const {
     const py::gil_scoped_acquire with_gil;
+    const Within within;
     const py::tuple result = function_(read_only<T>({rows, n}, a), read_only<T>({rows, n}, y), d != nullptr);
     std::copy_n(result[0].cast<py::array_t<double>>().data(), rows, loss);
     if (d) std::copy_n(result[1].cast<py::array_t<T>>().data(), rows * n, d);
@@ -58,6 +69,8 @@ class PythonLoss final : public CustomLoss {
 };
 
 }  // namespace
+
+bool in_a_function() { return functions_begun > 0; }
 
 std::shared_ptr<const CustomActivation> custom_activation(const py::object& function) {
   return std::make_shared<PythonActivation>(function);

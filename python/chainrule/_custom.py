@@ -7,7 +7,7 @@ A name means what is registered under it when it is used, in this process. Start
 
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,23 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Functions:
-    """`value` and `derivative`; of a loss also the kind of its targets, as the core names it, and
-    how many outputs it is for, None for any.
+    """`value` and `derivative`, and the `domain` of z, or of A, in which they were tried; of a loss
+    also the kind of its targets, as the core names it, how many outputs it is for, None for any,
+    and above what an output is a yes.
     """
 
     value: Callable[..., Any]
     derivative: Callable[..., Any]
     targets: str = ""
     n_outputs: int | None = None
+    threshold: float = 0.5
+    domain: tuple[float, float] = field(default=(-30.0, 30.0), compare=False)
+
+    def draw(self, rng: "np.random.Generator", shape: tuple[int, ...]) -> Array:
+        """Numbers from the domain, a hundredth of it from its ends, where float32 may round."""
+        low, high = self.domain
+        margin = (high - low) / 100
+        return rng.uniform(low + margin, high - margin, shape)
 
 
 ACTIVATIONS: dict[str, Functions] = {}
@@ -71,8 +80,6 @@ def run_activation(name: str, derivative: bool, z: Array) -> Array:
 def run_loss(name: str, A: Array, Y: Array, with_derivative: bool) -> tuple[Array, Array | None]:
     """L (m,) in float64, and dL/dA like A or None.   A, Y (m, n_y)"""
     functions, where, derivative = find("loss", name), f"loss {name!r}", None
-    if functions.n_outputs not in (None, A.shape[1]):
-        raise ValueError(f"[{where}] expected {functions.n_outputs} outputs, got {A.shape[1]}")
     with _noted("loss", name, "value", A):
         losses = as_result(where, "value", functions.value(A, Y), A.shape[:1], np.float64)
     if with_derivative:
@@ -83,8 +90,13 @@ def run_loss(name: str, A: Array, Y: Array, with_derivative: bool) -> tuple[Arra
 
 
 def as_result(where: str, which: str, result: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-    """What a function returned, contiguous. Raises ValueError for another shape or no floats."""
+    """What a function returned, contiguous.
+
+    Raises ValueError for another shape, no floats, or float16, which has three digits.
+    """
     array = np.asarray(result)
+    if array.dtype == np.float16:
+        raise ValueError(f"[{where}] {which}: expected float32 or float64, got float16")
     if array.shape != shape or array.dtype.kind != "f":
         expected = f"a floating-point array of shape {shape}"
         got = f"{array.dtype} of shape {array.shape}"

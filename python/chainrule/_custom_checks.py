@@ -1,12 +1,15 @@
 """Are a user's value and derivative those of one function? Finite differences, in float64.
 
 The slope at a point is measured from both sides and across, each with an error of second order in
-the step or less. A derivative may lie anywhere between the three: where the function is smooth they
-agree, at a kink (relu at 0) any slope between those of its sides is a fair choice.
+the step or less. A derivative may lie anywhere between the three, with every step: where the
+function is smooth they approach each other as the step shrinks, at a kink (relu at 0) they do not,
+and any slope between those of its sides is a fair choice. What float32 gives is compared with what
+float64 does.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,15 +20,22 @@ from chainrule._custom import Functions, as_result
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
-STEP = 1e-4  # rounding then makes an error of 1e-12 times the value, curvature one of 1e-8 or so
+# Of sin(1000 z) the larger one makes an error of 2e-11 across and 3e-5 at the sides, the smaller
+# one of 5e-7 there; in exchange rounding makes one of up to 4e-9 times the value.
+STEPS = 1e-5, 1.25e-6
+ROOM = 3e-4  # from a point to the ends: what is smooth within, but not beyond, is so for all steps
 TOLERANCE = 1e-6  # relative to the derivative, or absolute where that is below 1
+# The same for float32 against float64: its rounding to 1e-7, with room for a cancellation of four
+# digits. Where that is not enough it is no use there, and a constant written wrong is much farther.
+TOLERANCE32 = 1e-3
+NEAR = 1e-6  # relative: an argument's rounding in float32, at most 8 units in the last place
 M = 24  # rows of a loss's test data
 
 
-def check_activation(name: str, functions: Functions, low: float, high: float) -> None:
+def check_activation(name: str, functions: Functions) -> None:
     """Raises ValueError that names the function and the point where it is wrong."""
     where = f"register_activation, {name!r}"
-    z = _points(low, high)
+    z = _points(*functions.domain)
 
     def run(which: str, at: Array) -> Array:
         return _run(where, functions, which, at.shape, at)
@@ -36,19 +46,21 @@ def check_activation(name: str, functions: Functions, low: float, high: float) -
         alone = run(which, z[-1:])
         _check_alike(where, which, "element", whole, np.append(turned[:-1], alone), z)
         single = z.astype(np.float32)
-        _finite(where, which, run(which, single), single)
-    measured = _slopes(lambda shift: run("value", z + shift), _steps(z))
-    _compare(where, run("derivative", z), measured, [("z", z)])
+        _compare32(where, which, partial(run, which), single, [("z", single)])
+    given = run("derivative", z)
+    for step in STEPS:
+        measured = _slopes(lambda shift: run("value", z + shift), step * _scale(z))
+        _compare(where, given, measured, [("z", z)])
 
 
-def check_loss(name: str, functions: Functions, low: float, high: float) -> None:
+def check_loss(name: str, functions: Functions) -> None:
     """As `check_activation`: with the outputs it is for, or one (not of classes) and three."""
     where = f"register_loss, {name!r}"
     usual = (3,) if functions.targets == "Classes" else (1, 3)
     for n in usual if functions.n_outputs is None else (functions.n_outputs,):
         rng = np.random.default_rng(n)
-        A = rng.uniform(low, high, (M, n))
-        Y = _targets(functions.targets, rng, n)
+        A = rng.uniform(*functions.domain, (M, n))
+        Y = draw_targets(functions.targets, rng, M, n)
 
         def run(which: str, A: Array, Y: Array) -> Array:
             shape = A.shape if which == "derivative" else A.shape[:1]
@@ -58,14 +70,16 @@ def check_loss(name: str, functions: Functions, low: float, high: float) -> None
             whole = _finite(where, which, run(which, A, Y), A)
             half = run(which, A[: M // 2], Y[: M // 2])
             _check_alike(where, which, "row", whole[: M // 2], half, A)
-            single = A.astype(np.float32), Y.astype(np.float32)
-            _finite(where, which, run(which, *single), A)
+            single, Y32 = A.astype(np.float32), Y.astype(np.float32)
+            points = [("A", single), ("Y", Y32)]
+            _compare32(where, which, partial(_with_targets, run, which, Y32), single, points)
         given = run("derivative", A, Y)
         for j in range(n):
             column = np.arange(n) == j
             shifted = _shifting(run, A, Y, column)
-            measured = _slopes(shifted, np.full(M, STEP))
-            _compare(where, given[:, j], measured, [(f"A[.., {j}]", A[:, j]), ("Y", Y)])
+            for step in STEPS:
+                measured = _slopes(shifted, step * _scale(A[:, j]))
+                _compare(where, given[:, j], measured, [(f"A[.., {j}]", A[:, j]), ("Y", Y)])
 
 
 def _shifting(
@@ -74,30 +88,42 @@ def _shifting(
     return lambda shift: run("value", A + shift[:, np.newaxis] * column, Y)
 
 
-def _steps(z: Floats) -> Floats:
-    return STEP * np.maximum(1, np.abs(z) / 1000)
+def _with_targets(
+    run: Callable[[str, Array, Array], Array], which: str, Y: Array, A: Array
+) -> Array:
+    return run(which, A, Y.astype(A.dtype))
+
+
+def narrowest(low: float, high: float) -> float:
+    """How wide a domain with these ends must be, for steps to fit."""
+    return 0.01 * float(_scale(np.array(max(abs(low), abs(high)))))
+
+
+def _scale(z: Floats) -> Floats:
+    """What steps are multiplied with."""
+    return np.asarray(np.maximum(1, np.abs(z) / 1000))
 
 
 def _points(low: float, high: float) -> Floats:
-    """Around 0, small and large, at random; two steps from the ends."""
+    """Around 0, small and large, at random; away from the ends."""
     sizes = np.geomspace(1e-6, max(abs(low), abs(high)), 50)
     drawn = np.random.default_rng(0).uniform(low, high, 200)
     z = np.concatenate([[0.0], sizes, -sizes, drawn])
-    room = 3 * _steps(z)
+    room = ROOM * _scale(z)
     return z[(z - room > low) & (z + room < high)]
 
 
-def _targets(kind: str, rng: np.random.Generator, n: int) -> Floats:
-    """(M, n), as the loss will get them."""
+def draw_targets(kind: str, rng: np.random.Generator, m: int, n: int) -> Floats:
+    """(m, n), as a loss for such targets gets them."""
     if kind == "Counts":
-        return rng.poisson(2.0, (M, n)).astype(np.float64)
+        return rng.poisson(2.0, (m, n)).astype(np.float64)
     if kind == "Labels":
-        return np.where(rng.random((M, n)) < 0.7, rng.integers(0, 2, (M, n)), rng.random((M, n)))
+        return np.where(rng.random((m, n)) < 0.7, rng.integers(0, 2, (m, n)), rng.random((m, n)))
     if kind == "Classes":
-        one_hot = np.eye(n)[rng.integers(0, n, M)]
-        soft = rng.dirichlet(np.ones(n), M)
-        return np.where(rng.random((M, 1)) < 0.7, one_hot, soft)
-    return rng.normal(0, 3, (M, n))
+        one_hot = np.eye(n)[rng.integers(0, n, m)]
+        soft = rng.dirichlet(np.ones(n), m)
+        return np.where(rng.random((m, 1)) < 0.7, one_hot, soft)
+    return rng.normal(0, 3, (m, n))
 
 
 def _run(
@@ -140,6 +166,27 @@ def _check_alike(where: str, which: str, unit: str, a: Array, b: Array, points: 
         expected = f"a function of each {unit} by itself"
         got = f"another result for {points[differ[0][0]]} among other {unit}s"
         raise ValueError(f"[{where}] {which}: expected {expected}, got {got}")
+
+
+def _compare32(
+    where: str,
+    which: str,
+    run: Callable[[Array], Array],
+    points: Array,
+    named: list[tuple[str, Array]],
+) -> None:
+    """`run` in float32 against float64 at the same points, a little beside them too."""
+    given = _finite(where, which, run(points), points)
+    exact = points.astype(np.float64)
+    right = run(exact)
+    moved = [np.abs(run(exact * (1 + change)) - right) for change in (-NEAR, NEAR)]
+    allowed = TOLERANCE32 * np.maximum(1, np.abs(right)) + 2 * np.max(moved, axis=0)
+    beyond = np.nan_to_num(np.abs(given - right) / allowed)
+    if beyond.max() > 1:
+        worst = np.unravel_index(int(beyond.argmax()), beyond.shape)
+        at = ", ".join(f"{name} = {values[worst[0]]}" for name, values in named)
+        expected = f"{right[worst]:.6g} in float32 at {at}, as in float64"
+        raise ValueError(f"[{where}] {which}: expected {expected}, got {given[worst]:.6g}")
 
 
 def _slopes(f: Callable[[Array], Array], h: Floats) -> tuple[Floats, Floats, Floats, Floats]:

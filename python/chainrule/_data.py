@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
-from chainrule.losses import CustomLoss, Loss
+from chainrule.losses import CustomLoss, Loss, MulticlassHinge
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 def target_kind(loss: Loss) -> str:
     """What targets it takes, as the core names it: "Any", "Counts", and so on."""
     return loss.targets if isinstance(loss, CustomLoss) else _core.loss_targets()[loss.name]
+
+
+def check_outputs(where: str, net: "Network", loss: Loss) -> None:
+    """Raises ValueError for a loss that is for another number of outputs than the network's."""
+    n, expected = net.n_outputs, ""
+    if isinstance(loss, CustomLoss) and loss.n_outputs not in (None, n):
+        expected = f"{loss.n_outputs} outputs for {loss.name!r}"
+    elif isinstance(loss, MulticlassHinge) and n == 1:
+        expected = f"two or more outputs for {loss.name!r}, one for each class (or use 'hinge')"
+    if expected:
+        at = f"{where}, layer {len(net.layers)} ({net.layers[-1].name})"
+        raise ValueError(f"[{at}] loss: expected {expected}, got {n}")
 
 
 class Sparse(Protocol):
@@ -37,6 +49,7 @@ class Data:
     def __init__(
         self, net: "Network", where: str, X: Any, Y: Any, loss: Loss, sample_weight: Any
     ) -> None:
+        check_outputs(where, net, loss)
         is_double = net.dtype == np.float64
         self.samples = _core.Samples(
             where, X, Y, sample_weight, net.n_inputs, net._core.groups, target_kind(loss), is_double

@@ -13,7 +13,7 @@ from chainrule._data import target_kind
 from chainrule._errors import check_instance, check_integer, check_number, message, warn
 from chainrule._unfinished import Plan
 from chainrule.callbacks import Callback
-from chainrule.losses import Loss
+from chainrule.losses import Hinge, Loss, MulticlassHinge
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
@@ -178,17 +178,29 @@ def is_for_numbers(loss: Loss) -> bool:
 
 
 def warn_of_range(net: Network, loss: Loss) -> None:
-    """A loss with logarithms clips outputs that are out of its range, and stops learning there."""
+    """Outputs that do not suit the loss.
+
+    One with logarithms clips those out of its range, and stops learning there. A hinge wants some
+    of either sign, or that lie more than 1 apart.
+    """
     output = net.output_activation.name
     if loss.name not in _core.losses() or output not in _core.activations():
         return  # of functions of the user's nobody knows
     fitting = _core.losses()[loss.name]
     low, high, *_ = _core.activations()[output]
     lowest, highest, *_ = _core.activations()[fitting]
+    trouble = ""
     if low < lowest or high > highest:
-        warnings.warn(
-            f"[Trainer] loss: {loss.name} takes outputs from {lowest:g} to {highest:g}; the last "
-            f"layer's {output} goes beyond, where there is no gradient; use {fitting}",
-            UserWarning,
-            stacklevel=3,
+        trouble = (
+            f"takes outputs from {lowest:g} to {highest:g}; the last layer's {output} goes beyond, "
+            "where there is no gradient"
         )
+    elif isinstance(loss, Hinge) and low >= 0:
+        trouble = f"takes outputs below 0 for a no; the last layer's {output} has none"
+    elif isinstance(loss, MulticlassHinge) and high - low <= 1:
+        trouble = (
+            f"takes outputs that differ by more than 1; those of the last layer's {output} never do"
+        )
+    if trouble:
+        text = f"[Trainer] loss: {loss.name} {trouble}; use {fitting}"
+        warnings.warn(text, UserWarning, stacklevel=3)

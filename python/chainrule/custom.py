@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from chainrule import _core
 from chainrule._custom import TABLES, Functions, not_registered
-from chainrule._custom_checks import check_activation, check_loss
+from chainrule._custom_checks import check_activation, check_loss, narrowest
 from chainrule._errors import check_bool, check_choice, check_integer, check_number, message
 from chainrule.losses import LOSSES
 from chainrule.reference import activations as of_activations
@@ -58,21 +58,26 @@ def register_activation(
     `value(z)` and `derivative(z)` take an array of float32 or float64, of any shape, and return a
     new floating-point array of that shape; each element depends on the one at its place alone.
 
-    Both are tried in either type, and the derivative is compared with finite differences of value,
-    in float64, at some 300 points of `domain` (low, high), from 1e-6 to its ends and at 0. At a
-    kink any slope between those of its sides is right. The functions work outside of the domain,
-    too, but nobody has looked. Where "auto" chooses first weights, they are "glorot_uniform".
+    The derivative is compared with finite differences of value, in float64, at some 300 points of
+    `domain` (low, high), from 1e-6 to its ends and at 0. At a kink any slope between those of its
+    sides is right. In float32 both must be as in float64 within 1e-3 (relative to it where that is
+    larger than 1). The functions work outside of the domain, too, but nobody has looked;
+    `Network.summary` and `diagnose` try them within. Where "auto" chooses first weights, they are
+    "glorot_uniform".
 
     The same functions may be registered again under their name; others need `replace`.
 
     Raises ValueError that names the worst point if the derivative is wrong there by more than 1e-6
-    (relative to it where it is larger than 1); for a function that raises, writes to its argument,
-    gives other shapes, no floating-point numbers, NaN or infinity, or mixes elements; for a name
-    that is no identifier or taken. TypeError for what is no function.
+    (relative to it where it is larger than 1), as far as differences can tell: a function that
+    turns within 1e-3, as sin(1000 z), is held to 1e-5, one that turns faster to less; for a
+    function that raises, writes to its argument, gives other shapes, no floating-point numbers or
+    float16, NaN or infinity, or mixes elements; for a name that is no identifier or taken; for a
+    domain narrower than 0.01, or than 1e-5 of its farther end. TypeError for what is no function.
     """
     where, (low, high) = "register_activation", _check_domain("register_activation", domain)
-    functions = _check(where, "activation", name, Functions(value, derivative), replace)
-    check_activation(name, functions, low, high)
+    functions = Functions(value, derivative, domain=(low, high))
+    functions = _check(where, "activation", name, functions, replace)
+    check_activation(name, functions)
     TABLES["activation"][name] = functions
     of_activations.ACTIVATIONS[name] = _activation_of_reference(functions)
 
@@ -84,6 +89,7 @@ def register_loss(
     *,
     targets: str = "any",
     n_outputs: int | None = None,
+    threshold: float = 0.5,
     domain: tuple[float, float] | None = None,
     replace: bool = False,
 ) -> None:
@@ -95,7 +101,8 @@ def register_loss(
 
     `targets` says what Y may be: "any" numbers, "counts" (not negative), "labels" (from 0 to 1) or
     "classes" (indices, or labels that sum to 1; the functions get labels, one-hot for indices).
-    With `n_outputs` the loss is for so many outputs, n_y, alone.
+    With `n_outputs` the loss is for so many outputs, n_y, alone. `threshold` is that of the metric
+    "accuracy", above which an output is a yes: 0.5 of probabilities, 0 of margins and logits.
 
     The check is that of `register_activation`, at random A from `domain` (low, high), by default
     (-10, 10), of counts (0.1, 10), of labels and classes (0.01, 0.99), and random targets of their
@@ -106,9 +113,10 @@ def register_loss(
     low, high = usual if domain is None else _check_domain(where, domain)
     if n_outputs is not None:
         n_outputs = check_integer(where, "n_outputs", n_outputs, 1)
-    functions = Functions(value, derivative, kind, n_outputs)
+    threshold = check_number(where, "threshold", threshold)
+    functions = Functions(value, derivative, kind, n_outputs, threshold, (low, high))
     functions = _check(where, "loss", name, functions, replace)
-    check_loss(name, functions, low, high)
+    check_loss(name, functions)
     TABLES["loss"][name] = functions
     of_losses.LOSSES[name] = _loss_of_reference(functions, targets)
 
@@ -124,6 +132,9 @@ def unregister_loss(name: str) -> None:
 
 
 def _unregister(kind: str, name: str, of_reference: dict[str, Any]) -> None:
+    if isinstance(name, str) and name in BUILT_IN[kind]:
+        where = f"unregister_{kind}"
+        raise ValueError(message(where, "name", f"a registered {kind}, no built-in one", name))
     if name not in TABLES[kind]:
         raise not_registered(kind, name)
     del TABLES[kind][name], of_reference[name]
@@ -170,4 +181,9 @@ def _check_domain(where: str, domain: Any) -> tuple[float, float]:
     if not isinstance(domain, tuple | list) or len(domain) != 2:
         raise TypeError(message(where, "domain", "a pair (low, high)", domain))
     low = check_number(where, "domain[0]", domain[0])
-    return low, check_number(where, "domain[1]", domain[1], above=low + 0.01)
+    high = check_number(where, "domain[1]", domain[1], above=low + 0.01)
+    width = narrowest(low, high)
+    if high - low < width:
+        expected = f"one at least {width:g} wide, so far from 0, for differences to be measured"
+        raise ValueError(message(where, "domain", expected, domain))
+    return low, high

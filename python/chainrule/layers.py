@@ -165,7 +165,8 @@ class Dropout(Layer):
 class Activate(Layer):
     """An activation as a layer of its own; an `Activation` among the layers becomes one.
 
-    It runs inside the layer before it.
+    The core runs a built-in one inside the layer before it if that has no activation of its own;
+    one of `register_activation`, or with no layer before it, runs by itself.
     """
 
     name: ClassVar[str] = "Activation"

@@ -246,6 +246,16 @@ class CustomLoss(Loss):
         """The kind of Y, as the core names it."""
         return _custom.find("loss", self.name).targets
 
+    @property
+    def n_outputs(self) -> int | None:
+        """How many it is for, None for any."""
+        return _custom.find("loss", self.name).n_outputs
+
+    @property
+    def threshold(self) -> float:  # type: ignore[override]
+        """As registered."""
+        return _custom.find("loss", self.name).threshold
+
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.name}
 

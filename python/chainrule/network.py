@@ -7,7 +7,7 @@ read and set as `net.W[l]`. Layers count from 1.
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._custom_cost import measure
-from chainrule._data import Data, Features
+from chainrule._data import Data, Features, check_outputs
 from chainrule._errors import check_bool, check_integer, check_number
 from chainrule._network_checks import check_dtype, check_nesting, check_places, check_size
 from chainrule._optimizer import core_optimizer
@@ -203,12 +203,19 @@ class Network(Interchange):
         db = [self.gradients[f"{n}.bias"][:, np.newaxis] if n else None for n in numbers]
         return Trace(cost=cost, X=data.dense_X(self.dtype), Z=Z, A=A, dZ=dZ, dW=dW, db=db)
 
-    def summary(self, batch_size: int = 128, optimizer: str | Optimizer = "adam") -> Summary:
+    def summary(
+        self,
+        batch_size: int = 128,
+        optimizer: str | Optimizer = "adam",
+        loss: str | Loss | None = None,
+    ) -> Summary:
         """Layers, shapes, parameter counts, work per sample, and the memory that training takes.
 
         That depends on `batch_size` (large batches go through the layers in pieces) and on how many
         states the `optimizer`, a name or an object, keeps; none keeps more than Adam's two. Of
-        activations of one's own (`register_activation`) it measures the time, on random data.
+        activations of one's own (`register_activation`), and of a `loss` of one's own, by name or
+        object, it measures the time, on random numbers of their domains; a built-in loss adds
+        nothing. Raises TypeError or ValueError for anything else.
         """
         where = "Network.summary"
         batch = check_integer(where, "batch_size", batch_size, 1)
@@ -216,7 +223,14 @@ class Network(Interchange):
         _, _, n_states = core_optimizer(described)
         sizes = self._core.sizes(batch)
         ratio = sizes["training_flops_per_sample"] / max(sizes["flops_per_sample"], 1)
-        python = measure(self.layers, self.n_inputs, self.dtype, batch, self.predict, ratio)
+        chosen = None if loss is None else resolve_loss(loss, where)
+        if chosen is not None:
+            check_outputs(where, self, chosen)
+
+        def predict_of(layers: Sequence[Layer]) -> Callable[[Array], Array]:
+            return self._without_values(layers, self.n_inputs, self.dtype, self.seed).predict
+
+        python = measure(self.layers, self.n_inputs, self.dtype, batch, chosen, predict_of, ratio)
         return Summary(
             self.layers,
             self.n_inputs,

@@ -10,20 +10,24 @@ from chainrule.layers import Layer, Residual, walk
 
 @dataclasses.dataclass(frozen=True)
 class PythonCost:
-    """What activations of `register_activation` take; they run in Python, on one thread.
+    """What functions of `register_activation` and `register_loss` take: Python, on one thread.
 
-    nanoseconds  in NumPy, by name, per element: (value, derivative)
+    nanoseconds  in NumPy, by the activation's name, per element: (value, derivative)
     share        of the time of a training step, at least: passing the arrays comes on top
+    loss         the loss and its nanoseconds per row, value and derivative, or None
     """
 
     nanoseconds: Mapping[str, tuple[float, float]]
     share: float
+    loss: tuple[str, float] | None = None
 
     def __str__(self) -> str:
-        each = (
+        each = [
             f"{name} {value:.1f} ns per value, {derivative:.1f} ns per derivative"
             for name, (value, derivative) in self.nanoseconds.items()
-        )
+        ]
+        if self.loss is not None:
+            each.append(f"{self.loss[0]} {self.loss[1]:.1f} ns per row with its derivative")
         return f"in Python, on one thread: {'; '.join(each)}; at least {self.share:.0%} of a step"
 
 
@@ -35,7 +39,8 @@ class Summary:
     with this batch size and optimizer: "parameters", "gradients", "optimizer" (its states, each as
     large as the parameters), "transposed_weights", "workspace". Together they are what training
     adds to the process, within 12 MiB (large arrays are rounded up to 2 MiB); the data come on top.
-    `python`: what activations of one's own cost, a `PythonCost` measured now, or None.
+    `python`: what activations and the loss cost if they are one's own, a `PythonCost` measured
+    now, or None.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
 from chainrule._class_weight import ClassWeight, weights_of_targets
-from chainrule._data import Data, Features, target_kind
+from chainrule._data import Data, Features, check_outputs, target_kind
 from chainrule._errors import check_choice, check_instance, check_integer, check_number
 from chainrule._evaluation import (
     check_validation,
@@ -123,6 +123,7 @@ class Trainer(Stepping):
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
         self._fit = LastFit()
+        check_outputs("Trainer", net, self.loss)
         warn_of_range(net, self.loss)
         for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
             check_precision("Trainer", numbers_of(argument, description), net.dtype)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from chainrule._container import Contents
-from chainrule.cli.console import InputError, one_line
+from chainrule.cli.model_file import damaged
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.estimators._file import FORMAT, to_look_at
 
@@ -17,4 +17,4 @@ def estimator_of(
     try:
         return to_look_at(contents, "chainrule", path)
     except ValueError as error:
-        raise InputError(f"{path}: the model file is damaged: {one_line(error)}") from None
+        raise damaged(path, error) from None

@@ -6,11 +6,11 @@ from typing import Any
 
 from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli import report
-from chainrule.cli.console import InputError, count, make_table, show
+from chainrule.cli.console import count, make_table, show
 from chainrule.cli.estimator_file import FORMAT as ESTIMATOR
 from chainrule.cli.estimator_file import estimator_of
 from chainrule.cli.features import KINDS, plural
-from chainrule.cli.model_file import TableModel, load_model, read_model_file
+from chainrule.cli.model_file import TableModel, damaged, load_model, read_model_file
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.estimators._file_parameters import told
 from chainrule.network import Network
@@ -30,7 +30,7 @@ def info(path: Path, as_json: bool = False) -> None:
                 Network.load(path).summary(),
             )
         except ValueError as error:
-            raise InputError(f"{path}: the model file is damaged: {error}") from None
+            raise damaged(path, error) from None
         return
     if contents.kind == ESTIMATOR:
         est, own = estimator_of(contents, path)

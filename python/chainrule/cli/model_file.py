@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
 from chainrule._container import Contents, pack
+from chainrule._custom import NotRegisteredError
 from chainrule._errors import check_instance, check_number
 from chainrule._files import write_atomically
 from chainrule.checkpoint import (
@@ -100,12 +101,22 @@ def load_model(path: Path) -> TableModel:
         if network.n_outputs != target.n_outputs:
             raise ValueError("network and target do not fit")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(f"{path}: the model file is damaged: {one_line(error)}") from None
+        raise damaged(path, error) from None
     try:
         preprocessing = load_preprocessing(data, made_with)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return TableModel(network, preprocessing, features, target, about)
+
+
+def damaged(path: Path, error: Exception) -> InputError:
+    """The error for contents that made this one, or for a whole file that the command line cannot
+    read as it needs a function of the user's."""
+    for cause in (error, error.__context__):
+        if isinstance(cause, NotRegisteredError):
+            needs = "needs a function registered in Python, so Python alone can read it"
+            return InputError(f"{path}: {needs}: {cause}")
+    return InputError(f"{path}: the model file is damaged: {one_line(error)}")
 
 
 def _features(document: Any) -> list[Feature]:

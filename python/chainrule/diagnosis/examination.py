@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._data import Data, Features
-from chainrule._errors import check_bool, check_instance, check_integer
+from chainrule._errors import check_bool, check_instance, check_integer, message
 from chainrule._evaluation import check_validation
 from chainrule._trainer_checks import check_batch_size
 from chainrule.diagnosis.measures import LayerMeasure, measure_layers, rms
@@ -29,6 +29,7 @@ from chainrule.diagnosis.rules import (
     blame_rate,
     kicked,
     layer_verdicts,
+    not_judged,
     overfitting,
     rate_verdicts,
 )
@@ -66,14 +67,15 @@ def diagnose(
     most `max_rows`, evenly spread, are used. Verdicts: vanishing, exploding, dead, saturated,
     rate too low, rate too high, overfitting, healthy (the rules in `chainrule.diagnosis.rules`).
 
-    With `trainer`, that of the network, the loss is its loss, and updates are those of its
-    optimizer's next step. With `probe` the learning rate is judged, too, by 200 steps of
-    `batch_size` rows on copies, with the rate and others, powers of ten apart. If layers of a
-    trained network are in trouble, it is made anew from its seed: when it was sound then, and the
-    rate too high for it, the rate is to blame and comes first. Without a trainer updates are of
-    `Adam()`, and nothing is said of the rate. Overfitting is told from `validation_data`, as in
-    `Trainer.fit`, or else from `history`, by default the trainer's. Network and trainer stay as
-    they are.
+    With `trainer`, that of the network, the loss is its loss (no other may be given), and updates
+    are those of its optimizer's next step. With `probe` the learning rate is judged, too, by 200
+    steps of `batch_size` rows on copies, with the rate and others, powers of ten apart. If layers
+    of a trained network are in trouble, it is made anew from its seed: when it was sound then, and
+    the rate too high for it, the rate is to blame and comes first. Without a trainer updates are of
+    `Adam()`, and nothing is said of the rate. Activations of one's own are judged by their
+    derivative, or "healthy" names the layers that were not. Overfitting is told from
+    `validation_data`, as in `Trainer.fit`, or else from `history`, by default the trainer's.
+    Network and trainer stay as they are.
 
     Raises ValueError or TypeError, as training with these data would.
     """
@@ -84,6 +86,8 @@ def diagnose(
     if loss is None and trainer is None:
         raise TypeError(f"[{where}] loss: expected a name or an object, or a trainer, got None")
     chosen = trainer.loss if loss is None and trainer is not None else resolve_loss(loss, where)
+    if trainer is not None and chosen != trainer.loss:
+        raise ValueError(message(where, "loss", f"None or the trainer's, {trainer.loss!r}", loss))
     check_bool(where, "probe", probe)
     limit = check_integer(where, "max_rows", max_rows, 1)
     sample = thinned(Data(net, where, X, Y, chosen, sample_weight), net, chosen, limit)
@@ -153,7 +157,7 @@ class _Patient:
         costs = None if validation is None else (cost, self.cost(self.net, validation, False))
         verdicts += overfitting(history, costs, self.baseline)
         if not verdicts:
-            verdicts = [Verdict("healthy", "no rule found a trouble")]
+            verdicts = [Verdict("healthy", f"no rule found a trouble{not_judged(layers)}")]
         return Diagnosis(layers, verdicts, cost, costs[1] if costs else None, self.baseline)
 
     def examine(self, net: Network) -> tuple[list[LayerMeasure], list[Verdict]]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._custom import find, run_activation
 from chainrule.activations import Activation
 from chainrule.layers import Layer, Residual
 from chainrule.losses import Loss
@@ -28,7 +29,9 @@ LIMITED = {
 }
 # With s the place between the limits, 4 s (1 - s) is the derivative's share of its largest value,
 # for sigmoid and tanh alike: below it a unit passes back less than a twentieth of the gradient.
+# Of functions of the user's the largest value is sought at so many places of the domain.
 SATURATED_BELOW = 0.05
+POINTS = 1003
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class LayerMeasure:
     ratio        update / weight
     dead         share of units that are zero for all rows, NaN for activations that cannot die
     saturated    share of values near a limit, NaN for activations without limits
+    is_unknown   whether it is the user's activation, and neither of these could be judged
     """
 
     path: str
@@ -54,6 +58,7 @@ class LayerMeasure:
     ratio: float
     dead: float
     saturated: float
+    is_unknown: bool = False
 
     @property
     def is_inside(self) -> bool:
@@ -89,7 +94,7 @@ def _measured(
     trace = net.trace(X, Y, loss, weights)
     for number, layer in enumerate(net.layers, start=1):
         path = f"{above}{number}"
-        yield _measure(path, layer, trace.A[number], trace.dZ[number])
+        yield _measure(path, layer, trace.Z[number], trace.A[number], trace.dZ[number])
         if isinstance(layer, Residual):
             x, dy = trace.A[number - 1], trace.dZ[number]
             yield from _branch(net, layer, str(number), x, dy, weights, f"{path}.")
@@ -110,20 +115,39 @@ def _branch(
     yield from _measured(branch, x, a - dy, "squared_error", weights, above)
 
 
-def _measure(path: str, layer: Layer, A: Array, dZ: Array) -> LayerMeasure:
+def _measure(path: str, layer: Layer, Z: Array, A: Array, dZ: Array) -> LayerMeasure:
     activation = cast(Activation | None, getattr(layer, "activation", None))
     name = "" if activation is None else activation.name
     kind = layer.name if name in ("", "identity") else f"{layer.name} {name}"
     dead = saturated = np.nan
-    if name in DYING:
+    is_registered = activation is not None and activation.is_registered
+    if is_registered:
+        dead, saturated = _of_derivative(name, Z, A)
+    elif name in DYING:
         dead = float(np.mean(np.all(A == 0, axis=0)))
     elif name in LIMITED:
         low, high = LIMITED[name]
         s = (A - low) / (high - low)
         saturated = float(np.mean(4 * s * (1 - s) < SATURATED_BELOW))
     gradient = rms(dZ) * math.sqrt(dZ.shape[1])
-    none = np.nan
-    return LayerMeasure(path, kind, A.shape[1], rms(A), gradient, none, none, none, dead, saturated)
+    n, none, known = A.shape[1], np.nan, not (is_registered and np.isnan([dead, saturated]).all())
+    values = rms(A), gradient, none, none, none, dead, saturated
+    return LayerMeasure(path, kind, n, *values, is_unknown=not known)
+
+
+def _of_derivative(name: str, Z: Array, A: Array) -> tuple[float, float]:
+    """Dead and saturated as the registered derivative has them: it is next to zero at both ends of
+    the domain, or zero at one and not at the other.
+    """
+    functions = find("activation", name)
+    slopes = np.abs(run_activation(name, True, np.linspace(*functions.domain, POINTS)[1:-1]))
+    there = np.abs(run_activation(name, True, Z))
+    small, ends = SATURATED_BELOW * slopes.max(), slopes[[0, -1]]
+    if (ends < small).all():
+        return np.nan, float(np.mean(there < small))
+    if (ends == 0).any():
+        return float(np.mean(np.all((A == 0) & (there == 0), axis=0))), np.nan
+    return np.nan, np.nan
 
 
 def _with_updates(

@@ -109,6 +109,14 @@ def layer_verdicts(rows: Sequence[LayerMeasure], n_rows: int, x_rms: float) -> l
     ]
 
 
+def not_judged(rows: Sequence[LayerMeasure]) -> str:
+    """What a verdict must add where activations of the user's could not be looked into."""
+    unknown = [row.title for row in rows if row.is_unknown]
+    if not unknown:
+        return ""
+    return f"; saturated and dead units could not be judged in layer {', '.join(unknown)}"
+
+
 def _dead(rows: Sequence[LayerMeasure], n_rows: int) -> Iterator[Verdict]:
     worst = max(rows, key=lambda row: 0 if math.isnan(row.dead) else row.dead)
     if n_rows >= DEAD_ROWS and worst.dead >= DEAD:
