@@ -1,8 +1,9 @@
-"""Networks from and to PyTorch and scikit-learn: the methods that `Network` has for it.
+"""Networks from and to files, PyTorch and scikit-learn: the methods that `Network` has for it.
 
 Neither package is imported before a method needs it; what a model of theirs holds is read without.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -16,7 +17,32 @@ if TYPE_CHECKING:
 
 
 class Interchange:
-    """Parameters pass unchanged; predictions are equal up to the rounding of other sums."""
+    """Parameters pass unchanged; elsewhere predictions are equal up to rounding."""
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Writes description and parameters to one safetensors file, whole or not at all.
+
+        Nothing in it is code. Raises OSError, ValueError if a parameter is not finite.
+        """
+        from chainrule.checkpoint import save_network
+
+        save_network(cast("Network", self), path)
+
+    @classmethod
+    def load(cls, path: "str | os.PathLike[str]") -> Self:
+        """The network that `save` wrote, in this version or an earlier one.
+
+        Raises OSError, FileFormatError for a file of another kind and for a damaged or hostile one.
+        """
+        from chainrule.checkpoint import load_network
+
+        return cast(Self, load_network(cast("type[Network]", cls), path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies hold what a file holds."""
+        from chainrule.checkpoint import network_from_bytes, network_to_bytes
+
+        return network_from_bytes, (type(self), network_to_bytes(cast("Network", self)))
 
     def to_torch(self) -> dict[str, Any]:
         """The `state_dict` of the same network as a `torch.nn.Sequential`, of copies.

@@ -5,7 +5,6 @@ read and set as `net.W[l]`. Layers count from 1.
 """
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -241,31 +240,6 @@ class Network(Interchange):
             n_states,
             python,
         )
-
-    def save(self, path: "str | os.PathLike[str]") -> None:
-        """Writes description and parameters to one safetensors file, whole or not at all.
-
-        Nothing in it is code. Raises OSError, ValueError if a parameter is not finite.
-        """
-        from chainrule.checkpoint import save_network
-
-        save_network(self, path)
-
-    @classmethod
-    def load(cls, path: "str | os.PathLike[str]") -> Self:
-        """The network that `save` wrote, in this version or an earlier one.
-
-        Raises OSError, FileFormatError for a file of another kind and for a damaged or hostile one.
-        """
-        from chainrule.checkpoint import load_network
-
-        return load_network(cls, path)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles and copies hold what a file holds."""
-        from chainrule.checkpoint import network_from_bytes, network_to_bytes
-
-        return network_from_bytes, (type(self), network_to_bytes(self))
 
     def _set_step(self, steps: int) -> None:
         """What `backward` drops is that of the step after so many, from the first row on."""
