@@ -106,6 +106,11 @@ def term_sizes(
     return sizes
 
 
+def fewest_outputs(loss: cr.losses.Loss) -> int:
+    """Of a network with this loss."""
+    return 2 if isinstance(loss, cr.losses.MulticlassHinge) else 1
+
+
 def forms(loss: str | cr.losses.Loss) -> list[str]:
     """Of the targets: "dense" and, for losses of classes, "classes"."""
     kind = _core.loss_targets()[losses.resolve_loss(loss).name]

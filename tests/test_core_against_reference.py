@@ -13,6 +13,7 @@ from .helpers import (
     LOSSES,
     OUTPUTS,
     build,
+    fewest_outputs,
     reference_pass,
     relative_difference,
     targets,
@@ -32,7 +33,7 @@ def problems(draw):
     """A network, samples, a loss and its options."""
     n_inputs, m = draw(layer_sizes), draw(st.one_of(st.integers(1, 20), st.sampled_from([97, 150])))
     loss, output = draw(st.sampled_from(LOSSES)), draw(st.sampled_from(OUTPUTS))
-    n = draw(layer_sizes)
+    n = max(draw(layer_sizes), fewest_outputs(loss))
     layers = [*draw(hidden_layers), (n, output, 0.1)]
     seed = draw(st.integers(0, 1000))
     rng = np.random.default_rng(seed)
