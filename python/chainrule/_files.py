@@ -5,7 +5,6 @@ import errno
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +130,8 @@ def _prefix(target: Path) -> str:
 
 def _create(target: Path) -> tuple[int, str]:
     """A temporary with a lock on it, so that `remove_leftovers` elsewhere lets it be."""
+    import tempfile  # 4 ms of the time that `import chainrule` takes
+
     while True:
         handle, temporary = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
         try:

@@ -7,7 +7,6 @@ What a callback remembers in the midst of a fit it gives and takes by `state` an
 fit that was cut off, be the process killed, goes on as if nothing had happened.
 """
 
-import csv
 import io
 import os
 from collections.abc import Mapping
@@ -218,10 +217,14 @@ class CSVLogger(Callback):
         self._end = None if self.append else 0
 
     def _read_header(self) -> list[str]:
+        import csv
+
         with self.path.open(newline="", encoding="utf-8") as file:
             return next(csv.reader(file), [])
 
     def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+        import csv  # here, because 2 ms of `import chainrule` are many
+
         assert self._file is not None
         size = self._file.seek(0, os.SEEK_END)
         if self._end is not None and self._end < size:
