@@ -28,12 +28,12 @@ def table():
     return every_kind()
 
 
-def train(table, target):
+def train(table, target, *export_options):
     others = [arg for name in TARGETS if name != target for arg in ("--exclude", name)]
     table.to_csv("table.csv", index=False)
     options = ["--target", target, "--epochs", "3", "--hidden", "8", "-q", "-o", "m.safetensors"]
     assert main(["train", "table.csv", *options, *others]) == 0
-    assert main(["export-onnx", "m.safetensors", "m.onnx"]) == 0
+    assert main(["export-onnx", "m.safetensors", "m.onnx", *export_options]) == 0
 
 
 def feed_of(model, table):
@@ -83,6 +83,19 @@ def test_raw_columns_go_in_and_predictions_come_out(target, table, capsys):
     assert capsys.readouterr().out.startswith("m.onnx: from 7 columns to ")
     onnx.checker.check_model(onnx.load("m.onnx"), full_check=True)
     check("table.csv", target)
+
+
+def test_native_ones_have_the_operations_of_onnx(table, capsys):
+    train(table, "y", "--native")
+    kinds = [node.op_type for node in onnx.load("m.onnx").graph.node]
+    assert "Gemm" in kinds
+    assert "Pad" not in kinds
+    check("table.csv", "y")
+    cr.Network([cr.Dense(1)], 1, "float64").save("net.safetensors")
+    capsys.readouterr()
+    assert main(["export-onnx", "net.safetensors", "wide.onnx", "--native"]) == 2
+    assert "native: expected False for float64, " in capsys.readouterr().err
+    assert not Path("wide.onnx").exists()
 
 
 @pytest.mark.parametrize("target", ["y", "number"])

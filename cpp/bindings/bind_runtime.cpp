@@ -3,10 +3,14 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <iterator>
+#include <vector>
+
 #include "base/rng.h"
 #include "base/team_size.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
+#include "kernels/normal_tail.h"
 
 namespace py = pybind11;
 
@@ -59,6 +63,13 @@ void bind_runtime(py::module_& m) {
         return list;
       },
       "name -> (lowest value, highest value, has a slope, derivative from z)");
+  m.def(
+      "normal_tail",
+      [](bool float64) {
+        return float64 ? std::vector<double>(std::begin(kNormalTail64), std::end(kNormalTail64))
+                       : std::vector<double>(std::begin(kNormalTail32), std::end(kNormalTail32));
+      },
+      "float64"_a, "p of P(Z > u) = e^(-u^2 / 2) p((u - 4) / (u + 4)) / (1 + u), Z normal; ascending powers.");
   m.def(
       "losses",
       [] {

@@ -12,6 +12,7 @@
 #endif
 
 #include "kernels/kernels.h"
+#include "kernels/normal_tail.h"
 
 #define CHAINRULE_PASTE_(a, b) a##b
 #define CHAINRULE_PASTE(a, b) CHAINRULE_PASTE_(a, b)

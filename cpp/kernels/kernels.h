@@ -141,7 +141,7 @@ struct Kernels {
                                      const T* mean, const T* inverse, const T* gamma, const T* sums, const T* products,
                                      bool add, Panels<T> dx);
 
-  // Layer normalization. The mean of row i goes to notes[i * kPanel], 1 / deviation to the element after it.
+  // Layer normalization. The mean of row i goes to notes[i * kPanel], after it 1 / deviation and the mean's rounding.
   void (*normalize_rows)(index_t rows, index_t n, Panels<const T> x, T epsilon, const T* gamma, const T* beta,
                          Panels<T> y, T* notes);
   void (*normalize_rows_gradient)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* notes,

@@ -1,27 +1,14 @@
 // The standard normal distribution: P(Z < z) and the density at z.
 
-// P(Z > u) = e^(-u^2 / 2) p(t) / (1 + u), t = (u - 4) / (u + 4), u >= 0. The polynomials p are Chebyshev's series on
-// [-1, 1], cut off at 1.5e-8 and 4e-17 of p; ascending powers.
 template <class T>
 struct NormalTail;
 template <>
 struct NormalTail<float> {
-  static constexpr int kTerms = 12;
-  static constexpr float kPolynomial[kTerms] = {0x1.e361eap-2f,  -0x1.8c18f0p-4f,  0x1.cabfcap-7f,   0x1.d495ccp-6f,
-                                                -0x1.07cabcp-5f, 0x1.25e426p-6f,   -0x1.46dff6p-8f,  -0x1.316a86p-12f,
-                                                0x1.5ca546p-11f, -0x1.62a530p-14f, -0x1.e74dfap-15f, 0x1.a5bafep-17f};
+  static constexpr auto& kPolynomial = kNormalTail32;
 };
 template <>
 struct NormalTail<double> {
-  static constexpr int kTerms = 26;
-  static constexpr double kPolynomial[kTerms] = {
-      0x1.e361ea6fba141p-2,  -0x1.8c18f2086e34bp-4,  0x1.cabd72a60f83ep-7,   0x1.d4969f10e01adp-6,
-      -0x1.07c3c2582b3fap-5, 0x1.25dd7205fe467p-6,   -0x1.47d5fc75010e9p-8,  -0x1.2b7f5dfde64f2p-12,
-      0x1.6c53834d294f8p-11, -0x1.8c11b08961b0dp-14, -0x1.707bc44ead834p-14, 0x1.6483b16f0cd72p-16,
-      0x1.c9426f2524a1ep-17, -0x1.cc96cfc2db46bp-19, -0x1.5ee6730f3029ep-19, 0x1.b0b563aadd2a1p-22,
-      0x1.29dfcf879fee4p-21, 0x1.23881cbdfc629p-28,  -0x1.eba37460ba14ap-24, -0x1.908e99f317a74p-26,
-      0x1.5c06298ad0543p-26, 0x1.3060881dfb98ap-27,  -0x1.67d1e9c212fe9p-29, -0x1.0611ed85c7789p-29,
-      0x1.890b1d4ff2a34p-33, 0x1.b0f01eae4da3ep-33};
+  static constexpr auto& kPolynomial = kNormalTail64;
 };
 
 template <class T>
@@ -37,10 +24,11 @@ struct Normal {
     const V<T> e = exp<T>(splat(T(-0.5)) * square);
     bell = fma(-e, half_error, e);
     const V<T> t = (u - splat(T(4))) / (u + splat(T(4)));
-    constexpr int terms = NormalTail<T>::kTerms;
-    V<T> p = splat(NormalTail<T>::kPolynomial[terms - 1]);
+    constexpr auto& polynomial = NormalTail<T>::kPolynomial;
+    constexpr int terms = sizeof(polynomial) / sizeof(T);
+    V<T> p = splat(polynomial[terms - 1]);
 #pragma GCC unroll 26
-    for (int k = terms - 2; k >= 0; --k) p = fma(p, t, splat(NormalTail<T>::kPolynomial[k]));
+    for (int k = terms - 2; k >= 0; --k) p = fma(p, t, splat(polynomial[k]));
     tail = bell * p / (one + u);
   }
   V<T> below(V<T> z) const { return z < splat(T(0)) ? tail : splat(T(1)) - tail; }  // P(Z < z)

@@ -89,8 +89,9 @@ static void normalize_columns_gradient(index_t rows, index_t n, Panels<const T> 
   }
 }
 
-// Each row by its own mean and deviation, which go to columns 0 and 1 of `notes` (the latter inverted):
-// y = (x - mean) * inverse * gamma + beta
+// Each row by its own mean and deviation: y = (x - mean) * inverse * gamma + beta. `mean` is rounded, and what it is
+// too small by is the mean of the differences from it (Chan, Golub & LeVeque 1983): without that, two units of which
+// one is near the other would keep few digits. mean, 1 / deviation and this rest go to columns 0, 1 and 2 of `notes`.
 template <class T>
 static void normalize_rows(index_t rows, index_t n, Panels<const T> x, T epsilon, const T* gamma, const T* beta,
                            Panels<T> y, T* notes) {
@@ -98,22 +99,26 @@ static void normalize_rows(index_t rows, index_t n, Panels<const T> x, T epsilon
   const index_t to_y = y.panel - x.panel;
   for (index_t i = 0; i < rows; ++i) {
     const T* from = x.data + i * kPanel<T>;
-    PanelSum<T> sum, squares;
+    PanelSum<T> sum, differences, squares;
     columns.each([&](Column at, auto inside) { sum.part[at.part] += inside ? load(from + at.place) : splat(T(0)); });
     const T mean = sum.total() / static_cast<T>(n);
     columns.each([&](Column at, auto inside) {
-      const V<T> off = inside ? load(from + at.place) - splat(mean) : splat(T(0));
+      differences.part[at.part] += inside ? load(from + at.place) - splat(mean) : splat(T(0));
+    });
+    const T rest = differences.total() / static_cast<T>(n);
+    columns.each([&](Column at, auto inside) {
+      const V<T> off = inside ? load(from + at.place) - splat(mean) - splat(rest) : splat(T(0));
       squares.part[at.part] = fma(off, off, squares.part[at.part]);
     });
     T inverse[Of<T>::kLanes];
     store(inverse, splat(T(1)) / sqrt(splat(squares.total() / static_cast<T>(n)) + splat(epsilon)));
     T* to = y.data + i * kPanel<T>;
     columns.each([&](Column at, auto) {
-      const V<T> normal = (load(from + at.place) - splat(mean)) * splat(inverse[0]);
+      const V<T> normal = (load(from + at.place) - splat(mean) - splat(rest)) * splat(inverse[0]);
       const index_t place = at.place + at.index / kPanel<T> * to_y;
       store(to + place, fma(normal, load(gamma + at.index), load(beta + at.index)));
     });
-    if (notes) notes[i * kPanel<T>] = mean, notes[i * kPanel<T> + 1] = inverse[0];
+    if (notes) notes[i * kPanel<T>] = mean, notes[i * kPanel<T> + 1] = inverse[0], notes[i * kPanel<T> + 2] = rest;
   }
 }
 
@@ -124,19 +129,20 @@ static void normalize_rows_gradient(index_t rows, index_t n, Panels<const T> x, 
   for (index_t i = 0; i < rows; ++i) {
     const T *of_x = x.data + i * kPanel<T>, *of_d = d.data + i * kPanel<T>;
     T* to = dx.data + i * kPanel<T>;
-    const V<T> mean = splat(notes[i * kPanel<T>]), inverse = splat(notes[i * kPanel<T> + 1]);
+    const V<T> mean = splat(notes[i * kPanel<T>]), inverse = splat(notes[i * kPanel<T> + 1]),
+               rest = splat(notes[i * kPanel<T> + 2]);
     PanelSum<T> sum, product;
     for (index_t j = 0; j < padded<T>(n); j += Of<T>::kLanes) {  // d and gamma are zero in the padding
       const int part = static_cast<int>(j % kPanel<T> / Of<T>::kLanes);
       const V<T> h = load(of_d + d.place(j)) * load(gamma + j);
       sum.part[part] += h;
-      product.part[part] = fma(h, (load(of_x + x.place(j)) - mean) * inverse, product.part[part]);
+      product.part[part] = fma(h, (load(of_x + x.place(j)) - mean - rest) * inverse, product.part[part]);
     }
     const V<T> s = splat(sum.total() / static_cast<T>(n)), p = splat(product.total() / static_cast<T>(n));
     const Columns<T> columns(n, 0);
     columns.each([&](Column at, auto inside) {
       const index_t j = at.index;
-      const V<T> normal = (load(of_x + x.place(j)) - mean) * inverse;
+      const V<T> normal = (load(of_x + x.place(j)) - mean - rest) * inverse;
       const V<T> h = load(of_d + d.place(j)) * load(gamma + j);
       const V<T> g = inside ? inverse * fma(-normal, p, h - s) : splat(T(0));
       T* out = to + dx.place(j);
@@ -152,7 +158,8 @@ static void add_normal_sums(index_t rows, index_t n, Panels<const T> x, Panels<c
     const T *of_x = x.data + x.place(j), *of_d = d.data + d.place(j);
     V<T> sum = load(sums + j);
     for (index_t i = 0; i < rows; ++i) {
-      const V<T> normal = (load(of_x + i * kPanel<T>) - splat(notes[i * kPanel<T>])) * splat(notes[i * kPanel<T> + 1]);
+      const T* note = notes + i * kPanel<T>;
+      const V<T> normal = (load(of_x + i * kPanel<T>) - splat(note[0]) - splat(note[2])) * splat(note[1]);
       sum = fma(load(of_d + i * kPanel<T>), normal, sum);
     }
     store(sums + j, sum);

@@ -17,7 +17,7 @@ class LayerNorm final : public Layer<T> {
   std::vector<Unit> units() const override;
   index_t mirror_size(bool) const override { return 0; }
   index_t flops_per_sample() const override { return 6 * n_; }
-  index_t notes() const override { return 2; }  // mean and 1 / deviation
+  index_t notes() const override { return 3; }  // mean, 1 / deviation, the mean's rounding
 
   void forward(Weights<T> weights, const Slice<T>& s) const override;
   void backward(Weights<T> weights, const Slice<T>& s) const override;

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from chainrule._errors import message
+from chainrule._errors import check_bool, message
 from chainrule._files import check_path, write_atomically
 from chainrule.network import Network
 from chainrule.onnx._graph import ModelGraph, Value
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 WHERE = "export_onnx"
 
 
-def export_onnx(model: "Network | Estimator", path: str | os.PathLike[str]) -> None:
+def export_onnx(
+    model: "Network | Estimator", path: str | os.PathLike[str], *, native: bool = False
+) -> None:
     """Writes a network or a fitted `MLPClassifier` or `MLPRegressor` as ONNX, whole or not at all.
 
     The input is `X` (rows, n_inputs), of the network's dtype, with any number of rows. The outputs:
@@ -25,19 +27,21 @@ def export_onnx(model: "Network | Estimator", path: str | os.PathLike[str]) -> N
     skl2onnx names them: (rows,) and (rows, n_classes), both (rows, n_labels) where any label may be
     true, (rows, n_outputs) and a sequence of (rows, n_classes) of several classifications.
 
-    Other programs sum in another order, so their results equal chainrule's up to rounding: those of
-    ONNX Runtime within 1e-6 of the largest A or Z of the last layer in float32, with normalization
-    2e-6, with layer normalization of two units 1e-5 (float64: 2e-15, 5e-15 with normalization).
+    The nodes round where chainrule does, so that ONNX Runtime's results equal `predict` to 1e-6 of
+    the largest A or Z of the last layer in float32, 5e-15 in float64, but for layer normalization of
+    two units (5e-6). With `native`, in float32, they are ONNX's own operations (Gemm, Sigmoid, Gelu,
+    LayerNormalization, ..), which programs know how to speed up, and a few times further off.
 
-    Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, for gelu
-    in float64, which ONNX Runtime lacks, if the estimator is not fitted or has classes that ONNX
-    has no labels for, and for more than 2 GiB; ImportError without the package onnx.
+    Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, if the
+    estimator is not fitted or has classes that ONNX has no labels for, for `native` in float64,
+    and for more than 2 GiB; ImportError without the package onnx.
     """
     check_path(WHERE, path)
+    check_bool(WHERE, "native", native)
     if isinstance(model, Network):
-        content = _network(model)
+        content = _network(model, native)
     elif _is_estimator(model):
-        content = _estimator(model)
+        content = _estimator(model, native)
     else:
         expected = (
             "a Network, MLPClassifier or MLPRegressor "
@@ -47,11 +51,15 @@ def export_onnx(model: "Network | Estimator", path: str | os.PathLike[str]) -> N
     write_atomically(path, [(0, content)])
 
 
-def _network(net: Network) -> bytes:
-    graph = ModelGraph(net.dtype, [Value("X", net.dtype.name, (net.n_inputs,))])
+def _network(net: Network, native: bool) -> bytes:
+    graph = _graph(net, native)
     output = Value(graph.new_name("output"), net.dtype.name, (net.n_outputs,))
     graph.node("Identity", add_network(graph, "X", net, WHERE), output=output.name)
     return graph.to_bytes(WHERE, [output])
+
+
+def _graph(net: Network, native: bool) -> ModelGraph:
+    return ModelGraph(net.dtype, [Value("X", net.dtype.name, (net.n_inputs,))], native)
 
 
 def _is_estimator(model: Any) -> "TypeGuard[Estimator]":
@@ -60,13 +68,13 @@ def _is_estimator(model: Any) -> "TypeGuard[Estimator]":
     return module is not None and isinstance(model, module.MLPClassifier | module.MLPRegressor)
 
 
-def _estimator(est: "Estimator") -> bytes:
+def _estimator(est: "Estimator", native: bool) -> bytes:
     from chainrule.onnx._estimators import add_estimator, outputs_of
 
     if not est.__sklearn_is_fitted__():
         raise ValueError(message(WHERE, "model", "a fitted estimator", est))
     net = est._engine.ready(WHERE)
-    graph = ModelGraph(net.dtype, [Value("X", net.dtype.name, (net.n_inputs,))])
+    graph = _graph(net, native)
     outputs = outputs_of(est, net.dtype.name, WHERE)
     names = [graph.new_name(value.name) for value in outputs]
     add_estimator(graph, "X", est, names, WHERE)

@@ -1,6 +1,6 @@
 """An ONNX graph under construction: constants and nodes, known by the names of their values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -41,10 +41,14 @@ class Value:
 
 
 class Graph:
-    """What constants and nodes are added to; floats in it are of `dtype`."""
+    """What constants and nodes are added to; floats in it are of `dtype`.
 
-    def __init__(self, dtype: Any) -> None:
+    A `native` one has ONNX's own operation for each layer and activation where there is one.
+    """
+
+    def __init__(self, dtype: Any, native: bool = False) -> None:
         self.dtype = np.dtype(dtype)
+        self.native = native
 
     def of_dtype(self, dtype: Any) -> Self:
         """The same graph, for a part of it with other floats."""
@@ -58,6 +62,16 @@ class Graph:
         if array.dtype.kind == "f":
             array = array.astype(self.dtype)
         return self._add_constant(np.ascontiguousarray(array).reshape(array.shape), name)
+
+    def number(self, value: float, name: str | None = None) -> str:
+        """A constant of one float."""
+        return self.constant(np.float64(value), name or f"{value:g}")
+
+    def in_float64(self, x: str, f: "Callable[[Graph, str], str]") -> str:
+        """f(graph, x) with all floats float64, and its result in this graph's."""
+        if self.dtype == np.float64:
+            return f(self, x)
+        return self.cast(f(self.of_dtype("float64"), self.cast(x, "float64")), self.dtype.name)
 
     def node(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         """An operation of ONNX on values; returns the name of its result, `output` if given."""
@@ -79,8 +93,8 @@ class Graph:
 class ModelGraph(Graph):
     """A graph that becomes a file."""
 
-    def __init__(self, dtype: Any, inputs: Sequence[Value]) -> None:
-        super().__init__(dtype)
+    def __init__(self, dtype: Any, inputs: Sequence[Value], native: bool = False) -> None:
+        super().__init__(dtype, native)
         self.inputs = list(inputs)
         self._names = {value.name for value in inputs}
         self._nodes: list[Any] = []

@@ -32,17 +32,20 @@ static void NAME_batch_norm(const real *x, size_t n, const real *mean, const rea
   for (size_t j = 0; j < n; ++j) y[j] = NAME_fma(x[j] - mean[j], factor[j], beta[j]);
 }
 
-// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance those of x; y may be x.   all (n)
+// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance those of x; y may be x. The mean of the
+// differences from the rounded mean is what it is too small by.   all (n)
 static void NAME_layer_norm(const real *x, size_t n, real epsilon, const real *gamma, const real *beta, real *y) {
-  real part[NAME_PANEL] = {0}, squares[NAME_PANEL] = {0}, mean, inverse;
+  real part[NAME_PANEL] = {0}, differences[NAME_PANEL] = {0}, squares[NAME_PANEL] = {0}, mean, rest, inverse;
   for (size_t j = 0; j < n; ++j) part[j % NAME_PANEL] += x[j];
   mean = NAME_join(part) / (real)n;
+  for (size_t j = 0; j < n; ++j) differences[j % NAME_PANEL] += x[j] - mean;
+  rest = NAME_join(differences) / (real)n;
   for (size_t j = 0; j < n; ++j) {
-    const real off = x[j] - mean;
+    const real off = x[j] - mean - rest;
     squares[j % NAME_PANEL] = NAME_fma(off, off, squares[j % NAME_PANEL]);
   }
   inverse = 1 / libm_sqrt(NAME_join(squares) / (real)n + epsilon);
-  for (size_t j = 0; j < n; ++j) y[j] = NAME_fma((x[j] - mean) * inverse, gamma[j], beta[j]);
+  for (size_t j = 0; j < n; ++j) y[j] = NAME_fma((x[j] - mean - rest) * inverse, gamma[j], beta[j]);
 }
 
 // In place: e^(z_j - max z) / sum_k e^(z_k - max z).   z (n)
