@@ -130,7 +130,7 @@ def _prefix(target: Path) -> str:
 
 def _create(target: Path) -> tuple[int, str]:
     """A temporary with a lock on it, so that `remove_leftovers` elsewhere lets it be."""
-    import tempfile  # 4 ms of the time that `import chainrule` takes
+    import tempfile  # here, because 4 ms of `import chainrule` are many
 
     while True:
         handle, temporary = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)

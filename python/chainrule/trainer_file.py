@@ -214,10 +214,9 @@ def _completed(
         missing["metrics"] = ", ".join(name for name in own if name not in given)
     if missing:
         what = " and ".join(f"the {name} {text}" for name, text in missing.items())
-        text = f"{what} of this trainer again, which no file holds, got neither"
-        if len(missing) == 1:
-            text = text.replace("neither", "none")
-        raise ValueError(f"[{WHERE}] {', '.join(missing)}: expected {text}")
+        text = f"{what} of this trainer again, which no file holds"
+        got = "none" if len(missing) == 1 else "neither"
+        raise ValueError(f"[{WHERE}] {', '.join(missing)}: expected {text}, got {got}")
     names = [metric if isinstance(metric, str) else metric.name for metric in metrics]
     if not set(given) <= set(names):
         expected = f"metrics of this trainer, {names}"
