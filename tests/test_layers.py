@@ -138,6 +138,15 @@ def test_summary_names_inner_layers_and_counts_what_is_trained():
     assert net.summary().n_parameters == net.n_parameters
 
 
+def test_summary_counts_the_work_of_every_kind_of_layer():
+    """Per sample and column: a batch norm 2, a layer norm 6, a sum 1; dropout and activations 0."""
+    inner = [cr.BatchNorm(), cr.LayerNorm(), cr.Dropout(0.5), A("tanh")]
+    summary = cr.Network([cr.Dense(9), cr.Residual(inner), cr.Dense(3)], 7).summary()
+    first, others = 2 * 7 * 9, 2 * 9 * 3 + (2 + 6 + 1) * 9
+    assert summary.flops_per_sample == first + others
+    assert summary.training_flops_per_sample == 2 * first + 3 * others
+
+
 def test_course_views_are_of_dense_layers():
     net = cr.Network(NETWORKS["batch norm"], 7)
     assert net.W[1].shape == (9, 7)
