@@ -134,6 +134,14 @@ def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
         raise FileFormatError(text) from None
 
 
+def must_be_given(where: str, missing: Mapping[str, str], of: str) -> ValueError:
+    """The error for arguments that no file holds and that were not given, by what they were."""
+    what = " and ".join(f"the {name} {text}" for name, text in missing.items())
+    got = "none" if len(missing) == 1 else "neither"
+    expected = f"{what} of {of}, which no file holds, got {got}"
+    return ValueError(f"[{where}] {', '.join(missing)}: expected {expected}")
+
+
 def save_network(net: Network, path: str | os.PathLike[str]) -> None:
     """The file behind `Network.save`."""
     check_path("Network.save", path)
