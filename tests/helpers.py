@@ -202,6 +202,11 @@ def assert_equal_parameters(parameters: dict[str, Array], others: dict[str, Arra
         np.testing.assert_array_equal(parameters[name], others[name], err_msg=name)
 
 
+def shown(value: object) -> str:
+    """An id of a test that is the same in every run, as the address of a function is not."""
+    return getattr(value, "__name__", None) or repr(value)
+
+
 def relative_difference(a: Array, b: Array, size: float = 0.0) -> float:
     """Largest |a - b| relative to the largest element of b, or to `size` if that is larger."""
     scale = max(float(np.max(np.abs(b))), size)

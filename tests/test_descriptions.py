@@ -43,6 +43,8 @@ from chainrule.optimizers import (
     resolve_optimizer,
 )
 
+from .helpers import shown
+
 EXAMPLES = {
     layer_from_dict: [
         Dense(3),
@@ -70,26 +72,29 @@ EXAMPLES = {
     ],
 }
 CASES = [(resolve, one) for resolve, examples in EXAMPLES.items() for one in examples]
+every_description = pytest.mark.parametrize(
+    ("resolve", "description"), CASES, ids=lambda case: shown(case)[:40]
+)
 
 
 # ---- saving and loading --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("resolve", "description"), CASES, ids=lambda case: repr(case)[:40])
+@every_description
 def test_description_comes_back_from_json(resolve, description):
     saved = json.loads(json.dumps(description.to_dict()))
     assert resolve(saved) == description
     assert resolve(saved).to_dict() == saved
 
 
-@pytest.mark.parametrize(("resolve", "description"), CASES, ids=lambda case: repr(case)[:40])
+@every_description
 def test_dict_holds_the_name_and_every_field(resolve, description):
     names = ["kind", *(field.name for field in fields(description))]
     assert list(description.to_dict()) == names
     assert description.to_dict()["kind"] == description.name
 
 
-@pytest.mark.parametrize(("resolve", "description"), CASES, ids=lambda case: repr(case)[:40])
+@every_description
 def test_description_can_be_pickled_copied_hashed_and_not_changed(resolve, description):
     assert pickle.loads(pickle.dumps(description)) == description
     assert copy.deepcopy(description) == description

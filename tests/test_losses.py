@@ -10,7 +10,7 @@ from sklearn import metrics
 import chainrule as cr
 from chainrule import ops
 
-from .helpers import build, gamma, reference_pass
+from .helpers import build, gamma, reference_pass, shown
 
 
 def cost(A, Y, loss, **options):
@@ -118,7 +118,7 @@ ESTIMATES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "output", "estimate"), ESTIMATES, ids=repr)
+@pytest.mark.parametrize(("loss", "output", "estimate"), ESTIMATES, ids=shown)
 def test_a_constant_tends_to_what_the_loss_estimates(loss, output, estimate, rng):
     Y = rng.exponential(2.0, 501)
     net = cr.Network([cr.Dense(1, output)], 1, "float64")
