@@ -1,8 +1,8 @@
 """`@dataclass(frozen=True)` for the classes that `import chainrule` makes: the same, made sooner.
 
 The one of `dataclasses` compiles six methods of each class (one by one, before Python 3.13), which
-for fifty classes took a third of the import. Here it compiles `__init__` alone; the others are
-closures over the names of the fields. Classes made here do not derive from each other; those of
+for forty classes took over a quarter of the import. Here it compiles `__init__` alone; the others
+are closures over the names of the fields. Classes made here do not derive from each other; those of
 users, made by `dataclasses`, may derive from them.
 """
 
