@@ -5,12 +5,12 @@ Each says where its definition differs from PyTorch's; `Network.to_torch`, `from
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._dataclass import dataclass
 from chainrule._description import (
     Count,
     Decay,
