@@ -1,4 +1,4 @@
-"""Exported C files, compiled and called: what the tests of `export_c` share."""
+"""Exported C files, compiled and called, and a small network: what their tests share."""
 
 import ctypes
 import platform
@@ -12,9 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import chainrule as cr
+
+from .helpers import build
+
 Array = NDArray[Any]
 
 FMA = ["-mfma"] if platform.machine() in ("x86_64", "AMD64") else []
+FLAGS = ["-std=c99", "-O1", *FMA]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 BITS = {"float32": np.uint32, "float64": np.uint64}
 
@@ -59,3 +64,7 @@ def assert_same_bits(found: Array, expected: Array, what: object = "") -> None:
         at = tuple(np.argwhere(~same)[0])
         wrong = f"{(~same).sum()} of {same.size} differ, first {at}"
         raise AssertionError(f"{what}: {wrong}: {found[at]!r}, not {expected[at]!r}")
+
+
+def small(dtype: str = "float32") -> cr.Network:
+    return build(3, [(4, "relu", 0), (2, "softmax", 0)], dtype)

@@ -1,6 +1,7 @@
 """Fixtures: seeded random numbers, every instruction set of this CPU, thread counts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +39,27 @@ def threads() -> Iterator[None]:
 def one_step_per_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a fit can be cut off after each step."""
     monkeypatch.setattr(_stepping, "SECONDS_PER_CALL", 0.0)
+
+
+@pytest.fixture
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line reads and writes in a folder of this test's own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """command("train", ...) -> standard output; fails if the status is not 0."""
+
+    def command(*arguments: object) -> str:
+        from chainrule.cli import main
+
+        status = main([str(argument) for argument in arguments])
+        output = capsys.readouterr()
+        assert status == 0, output.err
+        return output.out
+
+    return command
 
 
 def pytest_report_header() -> str:

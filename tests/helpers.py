@@ -1,10 +1,11 @@
-"""The reference as an oracle for networks, and error bounds for float32."""
+"""The reference as an oracle for networks, targets that fit, and error bounds for float32."""
 
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import chainrule as cr
@@ -15,6 +16,10 @@ Array = NDArray[Any]
 Layer = tuple[int, str, float]  # units, activation, slope (of those that have one)
 OUTPUTS = list(_core.activations())
 HIDDEN = [name for name in OUTPUTS if name != "softmax"]
+WITH_FMA = [isa for isa in _core.available_isas() if isa != "baseline"]
+needs_fma = pytest.mark.skipif(
+    not WITH_FMA, reason="this CPU has no fused multiply-add, and so bits of its own"
+)
 # Every loss, and those with a number with another one than by default.
 LOSSES = [
     *(kind() for kind in losses.LOSSES.values()),
@@ -43,6 +48,15 @@ def build(n_inputs: int, layers: Sequence[Layer], dtype: str, seed: int = 0) -> 
             net.parameters[name] = rng.normal(0, 0.3, value.shape)
         elif layers[int(name.split(".")[0]) - 1][1] == "exp":
             net.parameters[name] = 0.1 * value
+    return net
+
+
+def diverged() -> cr.Network:
+    """A network whose training has led to numbers that are not finite."""
+    net = cr.Network([cr.Dense(1)], 1)
+    trainer = cr.Trainer(net, "squared_error", cr.SGD(1e30))
+    while net.is_finite():
+        trainer.step([[1e18]], [1e18])
     return net
 
 
@@ -180,6 +194,17 @@ def forms_of(rng, loss, groups, m):
 
 def one_hot(classes, groups):
     return np.concatenate([np.eye(n)[classes[:, g]] for g, n in enumerate(groups)], axis=1)
+
+
+def assert_equal_parameters(parameters: dict[str, Array], others: dict[str, Array]) -> None:
+    assert parameters.keys() == others.keys()
+    for name in parameters:
+        np.testing.assert_array_equal(parameters[name], others[name], err_msg=name)
+
+
+def shown(value: object) -> str:
+    """An id of a test that is the same in every run, as the address of a function is not."""
+    return getattr(value, "__name__", None) or repr(value)
 
 
 def relative_difference(a: Array, b: Array, size: float = 0.0) -> float:

@@ -12,12 +12,13 @@ from chainrule import checkpoint
 from chainrule._container import from_json, unpack
 from chainrule.estimators._file import estimator_from_bytes
 from chainrule.trainer_file import trainer_from_bytes
-from tests import attacks
 from tests.attacks.estimators import estimators, whole_estimator
+from tests.attacks.networks import networks
+from tests.attacks.parts import Parts, whole
 from tests.attacks.trainers import trainers, whole_trainer
 from tests.model_files import FOLDER
 
-NETWORKS, TRAINERS, ESTIMATORS = attacks.networks(), trainers(), estimators()
+NETWORKS, TRAINERS, ESTIMATORS = networks(), trainers(), estimators()
 
 
 def load(content):
@@ -25,8 +26,8 @@ def load(content):
 
 
 def test_the_whole_file_loads():
-    assert load(attacks.whole()).n_parameters == 4 * 4 + 5 * 2
-    assert attacks.Parts(attacks.whole()).seal() == attacks.whole()
+    assert load(whole()).n_parameters == 4 * 4 + 5 * 2
+    assert Parts(whole()).seal() == whole()
 
 
 def load_trainer(content):
@@ -37,7 +38,7 @@ def test_the_whole_trainer_loads():
     trainer = load_trainer(whole_trainer())
     assert (trainer.epoch, trainer.is_unfinished, len(trainer.history)) == (3, True, 3)
     assert trainer._fit.unfinished.weights is not None
-    assert attacks.Parts(whole_trainer()).seal() == whole_trainer()
+    assert Parts(whole_trainer()).seal() == whole_trainer()
 
 
 def load_estimator(content):
@@ -49,11 +50,11 @@ def test_the_whole_estimator_loads():
     assert (est.n_iter_, len(est.history_), est.t_) == (2, 2, 24)
     assert est._engine.has_optimizer
     assert est._best_parameters
-    assert attacks.Parts(whole_estimator()).seal() == whole_estimator()
+    assert Parts(whole_estimator()).seal() == whole_estimator()
 
 
 WHOLE = {
-    "network": (load, attacks.whole()),
+    "network": (load, whole()),
     "trainer": (load_trainer, whole_trainer()),
     "estimator": (load_estimator, whole_estimator()),
 }
@@ -103,7 +104,7 @@ def test_json_is_strict(text):
 
 
 def test_types_that_numpy_lacks_are_refused():
-    parts = attacks.Parts(attacks.whole())
+    parts = Parts(whole())
     parts.header["1.bias"] |= {"dtype": "BF16", "shape": [8]}
     with pytest.raises(cr.FileFormatError, match=r"expected tensors of F32, .*, got BF16"):
         unpack(parts.seal())
@@ -145,10 +146,11 @@ MEMORY = """
 import resource, sys
 import chainrule as cr
 from chainrule import checkpoint
-from tests import attacks
-contents = list(attacks.networks().values())
+from tests.attacks.networks import networks
+from tests.attacks.parts import whole
+contents = list(networks().values())
 load = lambda content: checkpoint.network_from_bytes(cr.Network, content)
-load(attacks.whole())
+load(whole())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for content in contents:
     try:

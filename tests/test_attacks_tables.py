@@ -10,7 +10,8 @@ import pytest
 from chainrule import checkpoint
 from chainrule.cli.console import InputError
 from chainrule.cli.model_file import load_model
-from tests import attacks
+from tests.attacks.networks import networks
+from tests.attacks.parts import Parts
 from tests.attacks.tables import archive, models, whole_model, with_preprocessing
 
 MODELS = models()
@@ -33,7 +34,7 @@ def load(tmp_path, monkeypatch):
 
 
 def test_the_whole_model_loads(load):
-    assert attacks.Parts(whole_model()).seal() == whole_model()
+    assert Parts(whole_model()).seal() == whole_model()
     assert load(whole_model()).target.classes == ["a", "b"]
     assert load(with_preprocessing(archive())).target.classes == ["a", "b"]
 
@@ -55,10 +56,10 @@ def test_an_attack_is_refused_soon(name, load, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
 
 
-@pytest.mark.parametrize("name", attacks.networks())
+@pytest.mark.parametrize("name", networks())
 def test_an_attack_as_a_network_is_no_model_either(name, load):
     with pytest.raises(InputError):
-        load(attacks.networks()[name])
+        load(networks()[name])
 
 
 def test_a_file_cut_short_anywhere_is_refused(load):

@@ -1,17 +1,12 @@
 """The estimators' benchmark on a tiny case from end to end."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-if not (ROOT / "bench").is_dir():
-    pytest.skip("no bench folder beside the tests", allow_module_level=True)
+pytest.importorskip("bench", reason="no bench folder beside the tests")
 
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(ROOT)
-    from bench import estimator_jobs, estimators
+from bench import estimator_jobs, estimators
 
 
 def test_quick_run(tmp_path, capsys):

@@ -1,17 +1,12 @@
 """The benchmark of saving on a small file from end to end."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-if not (ROOT / "bench").is_dir():
-    pytest.skip("no bench folder beside the tests", allow_module_level=True)
+pytest.importorskip("bench", reason="no bench folder beside the tests")
 
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(ROOT)
-    from bench import saving
+from bench import saving
 
 
 def test_quick_run(tmp_path, capsys):

@@ -16,11 +16,11 @@ from chainrule.activations import SLOPES
 from chainrule.layers import LAYERS, walk
 
 from .compiled import FMA, assert_same_bits, compile_c, predict_rows, shared_object
+from .helpers import needs_fma
 
 NETWORKS = 200 if os.environ.get("CHAINRULE_EXHAUSTIVE") else 20
 ROWS = 5
 ACTIVATIONS = list(_core.activations())
-WITH_FMA = [isa for isa in _core.available_isas() if isa != "baseline"]
 EXACT = {
     "gcc -O3": ("gcc", ["-std=c99", "-O3", *FMA]),
     "gcc, defaults": ("gcc", ["-O2", "-march=native", "-ffp-contract=fast"]),
@@ -31,9 +31,7 @@ EXACT = {
     "C++": ("g++", ["-x", "c++", "-std=c++11", "-O1", *FMA]),
 }
 
-pytestmark = pytest.mark.skipif(
-    not WITH_FMA, reason="this CPU has no fused multiply-add, and so bits of its own"
-)
+pytestmark = needs_fma
 
 
 # ---- random networks ----------------------------------------------------------------------------

@@ -15,16 +15,11 @@ from chainrule.cli.tables import read_table
 
 from .columns import TARGETS, every_kind, strange_rows
 from .compiled import FMA, assert_same_bits, compile_c, predict_rows, shared_object
-from .test_c_export import WITH_FMA
+from .helpers import needs_fma
 
 FLAGS = ["-O2", *FMA]  # with which gcc would contract products and sums
 
-pytestmark = pytest.mark.skipif(not WITH_FMA, reason="this CPU has no fused multiply-add")
-
-
-@pytest.fixture(autouse=True)
-def in_tmp_path(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = [needs_fma, pytest.mark.usefixtures("in_tmp_path")]
 
 
 def train(frame, target):

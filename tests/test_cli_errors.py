@@ -10,7 +10,7 @@ import chainrule as cr
 from chainrule._container import joined, pack, unpack
 from chainrule.cli import main
 
-from . import attacks
+from .attacks.parts import Parts
 
 ROWS = "size,colour,kind,gone\n" + "1.5,red,a,\n2.5,blue,b,\n3.0,red,a,\n4.5,,b,\n" * 10
 
@@ -59,7 +59,7 @@ def model(trained, tmp_path):
         ("no_json", {"table": "{"}),
         ("no_target", {"table": '{"features": []}'}),
     ):
-        parts = attacks.Parts(whole)
+        parts = Parts(whole)
         parts.metadata |= metadata
         (tmp_path / f"{name}.safetensors").write_bytes(parts.seal())
     contents = unpack(whole)

@@ -17,10 +17,7 @@ from chainrule.cli.tables import read_table
 from .columns import TARGETS, N, every_kind, strange_rows
 from .helpers import relative_difference
 
-
-@pytest.fixture(autouse=True)
-def in_tmp_path(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 
 @pytest.fixture

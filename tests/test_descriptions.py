@@ -1,4 +1,4 @@
-"""Layers, losses and optimizers: what they refuse, what they say, and how they are saved."""
+"""Layers and losses: what they refuse, what they say, and how all descriptions are saved."""
 
 import copy
 import json
@@ -43,6 +43,8 @@ from chainrule.optimizers import (
     resolve_optimizer,
 )
 
+from .helpers import shown
+
 EXAMPLES = {
     layer_from_dict: [
         Dense(3),
@@ -70,32 +72,29 @@ EXAMPLES = {
     ],
 }
 CASES = [(resolve, one) for resolve, examples in EXAMPLES.items() for one in examples]
-HYPERPARAMETERS = [
-    (kind, field.name)
-    for kind in OPTIMIZERS.values()
-    for field in fields(kind)
-    if field.name not in ("nesterov", "epsilon_hat")
-]
+every_description = pytest.mark.parametrize(
+    ("resolve", "description"), CASES, ids=lambda case: shown(case)[:40]
+)
 
 
 # ---- saving and loading --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("resolve", "description"), CASES, ids=lambda case: repr(case)[:40])
+@every_description
 def test_description_comes_back_from_json(resolve, description):
     saved = json.loads(json.dumps(description.to_dict()))
     assert resolve(saved) == description
     assert resolve(saved).to_dict() == saved
 
 
-@pytest.mark.parametrize(("resolve", "description"), CASES, ids=lambda case: repr(case)[:40])
+@every_description
 def test_dict_holds_the_name_and_every_field(resolve, description):
     names = ["kind", *(field.name for field in fields(description))]
     assert list(description.to_dict()) == names
     assert description.to_dict()["kind"] == description.name
 
 
-@pytest.mark.parametrize(("resolve", "description"), CASES, ids=lambda case: repr(case)[:40])
+@every_description
 def test_description_can_be_pickled_copied_hashed_and_not_changed(resolve, description):
     assert pickle.loads(pickle.dumps(description)) == description
     assert copy.deepcopy(description) == description
@@ -240,71 +239,6 @@ def test_leaky_relu_and_elu_have_a_slope():
             Activation("leaky_relu", slope)
     with pytest.raises(TypeError, match=r"name: expected a string, got 3"):
         Activation(3)
-
-
-# ---- optimizers ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("kind", "name"), HYPERPARAMETERS)
-@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
-def test_every_hyperparameter_refuses_values_that_make_no_sense(kind, name, value):
-    with pytest.raises(ValueError, match=rf"\[{kind.__name__}\] {name}: expected a finite number"):
-        kind(**{name: value})
-
-
-@pytest.mark.parametrize(("kind", "name"), HYPERPARAMETERS)
-@pytest.mark.parametrize("value", [True, "0.1", None, [0.1]])
-def test_every_hyperparameter_refuses_what_is_no_number(kind, name, value):
-    with pytest.raises(TypeError, match=rf"\[{kind.__name__}\] {name}: expected a finite number"):
-        kind(**{name: value})
-
-
-@pytest.mark.parametrize(
-    ("name", "inside", "outside"),
-    [
-        ("learning_rate", [5e-324, 1e9], [0.0]),
-        ("beta1", [0.0, 0.999999], [1.0]),
-        ("beta2", [0.0, 0.999999], [1.0]),
-        ("epsilon", [1e-300, 1.0], [0.0]),
-        ("weight_decay", [0.0, 10.0], [-1e-9]),
-    ],
-)
-def test_ranges_are_open_and_closed_where_they_should_be(name, inside, outside):
-    for value in inside:
-        assert getattr(AdamW(**{name: value}), name) == value
-    for value in outside:
-        with pytest.raises(ValueError, match=name):
-            AdamW(**{name: value})
-
-
-def test_numbers_of_numpy_are_stored_as_plain_ones():
-    adam = Adam(np.float32(0.5), beta1=np.float64(0.25), epsilon=1)
-    assert adam == Adam(0.5, beta1=0.25, epsilon=1.0)
-    assert {type(value) for value in (adam.learning_rate, adam.beta1, adam.epsilon)} == {float}
-
-
-def test_nesterov_needs_momentum_and_is_a_switch():
-    with pytest.raises(
-        ValueError, match=r"\[SGD\] momentum: expected a number > 0 with nesterov=True"
-    ):
-        SGD(nesterov=True)
-    with pytest.raises(TypeError, match=r"\[SGD\] nesterov: expected True or False, got 1"):
-        SGD(momentum=0.9, nesterov=1)
-
-
-def test_factors_and_limits_of_rprop_s_steps():
-    for bad, expected in [
-        ({"eta_minus": 1.0}, "eta_minus: expected a finite number > 0 and < 1, got 1.0"),
-        ({"eta_plus": 1.0}, "eta_plus: expected a finite number > 1, got 1.0"),
-        ({"largest_step": 1e-7}, "largest_step: expected a number >= smallest_step, 1e-06, got"),
-    ]:
-        with pytest.raises(ValueError, match=re.escape(f"[Rprop] {expected}")):
-            Rprop(**bad)
-
-
-def test_epsilon_hat_is_a_switch():
-    with pytest.raises(TypeError, match=r"\[Adam\] epsilon_hat: expected True or False, got 1"):
-        Adam(epsilon_hat=1)
 
 
 # ---- the form of refusals ------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 import chainrule as cr
 from chainrule.estimators import _start
 
+from .estimating import weights_of
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
 TWO = Y < 2
@@ -18,10 +20,6 @@ TWO = Y < 2
 
 def small(kind=cr.MLPClassifier, **options):
     return kind(**{"hidden_layer_sizes": 5, "max_iter": 3, "random_state": 0} | options)
-
-
-def weights_of(est):
-    return [array.tobytes() for array in est.coefs_ + est.intercepts_]
 
 
 def go_on(est, how):

@@ -15,8 +15,8 @@ import chainrule as cr
 from chainrule.estimators import _file_parameters
 from chainrule.estimators._file import estimator_from_bytes
 
-from .attacks import Parts
 from .attacks.estimators import whole_estimator
+from .attacks.parts import Parts
 from .test_estimators_files import COLOURS, X, Y, bits, small
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

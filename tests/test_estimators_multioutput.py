@@ -15,6 +15,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 import chainrule as cr
 
+from .estimating import weights_of
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 NAMES = np.array(["red", "green", "blue"])
 
@@ -32,10 +34,6 @@ def fitted(data, **options):
     X, Y = data
     options = {"hidden_layer_sizes": (12,), "max_iter": 8, "random_state": 0} | options
     return cr.MLPClassifier(**options).fit(X, Y)
-
-
-def weights_of(est):
-    return [array.tobytes() for array in est.coefs_ + est.intercepts_]
 
 
 # ---- conventions ---------------------------------------------------------------------------------

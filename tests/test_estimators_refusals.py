@@ -6,18 +6,16 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import make_classification, make_regression
+from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 
 import chainrule as cr
 
+from . import estimating
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(scope="module")
-def binary():
-    return make_classification(300, 8, n_informative=5, random_state=0, flip_y=0.05)
+binary = pytest.fixture(estimating.binary, scope="module", name="binary")
 
 
 BAD = {

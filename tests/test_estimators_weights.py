@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris, make_classification
+from sklearn.datasets import load_iris
 
 import chainrule as cr
 
+from .estimating import binary
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
-BINARY = make_classification(300, 8, n_informative=5, random_state=0, flip_y=0.05)
+BINARY = binary()
 
 
 def small(**options):

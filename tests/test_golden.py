@@ -10,16 +10,13 @@ from chainrule import _core, _stepping
 from chainrule.layers import LAYERS, walk
 
 from . import golden
-from .helpers import OUTPUTS
+from .helpers import OUTPUTS, WITH_FMA, needs_fma
 
 CONFIGURATIONS = {c.name: c for c in golden.read()}
-WITH_FMA = [isa for isa in _core.available_isas() if isa != "baseline"]
 THREADS = (1, 2, 3, 7)
 every_configuration = pytest.mark.parametrize("name", CONFIGURATIONS)
 
-pytestmark = pytest.mark.skipif(
-    not WITH_FMA, reason="this CPU has no fused multiply-add, and so bits of its own"
-)
+pytestmark = needs_fma
 
 
 @pytest.fixture(autouse=True)

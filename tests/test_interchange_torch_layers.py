@@ -11,8 +11,8 @@ from chainrule import _core, layers
 from chainrule._torch_modules import ACTIVATIONS, MODULES, TENSORS
 
 from .helpers import relative_difference
+from .networks import NETWORKS
 from .test_interchange_torch import same_parameters
-from .test_layers import NETWORKS
 
 A = cr.Activation
 BOUNDS = {"float32": 1e-6, "float64": 1e-12}

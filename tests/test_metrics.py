@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, with and without weights, and their names and directions."""
+"""Metrics against scikit-learn, with and without weights."""
 
 import math
 import re
@@ -8,17 +8,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 import chainrule as cr
-from chainrule.metrics import (
-    METRICS,
-    Metric,
-    accuracy,
-    check_direction,
-    improves,
-    log_loss,
-    mean_absolute_error,
-    r2,
-    resolve_metrics,
-)
+from chainrule.metrics import METRICS, accuracy, log_loss, mean_absolute_error, r2
 
 M, N_Y = 97, 5
 EXACT = 1e-12  # relative; sums of 97 * 5 terms in another order differ by less than 485 u = 6e-14
@@ -262,64 +252,3 @@ def test_weight_two_is_the_row_twice_and_weight_zero_is_no_row(metric):
 def test_metric_refuses(metric, Y, prediction, weight, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         metric(Y, prediction, weight)
-
-
-# ---- names and directions ------------------------------------------------------------------------
-
-
-def my_metric(Y, prediction, sample_weight=None):
-    return np.float32(0.25)
-
-
-def test_metrics_are_resolved_from_names_functions_and_objects():
-    mine = Metric("f1", my_metric, larger_is_better=True)
-    resolved = resolve_metrics(("accuracy", my_metric, mine, r2))
-    assert [metric.name for metric in resolved] == ["accuracy", "my_metric", "f1", "r2"]
-    assert resolved[0] is METRICS["accuracy"]
-    assert resolved[3] is METRICS["r2"]
-    assert type(resolved[1]([0], [[1]])) is float
-    assert [metric.name for metric in resolve_metrics("r2")] == ["r2"]
-    assert [metric.name for metric in resolve_metrics(my_metric)] == ["my_metric"]
-    assert resolve_metrics(()) == ()
-
-
-@pytest.mark.parametrize(
-    ("metrics", "error", "message"),
-    [
-        ("acuracy", ValueError, "got 'acuracy' (did you mean 'accuracy'?)"),
-        (("r2", "r2"), ValueError, "[Trainer] metrics: expected different names"),
-        (Metric("loss", my_metric), ValueError, "none of them 'epoch', 'loss'"),
-        (Metric("val_f1", my_metric), ValueError, "or 'val_...'"),
-        ((3,), TypeError, "[Trainer] metrics: expected 'accuracy', 'log_loss', 'r2'"),
-    ],
-)
-def test_metrics_refused(metrics, error, message):
-    with pytest.raises(error, match=re.escape(message)):
-        resolve_metrics(metrics, "Trainer")
-
-
-def test_direction_is_known_for_losses_and_metrics():
-    better = {
-        None: False,
-        "loss": False,
-        "val_loss": False,
-        "accuracy": True,
-        "val_accuracy": True,
-        "log_loss": False,
-        "val_r2": True,
-        "mean_absolute_error": False,
-    }
-    assert {monitor: check_direction("f", monitor, None) for monitor in better} == better
-    assert check_direction("f", "val_loss", True) is True
-    assert check_direction("f", "anything", False) is False
-
-
-def test_improvement_is_strict_and_needs_a_finite_value():
-    assert improves(1.0, None, 0.0, False)
-    assert not improves(math.nan, None, 0.0, False)
-    assert not improves(-math.inf, 1.0, 0.0, False)
-    assert not improves(1.0, 1.0, 0.0, False)
-    assert improves(0.5, 1.0, 0.25, False)
-    assert not improves(0.75, 1.0, 0.25, False)
-    assert improves(1.5, 1.0, 0.25, True)
-    assert not improves(0.5, 1.0, 0.25, True)

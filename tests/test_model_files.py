@@ -1,52 +1,23 @@
-"""Networks as files, pickles and copies; files of every version; saves that fail."""
+"""Networks as files: what is written can be read; what cannot be saved or read."""
 
-import contextlib
 import copy
-import errno
 import os
-import pickle
 import re
-import shutil
-import stat
-import subprocess
-import sys
-import tempfile
 import threading
-from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 import safetensors.numpy
 
 import chainrule as cr
 from chainrule import _container, _files
-from chainrule._files import remove_leftovers, write_atomically
-from chainrule.cli.model_file import load_model
-from chainrule.cli.tables import read_table
 from chainrule.trainer_file import trainer_to_bytes
 
-from .helpers import build
-from .model_files import ESTIMATORS, FOLDER, OPTIONS, X, fit, fit_estimator, network
+from . import saving
+from .helpers import diverged
+from .saving import names, same
 
-VERSIONS = sorted(path.name for path in FOLDER.glob("version_*"))
-
-
-@pytest.fixture
-def net():
-    return build(5, [(17, "leaky_relu", 0.2), (3, "softmax", 0)], "float32")
-
-
-def same(net, other):
-    assert repr(other) == repr(net)
-    for name, value in net.parameters.items():
-        assert other.parameters[name].tobytes() == value.tobytes()
-    return True
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
-
+net = pytest.fixture(saving.network, name="net")
 
 # ---- what is written can be read ----------------------------------------------------------------
 
@@ -180,122 +151,12 @@ def test_who_trains_or_sets_meanwhile_waits_or_is_told(kind, net, tmp_path, monk
         assert trainer.steps == 1 or "at work in another thread" in seen[0]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_files_of_every_version_load(version, dtype):
-    loaded = cr.Network.load(FOLDER / version / f"network_{dtype}.safetensors")
-    assert same(network(dtype), loaded)
-    assert loaded.predict(X()).tobytes() == network(dtype).predict(X()).tobytes()
-
-
-TRAINERS = sorted(path for options in OPTIONS for path in FOLDER.glob(f"version_*/{options}_*"))
-
-
-@pytest.mark.parametrize("path", TRAINERS, ids=lambda p: p.stem)
-def test_trainers_of_every_version_go_on(path):
-    """Version 1 had none. The bits are those of CPUs with fused multiply-add."""
-    options, dtype = path.stem.split("_")
-    expected = fit(network(dtype), options)
-    trainer = cr.Trainer.load(path)
-    assert (trainer.steps, trainer.epoch, trainer.is_unfinished) == (5, 1, True)
-    Y = np.arange(6) % 3
-    trainer.fit(X(), Y, validation_data=(X()[:3], Y[:3]))
-    assert trainer.steps == expected.steps == 6
-    for key in ("loss", "val_loss", "accuracy", "learning_rate"):
-        np.testing.assert_allclose(trainer.history[key], expected.history[key], rtol=1e-5)
-    for got, net in (
-        (trainer.net, expected.net),
-        (trainer.averaged_network(), expected.averaged_network()),
-    ):
-        for name, value in net.parameters.items():
-            np.testing.assert_allclose(got.parameters[name], value, rtol=1e-4, atol=1e-6)
-
-
-IN_FILES = sorted(path for name in ESTIMATORS for path in FOLDER.glob(f"version_*/{name}_*"))
-
-
-@pytest.mark.parametrize("path", IN_FILES, ids=lambda p: p.stem)
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_estimators_of_every_version_go_on(path):
-    """Version 1 had none. The bits are those of CPUs with fused multiply-add."""
-    name, dtype = path.stem.split("_")
-    est, expected = ESTIMATORS[name][0].load(path), fit_estimator(name, dtype)
-    rows = np.concatenate([X(), -X()]).astype(dtype)
-    y = expected.predict(rows)
-    assert [est.n_iter_, est.t_] == [expected.n_iter_, expected.t_]
-    if name == "classifier":
-        assert (est.predict(rows) == y).all()
-        y[:3] = est.classes_
-    for one in (est, expected):
-        one.set_params(early_stopping=False).partial_fit(rows, y)
-    np.testing.assert_allclose(est.loss_curve_, expected.loss_curve_, rtol=1e-5)
-    for got, value in zip(est.coefs_, expected.coefs_, strict=True):
-        np.testing.assert_allclose(got, value, rtol=1e-4, atol=1e-6)
-    for attribute in ("validation_scores_", "best_validation_score_"):
-        assert getattr(est, attribute) == getattr(expected, attribute)
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
-def test_table_models_of_every_version_load(version):
-    model = load_model(FOLDER / version / "table.safetensors")
-    probabilities = model.predict(read_table(FOLDER / "rows.csv"))["probability_b"]
-    np.testing.assert_allclose(probabilities, [0.388672, 0.592440], atol=1e-6)
-
-
-@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_pickles_and_copies_are_the_same_network(net, protocol, tmp_path):
-    assert same(net, pickle.loads(pickle.dumps(net, protocol)))
-    assert same(net, copy.deepcopy(net))
-    joblib.dump(net, tmp_path / "net")
-    assert same(net, joblib.load(tmp_path / "net"))
-
-
-def test_a_pickle_keeps_the_class_and_what_is_shared(net):
-    class Mine(cr.Network):
-        pass
-
-    mine = Mine([cr.Dense(2)], 2)
-    first, second = copy.deepcopy([mine, mine])
-    assert type(first) is Mine
-    assert first is second
-    first.W[1] = np.zeros((2, 2))
-    assert mine.W[1].any()
-
-
-DESCRIPTIONS = [
-    cr.Dense(3, "tanh", cr.Initializer("normal", {"std": 0.1})),
-    cr.Huber(2.0),
-    cr.Adam(0.1),
-    cr.warmup(cr.reduce_on_plateau(), 3),
-    cr.History([{"epoch": 0, "loss": float("inf")}, {"epoch": 1, "val_loss": 0.5}]),
-    cr.Metric("accuracy", cr.metrics.accuracy, True),
-]
-
-
-@pytest.mark.parametrize("described", DESCRIPTIONS, ids=lambda thing: type(thing).__name__)
-def test_descriptions_are_pickled_and_copied(described):
-    for other in (pickle.loads(pickle.dumps(described)), copy.deepcopy(described)):
-        assert other == described
-        assert repr(other) == repr(described)
-
-
-@pytest.mark.parametrize("kind", [cr.EarlyStopping, cr.ProgressBar, lambda: cr.CSVLogger("x.csv")])
-def test_callbacks_are_pickled_and_copied(kind):
-    callback = kind()
-    for other in (pickle.loads(pickle.dumps(callback)), copy.deepcopy(callback)):
-        assert vars(other) == vars(callback)
-
-
 # ---- what cannot be saved or read ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_network_that_diverged_is_not_saved(value, tmp_path):
-    net = cr.Network([cr.Dense(1)], 1)
-    trainer = cr.Trainer(net, "squared_error", cr.SGD(1e30))
-    while net.is_finite():
-        trainer.step([[1e18]], [1e18])
+    net = diverged()
     message = r"^\[Network.save\] parameters: expected finite numbers, got NaN or infinity$"
     with pytest.raises(ValueError, match=message):
         net.save(tmp_path / "net")
@@ -313,128 +174,3 @@ def test_places_that_hold_no_file_are_refused(net, tmp_path):
     for path in (tmp_path / "pipe", "/dev/zero"):
         with pytest.raises(cr.FileFormatError, match="a device or a pipe"):
             cr.Network.load(path)
-
-
-# ---- saves that fail ----------------------------------------------------------------------------
-
-CALLS = ("open", "pwrite", "fchmod", "fsync", "replace")
-
-
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
-def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
-    call, error, net, tmp_path, monkeypatch
-):
-    path, n = tmp_path / "net", 0
-    net.save(path)
-    while True:  # fail at the first such call, then at the second, until there are no more
-        before = path.read_bytes()
-        net.W[1] = 2 * net.W[1]
-        with monkeypatch.context() as patch, failing(patch, call, n, error) as failed:
-            net.save(path)
-        if not failed:
-            break
-        last_step = call == "fsync" and n == 1
-        assert (path.read_bytes() == before) != last_step
-        assert names(tmp_path) == ["net"]
-        n += 1
-    assert n == {"fsync": 2, "open": 2}.get(call, n)
-    assert n > 0
-    assert same(net, cr.Network.load(path))
-
-
-@contextlib.contextmanager
-def failing(patch, call, n, error):
-    """Lets the n-th call of a function of `os` fail; yields a list that tells of it."""
-    real, calls, failed = getattr(os, call), [], []
-
-    def fails(*arguments, **options):
-        calls.append(arguments)
-        if len(calls) == n + 1:
-            failed.append(error)
-            raise error
-        return real(*arguments, **options)
-
-    patch.setattr(_files.os, call, fails)
-    try:
-        yield failed
-    except type(error) as caught:
-        if caught is not error:
-            raise
-    else:
-        assert not failed
-
-
-def test_folders_that_cannot_be_flushed_are_no_failure(net, tmp_path, monkeypatch):
-    real = os.fsync
-
-    def no_folders(handle):
-        if stat.S_ISDIR(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "Invalid argument")
-        real(handle)
-
-    monkeypatch.setattr(_files.os, "fsync", no_folders)
-    net.save(tmp_path / "net")
-    assert same(net, cr.Network.load(tmp_path / "net"))
-
-
-def test_what_is_written_in_pieces_is_whole(tmp_path, monkeypatch):
-    real = os.pwrite
-    monkeypatch.setattr(_files.os, "pwrite", lambda handle, data, at: real(handle, data[:7], at))
-    pieces = [(0, b"0123456789" * 3), (30, np.arange(30, dtype=np.uint8)), (60, b""), (1, b"x" * 8)]
-    write_atomically(tmp_path / "file", pieces)
-    expected = b"0xxxxxxxx9" + b"0123456789" * 2 + bytes(range(30))
-    assert (tmp_path / "file").read_bytes() == expected
-
-
-FULL = """
-import resource, signal, sys
-import chainrule as cr
-net = cr.Network([cr.Dense(100)], 100)
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-try:
-    net.save(sys.argv[1])
-except OSError as error:
-    print(error.strerror)
-print(net.predict([[1.0] * 100]).shape)
-"""
-
-
-def test_a_full_disk_is_an_error_that_leaves_the_old_file(net, tmp_path):
-    net.save(tmp_path / "net")
-    command = [sys.executable, "-c", FULL, str(tmp_path / "net")]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert run.stdout == "File too large\n(1, 100)\n"
-    assert same(net, cr.Network.load(tmp_path / "net"))
-    assert names(tmp_path) == ["net"]
-
-
-def test_a_folder_without_permission_is_an_error(net):
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as at_the_end:
-        folder = Path(name)
-        net.save(folder / "net")
-        folder.chmod(0o555)
-        at_the_end.callback(folder.chmod, 0o700)
-        (folder / "net").chmod(0)
-        if os.geteuid() == 0:  # to whom everything is permitted
-            at_the_end.callback(os.seteuid, 0)
-            os.seteuid(65534)
-        with pytest.raises(PermissionError):
-            net.save(folder / "net")
-        with pytest.raises(PermissionError):
-            cr.Network.load(folder / "net")
-        at_the_end.close()
-        assert same(net, cr.Network.load(folder / "net"))
-
-
-def test_leftovers_of_killed_writers_go_and_those_at_work_stay(tmp_path):
-    handle, at_work = _files._create(tmp_path / "net")
-    (tmp_path / ".net.part-killed").write_bytes(b"half")
-    (tmp_path / ".other.part-killed").write_bytes(b"half")
-    (tmp_path / "far").mkdir()
-    os.symlink("../net", tmp_path / "far" / "link")
-    remove_leftovers(tmp_path / "far" / "link")
-    shutil.rmtree(tmp_path / "far")
-    assert names(tmp_path) == sorted([".other.part-killed", os.path.basename(at_work)])
-    os.close(handle)

@@ -6,8 +6,8 @@ from scipy import sparse
 
 import chainrule as cr
 
+from .predictors import N_INPUTS, N_OUTPUTS, M, every_dtype, small
 from .test_doors_arrays import misaligned, read_only
-from .test_predictor import N_INPUTS, N_OUTPUTS, M, every_dtype, small
 
 
 @pytest.fixture

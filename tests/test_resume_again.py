@@ -103,7 +103,7 @@ def test_callbacks_that_matter_are_given_again(data, tmp_path):
 @pytest.mark.parametrize(
     "state",
     [{"x": {1: 2}}, {"x": object()}, {"x": np.zeros(2, np.complex64)}, {"x": {"$array": 0}}],
-    ids=repr,
+    ids=["key", "object", "complex", "reserved"],
 )
 def test_a_state_that_no_file_holds_is_named(state, data, tmp_path):
     class Odd(cr.Callback):

@@ -220,6 +220,23 @@ def test_import_loads_no_optional_package():
     assert {name.split(".")[0] for name in names} & OPTIONAL == set()
 
 
+# What takes long to import and is for the few who need it. (NumPy before 2 imports some itself.)
+LATER = {"csv", "difflib", "numpy.random", "pathlib", "safetensors", "tempfile", "tqdm"}
+
+PRINT_NEW = """
+import sys, numpy
+before = set(sys.modules)
+import chainrule
+print(*sys.modules.keys() - before)
+"""
+
+
+def test_import_loads_nothing_that_can_wait():
+    new = set(output(PRINT_NEW).split())
+    assert "chainrule.trainer" in new
+    assert new & LATER == set()
+
+
 IMPORT = """
 import sys, time, numpy
 sys.dont_write_bytecode = False  # as users have it

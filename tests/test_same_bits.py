@@ -8,9 +8,8 @@ import pytest
 import chainrule as cr
 from chainrule import _core
 
-from .helpers import build, targets
+from .helpers import WITH_FMA, build, targets
 
-WITH_FMA = [isa for isa in _core.available_isas() if isa != "baseline"]
 OPTIMIZERS = [
     cr.SGD(0.05, momentum=0.9),
     cr.Adam(0.01),

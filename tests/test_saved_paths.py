@@ -9,7 +9,7 @@ import pytest
 import chainrule as cr
 
 from .helpers import build
-from .test_model_files import names, same
+from .saving import names, same
 
 
 @pytest.fixture

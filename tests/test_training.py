@@ -1,35 +1,17 @@
-"""The training loop: batches, orders, histories, schedules, callbacks, interruptions."""
-
-import os
-import signal
-import threading
-import time
+"""The training loop: batches, orders, weights, histories, what is warned of and refused."""
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes, load_digits
+from sklearn.datasets import load_diabetes
 
 import chainrule as cr
 from chainrule import _core
 
+from . import on_digits
 from .helpers import build
+from .on_digits import new_trainer, weights_of
 
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(X))
-    X, y = X[order] / 16, y[order]
-    return X[:1400], y[:1400], X[1400:], y[1400:]
-
-
-def weights_of(net):
-    return b"".join(value.tobytes() for value in net.parameters.values())
-
-
-def new_trainer(dtype="float32", optimizer=None, **options):
-    net = build(64, [(20, "relu", 0), (10, "softmax", 0)], dtype)
-    return cr.Trainer(net, "cross_entropy", optimizer or cr.Adam(0.01), **options)
+digits = pytest.fixture(on_digits.digits, scope="module", name="digits")
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 32, 1399, 1400, "auto"])
@@ -171,93 +153,6 @@ def test_regression_learns(rng):
     assert history["val_mean_absolute_error"][-1] < 0.65
 
 
-class Recorder(cr.Callback):
-    def __init__(self):
-        self.calls, self.steps = [], 0
-
-    def on_fit_begin(self, trainer, epochs, steps_per_epoch):
-        self.calls.append(("fit begin", epochs, steps_per_epoch))
-
-    def on_epoch_begin(self, trainer, epoch):
-        self.calls.append(("epoch begin", epoch))
-
-    def on_steps_end(self, trainer, steps, loss):
-        self.steps += steps
-        assert np.isfinite(loss)
-
-    def on_epoch_end(self, trainer, epoch, logs):
-        self.calls.append(("epoch end", epoch, self.steps, sorted(logs)))
-
-    def on_fit_end(self, trainer):
-        self.calls.append("fit end")
-
-
-def test_callbacks_are_called_in_order(digits):
-    X, y, *_ = digits
-    recorder = Recorder()
-    new_trainer().fit(X, y, 2, 100, callbacks=[recorder])
-    keys = ["epoch", "learning_rate", "loss", "seconds"]
-    assert recorder.calls == [
-        ("fit begin", 2, 14),
-        ("epoch begin", 0),
-        ("epoch end", 0, 14, keys),
-        ("epoch begin", 1),
-        ("epoch end", 1, 28, keys),
-        "fit end",
-    ]
-
-
-def test_early_stopping_restores_the_best_weights(digits):
-    X, y, X_val, y_val = digits
-    trainer = new_trainer(optimizer=cr.SGD(0.5, momentum=0.9))
-    stopper = cr.EarlyStopping(patience=3)
-    history = trainer.fit(X, y, 200, 32, validation_data=(X_val, y_val), callbacks=[stopper])
-    best = int(np.argmin(history["val_loss"]))
-    assert stopper.best_epoch == best
-    assert len(history) == best + 4 < 200
-    assert trainer.evaluate(X_val, y_val)["loss"] == min(history["val_loss"]) == stopper.best
-    assert "did not improve" in trainer.stop_reason
-
-
-def test_progress_bar_and_csv(digits, tmp_path, capsys):
-    X, y, *_ = digits
-    trainer = new_trainer()
-    path = tmp_path / "log.csv"
-    trainer.fit(X, y, 3, 100, callbacks=[cr.ProgressBar(), cr.CSVLogger(path)])
-    assert "42/42" in capsys.readouterr().err
-    lines = path.read_text().splitlines()
-    assert lines[0] == "epoch,loss,learning_rate,seconds"
-    assert len(lines) == 4
-    assert float(lines[-1].split(",")[1]) == trainer.history["loss"][-1]
-
-
-def test_plateau_schedule_watches_the_validation_loss(digits):
-    X, y, X_val, y_val = digits
-    trainer = new_trainer(optimizer=cr.SGD(0.5), schedule=cr.reduce_on_plateau(0.5, patience=1))
-    history = trainer.fit(X, y, 40, 32, validation_data=(X_val, y_val))
-    rates, losses = history["learning_rate"], history["val_loss"]
-    best, rate = np.inf, 0.5
-    for epoch, loss in enumerate(losses):
-        assert rates[epoch] == rate
-        if loss < best * (1 - 1e-4):
-            best = loss
-        else:
-            rate *= 0.5
-    assert rates[-1] < 0.5
-
-
-def test_diverging_training_stops_with_a_warning(digits):
-    X, y, *_ = digits
-    net = build(64, [(20, "relu", 0), (1, "identity", 0)], "float32")
-    trainer = cr.Trainer(net, "squared_error", cr.SGD(1e6))
-    with pytest.warns(
-        RuntimeWarning, match=r"\[Trainer.fit\] epoch \d+: the cost became (nan|inf)"
-    ):
-        history = trainer.fit(X, y, 50, 32)
-    assert len(history) < 50
-    assert "became" in trainer.stop_reason
-
-
 @pytest.mark.parametrize("output", ["identity", "relu", "tanh", "leaky_relu"])
 def test_cross_entropy_of_outputs_that_are_no_probabilities_is_warned_of(output):
     net = build(4, [(1, output, 0.1)], "float32")
@@ -269,53 +164,6 @@ def test_poisson_of_outputs_that_are_no_rates_is_warned_of():
     net = build(4, [(1, "identity", 0)], "float32")
     with pytest.warns(UserWarning, match=r"poisson takes outputs from 0 to inf; .*use exp"):
         cr.Trainer(net, "poisson")
-
-
-def test_an_exception_in_a_callback_leaves_complete_steps(digits):
-    X, y, *_ = digits
-
-    class Failing(Recorder):
-        def on_epoch_end(self, trainer, epoch, logs):
-            raise ZeroDivisionError
-
-    trainer, recorder, failing = new_trainer(), Recorder(), Failing()
-    with pytest.raises(ZeroDivisionError):
-        trainer.fit(X, y, 5, 100, callbacks=[recorder, failing])
-    assert recorder.calls[-1] == failing.calls[-1] == "fit end"
-    assert trainer.steps == 14
-    assert len(trainer.history) == 1
-    other = new_trainer()
-    other.fit(X, y, 1, 100)
-    assert weights_of(trainer.net) == weights_of(other.net)
-
-
-def test_ctrl_c_comes_through_within_a_fraction_of_a_second_after_a_whole_step(rng):
-    n = 6_000_000  # an epoch takes half a second or more, so a call of the core must end before it
-    X, y = np.broadcast_to(rng.normal(size=(1, 64)), (n, 64)), np.zeros(n, np.int64)
-    trainer = new_trainer()
-
-    class Interrupt(cr.Callback):
-        def on_epoch_begin(self, trainer, epoch):
-            self.timer = threading.Timer(0.1, self.interrupt)
-            self.timer.start()
-
-        def interrupt(self):
-            self.at = time.perf_counter()
-            os.kill(os.getpid(), signal.SIGINT)
-
-    interrupt = Interrupt()
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit(X, y, epochs=1, batch_size=32, callbacks=[interrupt])
-    late = time.perf_counter() - interrupt.at
-    interrupt.timer.join()
-    assert trainer.epoch == 0
-    assert late < 0.5  # 50 ms of the core, and a busy machine
-
-    other = new_trainer()
-    for _ in range(trainer.steps):  # all rows are alike
-        other.step(X[:32], y[:32])
-    assert weights_of(trainer.net) == weights_of(other.net)
-    trainer.fit(X[:64], y[:64])  # still works
 
 
 def test_what_does_not_fit_is_refused_before_the_first_step(digits):
@@ -345,13 +193,6 @@ def test_a_metric_may_return_an_array_of_one_number(digits):
     assert new_trainer(metrics=[one]).fit(X, y)["one"] == [1.0]
 
 
-def test_parameters_that_overflow_in_the_last_step_are_noticed(rng):
-    net = build(4, [(2, "identity", 0)], "float32")
-    trainer = cr.Trainer(net, "squared_error", cr.SGD(3e38))
-    with pytest.warns(RuntimeWarning, match="a parameter became infinite or NaN"):
-        trainer.fit(rng.normal(size=(8, 4)), 1e3 * rng.normal(size=(8, 2)), 1, None)
-
-
 @pytest.mark.parametrize(
     "optimizer", [cr.SGD(1e39), cr.Adam(epsilon=1e-60), cr.Adam(1e-50)], ids=repr
 )
@@ -373,25 +214,3 @@ def test_single_steps_follow_the_schedule_from_where_a_fit_left_it(digits):
     trainer.step(X, y)
     moved = trainer.net.parameters["2.bias"] - before
     np.testing.assert_allclose(moved, -0.025 * gradient, rtol=1e-3)
-
-
-def test_a_fit_waits_for_predictions_of_another_thread(digits):
-    X, y, *_ = digits
-    trainer, stop, refused = new_trainer(), threading.Event(), []
-
-    def serve():
-        while not stop.is_set():
-            try:
-                trainer.net.predict(X)
-            except RuntimeError as error:  # the latecomer is told
-                refused.append(str(error))
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        trainer.fit(X, y, epochs=30, batch_size=50)
-    finally:
-        stop.set()
-        thread.join()
-    assert trainer.epoch == 30
-    assert all("at work in another thread" in text for text in refused)

@@ -5,7 +5,7 @@
 namespace chainrule {
 
 template <class T>
-Custom<T>::Custom(index_t n, std::shared_ptr<const CustomActivation> g) : n_(n), g_(std::move(g)) {}
+Custom<T>::Custom(index_t n, std::shared_ptr<const CustomActivation> g) : WithoutParameters<T>(n), g_(std::move(g)) {}
 
 template <class T>
 void Custom<T>::forward(Weights<T>, const Slice<T>& s) const {

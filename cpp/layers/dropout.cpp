@@ -13,7 +13,7 @@ constexpr double kDraws = 65536;  // of 16 bits
 // The scale is that of the rate to its 16 bits, so that the mean is kept.
 template <class T>
 Dropout<T>::Dropout(index_t n, double rate, std::uint32_t number)
-    : n_(n),
+    : WithoutParameters<T>(n),
       threshold_(static_cast<std::uint32_t>(std::lround(std::fmin(rate * kDraws, kDraws - 1)))),
       number_(number),
       scale_(static_cast<T>(kDraws / (kDraws - threshold_))) {}

@@ -3,32 +3,25 @@
 // stored. With rate 0 it passes its input on.
 #pragma once
 
-#include "layers/layer.h"
+#include "layers/without_parameters.h"
 
 namespace chainrule {
 
 template <class T>
-class Dropout final : public Layer<T> {
+class Dropout final : public WithoutParameters<T> {
  public:
   Dropout(index_t n, double rate, std::uint32_t number);
 
-  index_t n_in() const override { return n_; }
-  index_t n_out() const override { return n_; }
-  std::vector<ParameterShape> parameters() const override { return {}; }
-  std::vector<Unit> units() const override { return {}; }
-  index_t mirror_size(bool) const override { return 0; }
-  index_t flops_per_sample() const override { return 0; }
   bool passes_on() const override { return true; }
 
   void forward(Weights<T> weights, const Slice<T>& s) const override;
   void backward(Weights<T> weights, const Slice<T>& s) const override;
-  void gradient(const Unit&, const Slice<T>&, UnitGradient<T>, bool, const Ahead*) const override {}
-  void refresh(const Unit&, const T*, T*) const override {}
 
  private:
   void drop(const Slice<T>& s, Panels<const T> from, bool add, Panels<T> to) const;
 
-  index_t n_;
+  using WithoutParameters<T>::n_;
+
   std::uint32_t threshold_, number_;  // threshold of 16 random bits
   T scale_;
 };

@@ -1,20 +1,15 @@
 // y = x + x2: where a residual branch and its shortcut meet (He et al. 2016).
 #pragma once
 
-#include "layers/layer.h"
+#include "layers/without_parameters.h"
 
 namespace chainrule {
 
 template <class T>
-class Sum final : public Layer<T> {
+class Sum final : public WithoutParameters<T> {
  public:
-  explicit Sum(index_t n) : n_(n) {}
+  using WithoutParameters<T>::WithoutParameters;
 
-  index_t n_in() const override { return n_; }
-  index_t n_out() const override { return n_; }
-  std::vector<ParameterShape> parameters() const override { return {}; }
-  std::vector<Unit> units() const override { return {}; }
-  index_t mirror_size(bool) const override { return 0; }
   index_t flops_per_sample() const override { return n_; }
 
   void forward(Weights<T>, const Slice<T>& s) const override { kernels<T>().add_rows(s.rows, n_, s.x, s.x2, s.y); }
@@ -22,8 +17,6 @@ class Sum final : public Layer<T> {
     pass_on(s, s.adds, s.dx);
     pass_on(s, s.adds2, s.dx2);
   }
-  void gradient(const Unit&, const Slice<T>&, UnitGradient<T>, bool, const Ahead*) const override {}
-  void refresh(const Unit&, const T*, T*) const override {}
 
  private:
   void pass_on(const Slice<T>& s, bool add, Panels<T> to) const {
@@ -32,7 +25,7 @@ class Sum final : public Layer<T> {
     copy_panels<T>(s.rows, n_, s.d, to);
   }
 
-  index_t n_;
+  using WithoutParameters<T>::n_;
 };
 
 }  // namespace chainrule

@@ -169,7 +169,7 @@ _LAZY_NAMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        # Imported here because it takes a third of the import time of the whole package.
+        # Imported here because it takes as long as the whole package.
         from importlib.metadata import version
 
         return version("chainrule")

@@ -7,11 +7,13 @@ A name means what is registered under it when it is used, in this process. Start
 
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chainrule._dataclass import dataclass
 
 Array = NDArray[Any]
 

@@ -113,7 +113,7 @@ def _points(low: float, high: float) -> Floats:
     return z[(z - room > low) & (z + room < high)]
 
 
-def draw_targets(kind: str, rng: np.random.Generator, m: int, n: int) -> Floats:
+def draw_targets(kind: str, rng: "np.random.Generator", m: int, n: int) -> Floats:
     """(m, n), as a loss for such targets gets them."""
     if kind == "Counts":
         return rng.poisson(2.0, (m, n)).astype(np.float64)

@@ -3,7 +3,6 @@
 A refusal reads `[Where] argument: expected ..., got ...`. A warning points at the user's line.
 """
 
-import difflib
 import math
 import numbers
 import sys
@@ -35,6 +34,8 @@ def unknown(
     where: str, argument: str, got: object, known: Iterable[str], note: str = ""
 ) -> ValueError:
     """The error for a name that is not in a list: with the list, the nearest or else a note."""
+    import difflib  # 1 ms of the time that `import chainrule` takes
+
     names = list(known)
     near = difflib.get_close_matches(str(got), names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else note

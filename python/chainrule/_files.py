@@ -6,10 +6,12 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainrule._errors import FileFormatError, message
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 AT_ONCE = 2**23  # bytes that the disk is given to write
 PathLike = str | os.PathLike[str]
@@ -57,12 +59,14 @@ def _errors_that_name(path: PathLike) -> Iterator[None]:
         raise
 
 
-def _followed(path: PathLike) -> Path:
+def _followed(path: PathLike) -> "Path":
     """What a link leads to, be it there or not; else the path itself."""
+    from pathlib import Path  # 4 ms of the time that `import chainrule` takes
+
     return Path(os.path.realpath(path) if os.path.islink(path) else path)
 
 
-def _permissions(target: Path) -> int:
+def _permissions(target: "Path") -> int:
     """For the file that is written there. Raises OSError for what is no regular file."""
     try:
         mode = os.stat(target).st_mode
@@ -75,7 +79,7 @@ def _permissions(target: Path) -> int:
     return mode & 0o777
 
 
-def _write(target: Path, permissions: int, pieces: Iterable[tuple[int, Any]]) -> None:
+def _write(target: "Path", permissions: int, pieces: Iterable[tuple[int, Any]]) -> None:
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         handle, temporary = _create(target)
@@ -124,13 +128,13 @@ def remove_leftovers(path: PathLike) -> None:
             temporary.unlink()
 
 
-def _prefix(target: Path) -> str:
+def _prefix(target: "Path") -> str:
     return f".{target.name[:100]}.part-"
 
 
-def _create(target: Path) -> tuple[int, str]:
+def _create(target: "Path") -> tuple[int, str]:
     """A temporary with a lock on it, so that `remove_leftovers` elsewhere lets it be."""
-    import tempfile  # 4 ms of the time that `import chainrule` takes
+    import tempfile  # here, because 4 ms of `import chainrule` are many
 
     while True:
         handle, temporary = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)

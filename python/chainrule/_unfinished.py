@@ -88,8 +88,7 @@ class Unfinished:
     """What is left of a fit that was cut off.
 
     `weights` are those of that moment, as `read_weights` has them, if callbacks have put others in
-    their place since;
-    `callbacks` the objects, None if they came from a file.
+    their place since; `callbacks` are the objects, None if they came from a file.
     """
 
     plan: Plan

@@ -30,11 +30,11 @@ With `groups` a softmax is one of each group of neighbouring units: several clas
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from chainrule import _custom
+from chainrule._dataclass import dataclass
 from chainrule._description import named, store
 from chainrule._errors import check_integer, check_number, message
 

@@ -122,17 +122,24 @@ def check_kind(contents: Contents, expected: str) -> None:
 @contextmanager
 def file_errors(where: str, path: object = "bytes") -> Iterator[None]:
     """Turns whatever contents that make no sense give rise to into one FileFormatError."""
+    name = os.fspath(path) if isinstance(path, os.PathLike) else path
     try:
         yield
     except NotRegisteredError as error:
-        name = os.fspath(path) if isinstance(path, os.PathLike) else path
         raise FileFormatError(f"[{where}] path: {name}: {error}") from None
     except NO_SENSE as error:
-        name = os.fspath(path) if isinstance(path, os.PathLike) else path
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         short = reason if len(reason) <= 300 else f"{reason[:297]}..."
         text = message(where, "path", "a model file", name) + f": {short}"
         raise FileFormatError(text) from None
+
+
+def must_be_given(where: str, missing: Mapping[str, str], of: str) -> ValueError:
+    """The error for arguments that no file holds and that were not given, by what they were."""
+    what = " and ".join(f"the {name} {text}" for name, text in missing.items())
+    got = "none" if len(missing) == 1 else "neither"
+    expected = f"{what} of {of}, which no file holds, got {got}"
+    return ValueError(f"[{where}] {', '.join(missing)}: expected {expected}")
 
 
 def save_network(net: Network, path: str | os.PathLike[str]) -> None:

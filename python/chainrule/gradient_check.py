@@ -1,11 +1,10 @@
 """Are the gradients right? Central differences of the cost against back-propagation."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule._data import Features
+from chainrule._dataclass import dataclass
 from chainrule._errors import check_integer, check_number
 from chainrule.losses import Loss
 from chainrule.network import Network

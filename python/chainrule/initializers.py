@@ -9,12 +9,13 @@ differ between machines.
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._dataclass import dataclass
 from chainrule._description import named, store
 from chainrule._errors import check_number, message, quoted, unknown
 from chainrule.activations import Activation, as_activation

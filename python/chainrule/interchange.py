@@ -1,6 +1,6 @@
-"""Networks from and to files, PyTorch and scikit-learn: the methods that `Network` has for it.
+"""Networks from and to files, PyTorch and scikit-learn: the methods that `Network` has for that.
 
-Neither package is imported before a method needs it; what a model of theirs holds is read without.
+Neither library is imported before a method needs it; what a model of theirs holds is read without.
 """
 
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Interchange:
-    """Parameters pass unchanged; elsewhere predictions are equal up to rounding."""
+    """Parameters pass unchanged; predictions of the other libraries are equal up to rounding."""
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         """Writes description and parameters to one safetensors file, whole or not at all.

@@ -5,12 +5,12 @@ Each says where its definition differs from PyTorch's; `Network.to_torch`, `from
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._dataclass import dataclass
 from chainrule._description import (
     Count,
     Decay,
@@ -263,12 +263,10 @@ def layer_from_dict(values: Mapping[str, Any], where: str = "layer_from_dict") -
     return resolve(values, LAYERS, where, "kind")
 
 
-def walk(
-    layers: Sequence[Layer], n_inputs: int, above: str = ""
-) -> Iterator[tuple[str, Layer, int]]:
+def walk(layers: Sequence[Layer], n_inputs: int) -> Iterator[tuple[str, Layer, int]]:
     """`(path, layer, its n_inputs)` of all layers, those inside others after them: "2", "2.1"."""
     for number, layer in enumerate(layers, start=1):
-        yield from _walk(f"{above}{number}", layer, n_inputs)
+        yield from _walk(str(number), layer, n_inputs)
         n_inputs = layer.n_outputs(n_inputs)
 
 

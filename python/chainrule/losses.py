@@ -29,11 +29,12 @@ large; those of classes take the mean over rows in both.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from chainrule import _custom
+from chainrule._dataclass import dataclass
 from chainrule._description import (
     Description,
     Level,

@@ -16,12 +16,12 @@ Every metric raises ValueError if shapes, labels or weights do not fit.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._dataclass import dataclass
 from chainrule._errors import check_bool, message, quoted, unknown
 from chainrule.history import OWN_KEYS
 

@@ -191,13 +191,13 @@ class Network(Interchange):
         where = "Network.trace"
         chosen = resolve_loss(loss, where)
         data = Data(self, where, X, Y, chosen, sample_weight)
-        samples, name = data.samples, chosen.parts
+        samples, parts = data.samples, chosen.parts
         mode = self._mode(where, True, samples.rows)
-        Z, A, dZ = self._core.trace(samples, name, mode, where)
-        cost = self._core.backward(samples, name, 0.0, 0.0, False, mode, where, tracks=False)
+        Z, A, dZ = self._core.trace(samples, parts, mode, where)
+        cost = self._core.backward(samples, parts, 0.0, 0.0, False, mode, where, tracks=False)
         self._rows_added = samples.rows
-        dense = [isinstance(layer, Dense) for layer in self.layers]
-        numbers = [number if is_dense else None for number, is_dense in enumerate(dense, start=1)]
+        layers = enumerate(self.layers, start=1)
+        numbers = [number if isinstance(layer, Dense) else None for number, layer in layers]
         dW = [self.gradients[f"{n}.weight"].T.copy() if n else None for n in numbers]
         db = [self.gradients[f"{n}.bias"][:, np.newaxis] if n else None for n in numbers]
         return Trace(cost=cost, X=data.dense_X(self.dtype), Z=Z, A=A, dZ=dZ, dW=dW, db=db)

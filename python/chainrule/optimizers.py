@@ -7,9 +7,9 @@ weight decay acts on biases, too, and where ours has no such option it adds weig
 `Trainer(l2=)` does for weights.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from chainrule._dataclass import dataclass
 from chainrule._description import (
     Decay,
     Description,

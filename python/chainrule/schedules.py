@@ -8,10 +8,11 @@ the frozen `Schedule` of its name, whose `ScheduleState` the trainer keeps and s
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, ClassVar
 
+from chainrule._dataclass import dataclass
 from chainrule._description import (
     Count,
     Description,

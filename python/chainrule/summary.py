@@ -4,11 +4,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
+from chainrule._dataclass import dataclass
 from chainrule.activations import Activation
 from chainrule.layers import Layer, Residual, walk
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PythonCost:
     """What functions of `register_activation` and `register_loss` take: Python, on one thread.
 

@@ -30,6 +30,7 @@ from chainrule.checkpoint import (
     build_network,
     check_kind,
     file_errors,
+    must_be_given,
     network_description,
     read_file,
     rows_by_name,
@@ -213,11 +214,7 @@ def _completed(
     if not set(own) <= set(given):
         missing["metrics"] = ", ".join(name for name in own if name not in given)
     if missing:
-        what = " and ".join(f"the {name} {text}" for name, text in missing.items())
-        text = f"{what} of this trainer again, which no file holds, got neither"
-        if len(missing) == 1:
-            text = text.replace("neither", "none")
-        raise ValueError(f"[{WHERE}] {', '.join(missing)}: expected {text}")
+        raise must_be_given(WHERE, missing, "this trainer again")
     names = [metric if isinstance(metric, str) else metric.name for metric in metrics]
     if not set(given) <= set(names):
         expected = f"metrics of this trainer, {names}"

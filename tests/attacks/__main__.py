@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from . import networks
 from .estimators import estimators
+from .networks import networks
 from .tables import models
 from .trainers import trainers
 

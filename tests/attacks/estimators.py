@@ -11,7 +11,7 @@ import numpy as np
 
 import chainrule as cr
 
-from . import NOTHING, Named, Parts, fields_replaced, replaced, whole
+from .parts import Named, Parts, by_name, fields_replaced, replaced, tensors_replaced, whole
 from .trainers import deep, whole_trainer, written
 
 OUR = ("alpha", "max_iter", "hidden_layer_sizes", "activation", "solver", "batch_size", "tol")
@@ -99,10 +99,7 @@ def whole_estimator() -> bytes:
 
 def estimators() -> dict[str, bytes]:
     """Every attack on `MLPClassifier.load`, by name."""
-    named = [one for group in (fields, edits, tensors) for one in group()]
-    attacks = dict(named)
-    assert len(attacks) == len(named)
-    return attacks
+    return by_name(fields, edits, tensors)
 
 
 def with_document(document: Any) -> bytes:
@@ -224,32 +221,12 @@ def deep_list(n: int) -> Any:
 
 
 def tensors() -> Named:
-    """Each tensor left out, of another shape, of another type, renamed; and too many."""
-    header = Parts(whole_estimator()).header
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        start, end = entry["data_offsets"]
-        n = int(np.prod(entry["shape"]))
-        for what, changes in (
-            ("empty", {"shape": [0], "data_offsets": [start, start]}),
-            ("flat", {"shape": [1, 1, n]}),
-            ("split", {"shape": [n, 1, 1]}),
-            ("bytes", {"dtype": "U8", "shape": [end - start]}),
-        ):
-            parts = Parts(whole_estimator())
-            parts.header[name] |= changes
-            yield f"{name}_{what}", parts.seal()
-        parts = Parts(whole_estimator())
-        parts.header[f"{name}x"] = parts.header.pop(name)
-        yield f"{name}_renamed", parts.seal()
+    """And numbers that are not finite."""
+    yield from tensors_replaced(whole_estimator(), ("history/more", "arrays/9", "best/x"))
+    for name, entry in Parts(whole_estimator()).header.items():
         if name.split("/")[0] in ("best", "behind", "1.weight"):
             parts = Parts(whole_estimator())
-            at = start
+            at = entry["data_offsets"][0]
             nan = np.array(np.nan, np.float64).tobytes()
             parts.data = parts.data[:at] + nan + parts.data[at + len(nan) :]
             yield f"{name}_nan", parts.seal()
-    for name in ("more", "more/1", "optimizer/2/1.bias", "history/more", "arrays/9", "best/x"):
-        parts = Parts(whole_estimator())
-        parts.header[name] = NOTHING
-        yield f"more_tensors_{name}", parts.seal()

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from tests.model_files import FOLDER
 
-from . import Named, Parts, RunsCode, fields_replaced, replaced
+from .parts import Named, Parts, RunsCode, by_name, fields_replaced, replaced
 
 PREPROCESSING = "preprocessing"
 FIELDS = (
@@ -44,10 +44,7 @@ def whole_model() -> bytes:
 
 def models() -> dict[str, bytes]:
     """Every attack on what `chainrule predict` loads, by name."""
-    named = [*tables(), *preprocessings()]
-    attacks = dict(named)
-    assert len(attacks) == len(named)
-    return attacks
+    return by_name(tables, preprocessings)
 
 
 def tables() -> Named:

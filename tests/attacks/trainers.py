@@ -10,7 +10,7 @@ import numpy as np
 import chainrule as cr
 from chainrule import trainer_file
 
-from . import NOTHING, Named, Parts, fields_replaced, replaced, whole
+from .parts import Named, Parts, by_name, fields_replaced, replaced, tensors_replaced, whole
 
 FIELDS = {
     "trainer": (
@@ -138,10 +138,7 @@ def whole_trainer() -> bytes:
 
 def trainers() -> dict[str, bytes]:
     """Every attack on `Trainer.load`, by name."""
-    named = [one for group in (fields, edits, tensors) for one in group()]
-    attacks = dict(named)
-    assert len(attacks) == len(named)
-    return attacks
+    return by_name(fields, edits, tensors)
 
 
 def with_document(name: str, document: Any) -> bytes:
@@ -229,42 +226,9 @@ def deep(n: int) -> Any:
 
 
 def tensors() -> Named:
-    """Each tensor left out, of another shape, of another type, renamed; and too many."""
-    header = Parts(whole_trainer()).header
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if not name.startswith("history_has/"):  # a column without gaps is in order
-            parts = Parts(whole_trainer())
-            parts.header[name] = NOTHING | {"dtype": entry["dtype"], "data_offsets": None}
-            place = entry["data_offsets"][0]
-            parts.header[name]["data_offsets"] = [place, place]
-            yield f"{name}_empty", parts.seal()
-        n = int(np.prod(entry["shape"]))
-        for what, fields in (
-            ("flat", {"shape": [1, 1, n]}),
-            ("split", {"shape": [n, 1, 1]}),
-            (
-                "bytes",
-                {"dtype": "U8", "shape": [entry["data_offsets"][1] - entry["data_offsets"][0]]},
-            ),
-        ):
-            if name != "callbacks/8":  # the user's own
-                parts = Parts(whole_trainer())
-                parts.header[name] |= fields
-                yield f"{name}_{what}", parts.seal()
-        parts = Parts(whole_trainer())
-        parts.header[f"{name}x"] = parts.header.pop(name)
-        yield f"{name}_renamed", parts.seal()
-    for name in (
-        "more",
-        "more/1",
-        "optimizer/2/1.bias",
-        "history/more",
-        "callbacks/9",
-        "cut_off/x",
-        "average/x",
-    ):
-        parts = Parts(whole_trainer())
-        parts.header[name] = NOTHING
-        yield f"more_tensors_{name}", parts.seal()
+    more = ("history/more", "callbacks/9", "cut_off/x", "average/x")
+    right = {f"callbacks/8_{what}" for what in ("flat", "split", "bytes")}  # the user's own
+    for name, content in tensors_replaced(whole_trainer(), more):
+        is_without_gaps = name.startswith("history_has/") and name.endswith("_empty")
+        if name not in right and not is_without_gaps:
+            yield name, content

@@ -17,8 +17,8 @@ from chainrule.cli.model_file import load_model
 from chainrule.cli.tables import read_table
 from chainrule.estimators._file import estimator_from_bytes
 from chainrule.trainer_file import trainer_from_bytes
-from tests.attacks import whole
 from tests.attacks.estimators import whole_estimator
+from tests.attacks.parts import whole
 from tests.attacks.trainers import whole_trainer
 from tests.model_files import FOLDER
 

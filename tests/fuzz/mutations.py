@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.attacks import Parts, seal
+from tests.attacks.parts import Parts, seal
 
 from . import Rng, pick
 

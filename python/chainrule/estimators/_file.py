@@ -25,6 +25,7 @@ from chainrule.checkpoint import (
     build_network,
     check_kind,
     file_errors,
+    must_be_given,
     network_description,
     read_file,
 )
@@ -143,12 +144,9 @@ def _check_parameters(est: Any, where: str, net: Network) -> None:
 
 
 def _give_again(est: Any, where: str, own: Mapping[str, str], again: Mapping[str, Any]) -> None:
-    missing = [name for name in own if name not in again]
+    missing = {name: text for name, text in own.items() if name not in again}
     if missing:
-        what = " and ".join(f"the {name} {own[name]}" for name in missing)
-        text = f"{what} of this model again (or None), which no file holds"
-        got = "none" if len(missing) == 1 else "neither"
-        raise ValueError(f"[{where}] {', '.join(missing)}: expected {text}, got {got}")
+        raise must_be_given(where, missing, "this model again (or None)")
     for name, value in again.items():
         if name not in own:
             expected = f"only parameters that the file lacks, {list(own)}"

@@ -67,12 +67,7 @@ from .focal import (
 )
 from .gradient_check import numerical_gradients, relative_difference
 from .initialization import INITIALIZERS, initialize_parameters
-from .loss_table import (
-    LOSSES,
-    Loss,
-    loss_backward,
-    loss_forward,
-)
+from .loss_table import LOSSES, Loss, loss_backward, loss_forward
 from .losses import (
     absolute_error,
     absolute_error_backward,
@@ -95,12 +90,7 @@ from .losses import (
     squared_error,
     squared_error_backward,
 )
-from .margins import (
-    hinge,
-    hinge_backward,
-    multiclass_hinge,
-    multiclass_hinge_backward,
-)
+from .margins import hinge, hinge_backward, multiclass_hinge, multiclass_hinge_backward
 from .optimizers import OPTIMIZERS
 from .propagation import (
     Cache,
