@@ -17,7 +17,13 @@ CPP_FLOORS = ["base", "kernels", "ops", "layers", "network", "bindings"]  # a fi
 THREADS = "base/threads.cpp"  # has the only `omp parallel`
 # What is compiled once per instruction set shares no inline function with the rest, so nothing of
 # the standard library but types.
-PER_ISA = {"kernels/isa.cpp", "kernels/kernels.h", "kernels/lists.h", "base/views.h"}
+PER_ISA = {
+    "kernels/isa.cpp",
+    "kernels/kernels.h",
+    "kernels/lists.h",
+    "kernels/normal_tail.h",
+    "base/views.h",
+}
 FREESTANDING = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
@@ -128,7 +134,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
 ]
 FLOOR = {module: i for i, floor in enumerate(PYTHON_FLOORS) for module in floor}
 CORE_IMPORTERS = {"custom", "network", "ops", "runtime", "trainer", "_data", "_optimizer"}
-CORE_IMPORTERS |= {"_network_checks", "_trainer_checks"}
+CORE_IMPORTERS |= {"_network_checks", "_trainer_checks", "onnx"}
 # Conveniences whose work stands on a higher floor: imported when called.
 LATE = {("interchange", "checkpoint"), ("network", "predictor")}
 # Packages that import themselves and stand on other packages; loaded when first named.

@@ -171,3 +171,19 @@ def test_trace_gives_each_layer_its_values(layers, data):
         else:
             assert trace.dW[number] is None
         A_prev = trace.A[number]
+
+
+@pytest.mark.parametrize("n", [2, 3, 17, 64])
+def test_layer_norm_keeps_the_digits_of_nearby_units(n, rng):
+    """A mean rounded to its own size would cost four digits here, of values and gradients."""
+    X = (1000 + 0.01 * rng.normal(size=(50, n))).astype(np.float32)
+    y = rng.integers(0, 3, 50)
+    found = {}
+    for dtype in ("float32", "float64"):
+        layers = [cr.Dense(n), cr.LayerNorm(1e-8), cr.Dense(3, "softmax")]
+        net = cr.Network(layers, n, dtype, seed=0)
+        net.parameters["1.weight"] = np.eye(n)
+        cost = net.backward(X.astype(dtype), y, "cross_entropy")
+        found[dtype] = {**net.gradients, "cost": cost, "prediction": net.predict(X.astype(dtype))}
+    for name, exact in found["float64"].items():
+        assert relative_difference(np.asarray(found["float32"][name]), exact) < 1e-5, name

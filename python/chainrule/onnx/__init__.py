@@ -1,8 +1,9 @@
 """ONNX files of networks and estimators, for ONNX Runtime and all else that reads them.
 
 Start at `export_onnx`. `_graph.py` builds a file of nodes, `_layers.py` and `_activations.py` have
-the nodes of each layer and activation, `_estimators.py` those that make labels of outputs. `register` teaches skl2onnx the
-estimators (`_skl2onnx.py`), so that they convert inside a `Pipeline`.
+the nodes of each layer and activation, `_estimators.py` those that make labels of outputs.
+`register` teaches skl2onnx the estimators (`_skl2onnx.py`), so that they convert inside a
+`Pipeline`.
 """
 
 try:

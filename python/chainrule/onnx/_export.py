@@ -28,9 +28,10 @@ def export_onnx(
     true, (rows, n_outputs) and a sequence of (rows, n_classes) of several classifications.
 
     The nodes round where chainrule does, so that ONNX Runtime's results equal `predict` to 1e-6 of
-    the largest A or Z of the last layer in float32, 5e-15 in float64, but for layer normalization of
-    two units (5e-6). With `native`, in float32, they are ONNX's own operations (Gemm, Sigmoid, Gelu,
-    LayerNormalization, ..), which programs know how to speed up, and a few times further off.
+    the largest A or Z of the last layer in float32, to 3e-15 in float64; to 5e-6 in float32 with
+    layer normalization of two units. With `native`, in float32, they are ONNX's own operations
+    (Gemm, Sigmoid, Gelu, LayerNormalization, ..), which other programs know how to speed up, and
+    up to 3e-6 off.
 
     Raises OSError; TypeError for any other model; ValueError if a parameter is not finite, if the
     estimator is not fitted or has classes that ONNX has no labels for, for `native` in float64,
