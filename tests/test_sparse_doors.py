@@ -73,6 +73,14 @@ BAD = {
         sparse.csr_array(([3e38, 3e38], [1, 1], [0, 0, 2] + [2] * (M - 2)), (M, 4)),
         "expected numbers that float32 can hold, got 6e+38 at X[1, 1]",
     ),
+    "indices in a list": (
+        broken(replace("indices", list)),
+        "expected indices as an array, got <class 'list'>",
+    ),
+    "values in a list": (
+        broken(replace("data", list)),
+        "expected data as an array, got <class 'list'>",
+    ),
     "indptr too short": (
         broken(replace("indptr", lambda a: a[:-1])),
         "expected indptr of 9 elements, got 8 elements",

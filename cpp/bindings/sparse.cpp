@@ -22,9 +22,18 @@ bool is_sparse(const py::object& object) {
   throw py::value_error(complaint(where, "X", expected, got));
 }
 
+// An attribute that must be an array: scipy's own methods, which work on the matrix later, take nothing else.
+py::array array_of(const std::string& where, const py::object& matrix, const char* name) {
+  const py::object given = matrix.attr(name);
+  if (!py::isinstance<py::array>(given)) {
+    refuse(where, std::string(name) + " as an array", std::string(py::str(py::type::of(given))));
+  }
+  return given;
+}
+
 // An attribute that must be a vector of integers.
 py::array integers(const std::string& where, const py::object& matrix, const char* name) {
-  const py::array array = py::module_::import("numpy").attr("asarray")(matrix.attr(name));
+  const py::array array = array_of(where, matrix, name);
   const char kind = array.dtype().kind();
   if (array.ndim() != 1 || (kind != 'i' && kind != 'u')) {
     refuse(where, std::string(name) + " of integers in one dimension",
@@ -49,7 +58,7 @@ struct Indices {
         inner(n_inner),
         starts(integers(where, matrix, "indptr")),
         positions(integers(where, matrix, "indices")) {
-    const py::array data = matrix.attr("data");
+    const py::array data = array_of(where, matrix, "data");
     const index_t length = starts.size(), values = data.ndim() > 0 ? data.shape(0) : 0;
     if (length != outer + 1) {
       refuse(where, "indptr of " + std::to_string(outer + 1) + " elements", std::to_string(length) + " elements");

@@ -3,7 +3,8 @@
 The one of `dataclasses` compiles six methods of each class (one by one, before Python 3.13), which
 for forty classes took over a quarter of the import. Here it compiles `__init__` alone; the others
 are closures over the names of the fields. Classes made here do not derive from each other; those of
-users, made by `dataclasses`, may derive from them.
+users, made by `dataclasses`, may derive from them. `__init__` assigns as anybody would, so a field
+may be set once: a second `__init__` of the same object is refused.
 """
 
 import dataclasses
@@ -37,12 +38,12 @@ def _methods(cls: type[Any]) -> dict[str, Callable[..., Any]]:
         begins = name in names and name not in self.__dict__  # `__init__` sets each field once
         if not begins and (type(self) is cls or name in names):
             raise FrozenInstanceError(f"cannot assign to field {name!r}")
-        object.__setattr__(self, name, value)
+        super(cls, self).__setattr__(name, value)
 
     def delete(self: Any, name: str) -> None:
         if type(self) is cls or name in names:
             raise FrozenInstanceError(f"cannot delete field {name!r}")
-        object.__delattr__(self, name)
+        super(cls, self).__delattr__(name)
 
     return {
         "__repr__": show,

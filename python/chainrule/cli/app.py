@@ -225,7 +225,10 @@ def export_onnx(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help=EXPORTED)],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The .onnx file to write.")],
     native: Annotated[
-        bool, typer.Option("--native", help="ONNX's own operations: faster, a little further off.")
+        bool,
+        typer.Option(
+            "--native", help="ONNX's own operations, mostly faster and a little further off."
+        ),
     ] = False,
 ) -> None:
     """Write a model with its preprocessing as ONNX, for ONNX Runtime and others.

@@ -55,17 +55,25 @@ def _exp_of_minus_size(graph: Graph, z: str) -> str:
 
 
 def _expm1(graph: Graph, z: str) -> str:
-    """e^z - 1"""
-    return graph.in_float64(
-        z, lambda wide, x: wide.node("Sub", wide.node("Exp", x), wide.number(1))
-    )
+    """e^z - 1 = 2 t / (1 - t), t = tanh(z / 2), with all digits for small z, too."""
+
+    def nodes(wide: Graph, x: str) -> str:
+        t = wide.node("Tanh", wide.node("Mul", x, wide.number(0.5)))
+        return wide.node("Div", wide.node("Add", t, t), wide.node("Sub", wide.number(1), t))
+
+    return graph.in_float64(z, nodes)
 
 
 def _log1p(graph: Graph, x: str) -> str:
-    """log(1 + x)"""
-    return graph.in_float64(
-        x, lambda wide, x: wide.node("Log", wide.node("Add", x, wide.number(1)))
-    )
+    """log(1 + x) = x log(u) / (u - 1), u = 1 + x, or x itself if u is 1 (Goldberg 1991)."""
+
+    def nodes(wide: Graph, x: str) -> str:
+        one = wide.number(1)
+        u = wide.node("Add", x, one)
+        ratio = wide.node("Div", wide.node("Log", u), wide.node("Sub", u, one))
+        return wide.node("Where", wide.node("Equal", u, one), x, wide.node("Mul", x, ratio))
+
+    return graph.in_float64(x, nodes)
 
 
 def _at_least(graph: Graph, z: str, limit: float) -> str:
@@ -74,8 +82,9 @@ def _at_least(graph: Graph, z: str, limit: float) -> str:
 
 
 def _leaky_relu(graph: Graph, z: str, activation: Activation) -> str:
-    # max(s z, z), with s in the graph's type; ONNX's LeakyRelu has it in float32.
-    return graph.node("Max", z, graph.node("Mul", z, _slope(graph, activation)))
+    # z, or s z below zero, with s in the graph's type; ONNX's LeakyRelu has it in float32.
+    is_negative = graph.node("Less", z, graph.number(0))
+    return graph.node("Where", is_negative, graph.node("Mul", z, _slope(graph, activation)), z)
 
 
 def _tanh(graph: Graph, z: str, activation: Activation) -> str:

@@ -81,10 +81,11 @@ def _layer_norm(graph: Graph, x: str, layer: Layer, parameters: Parameters, pref
         gamma, beta = (graph.constant(parameters[name], name) for name in names)
         return graph.node("LayerNormalization", x, gamma, beta, epsilon=float(epsilon))
 
-    # A small deviation would magnify the rounding of the mean.
+    # A small deviation would magnify the rounding of the mean, whence twice.
     def normalized(wide: Graph, x: str) -> str:
         axis = wide.constant(np.array([1]), "axis")
-        centred = wide.node("Sub", x, wide.node("ReduceMean", x, axis))
+        near = wide.node("Sub", x, wide.node("ReduceMean", x, axis))
+        centred = wide.node("Sub", near, wide.node("ReduceMean", near, axis))
         variance = wide.node("ReduceMean", wide.node("Mul", centred, centred), axis)
         deviation = wide.node("Sqrt", wide.node("Add", variance, wide.number(epsilon, "epsilon")))
         gamma, beta = (wide.constant(parameters[name], name) for name in names)
