@@ -36,7 +36,7 @@ def shuffled(n, seed, epoch):
     return order
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 10, 100])
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 100, 256, 700])
 @pytest.mark.parametrize("seed", [0, 1, 2**32, 2**63 - 1])
 def test_the_order_is_fisher_and_yates_shuffle_of_philox(n, seed):
     for epoch in (0, 1, 999):

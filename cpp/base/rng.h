@@ -6,8 +6,6 @@
 #include <array>
 #include <cstdint>
 
-#include "base/views.h"
-
 namespace chainrule {
 
 // What a stream is for. Numbers are part of the bits a seed stands for: never renumber.
@@ -25,29 +23,6 @@ inline Philox philox(Philox counter, std::array<std::uint32_t, 2> key) {
     key[1] += 0xBB67AE85;
   }
   return counter;
-}
-
-// 64 random bits for one element of one step. The element has 64 bits of the counter, the step and the purpose 32 each.
-inline std::uint64_t random_bits(std::uint64_t seed, Purpose purpose, std::uint32_t step, std::uint64_t element) {
-  const Philox bits = philox({static_cast<std::uint32_t>(element), static_cast<std::uint32_t>(element >> 32), step,
-                              static_cast<std::uint32_t>(purpose)},
-                             {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
-  return std::uint64_t{bits[1]} << 32 | bits[0];
-}
-
-// The order of the rows in one epoch: Fisher and Yates' shuffle of 0 .. n-1, keyed by (seed, epoch).
-// The draw below i + 1 is the high half of a 64 x 64 bit product (Lemire 2019) without the rejection step: the bias is
-// below (i + 1) / 2^64.
-inline void permutation(index_t n, std::uint64_t seed, std::uint32_t epoch, std::int64_t* order) {
-  for (index_t i = 0; i < n; ++i) order[i] = i;
-  for (index_t i = n - 1; i > 0; --i) {
-    const std::uint64_t bits = random_bits(seed, Purpose::kShuffle, epoch, static_cast<std::uint64_t>(i));
-    const auto j =
-        static_cast<index_t>((static_cast<unsigned __int128>(bits) * static_cast<std::uint64_t>(i + 1)) >> 64);
-    const std::int64_t kept = order[i];
-    order[i] = order[j];
-    order[j] = kept;
-  }
 }
 
 }  // namespace chainrule

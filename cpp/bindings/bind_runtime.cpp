@@ -11,6 +11,7 @@
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "kernels/normal_tail.h"
+#include "ops/random.h"
 
 namespace py = pybind11;
 

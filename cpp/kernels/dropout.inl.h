@@ -1,23 +1,4 @@
-// Dropout: Philox4x32-10 (base/rng.h) in lanes. A counter serves one column of eight rows, 16 bits for each of them.
-
-// Words of 32 bits, one in each lane of 64; whatever stands above them does not matter.
-struct PhiloxLanes {
-  vuint64 word[4];
-
-  void rounds(const std::uint32_t* key) {
-    std::uint32_t k0 = key[0], k1 = key[1];
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; ++round) {
-      const vuint64 a = multiply_wide(word[0], vuint64{} + std::uint64_t{0xD2511F53});
-      const vuint64 b = multiply_wide(word[2], vuint64{} + std::uint64_t{0xCD9E8D57});
-      word[0] = (b >> 32) ^ word[1] ^ (vuint64{} + k0);
-      word[1] = b;
-      word[2] = (a >> 32) ^ word[3] ^ (vuint64{} + k1);
-      word[3] = a;
-      k0 += 0x9E3779B9, k1 += 0xBB67AE85;
-    }
-  }
-};
+// Dropout. A counter of Philox serves one column of eight rows, 16 bits for each of them.
 
 // The words of a vector of columns from `column` on: lane l of bits[w] is word w of column + l.
 template <class T>
@@ -31,9 +12,7 @@ static inline void dropout_bits(const DropoutStream& stream, index_t column, ind
       of[v].word[0][l] = static_cast<std::uint64_t>(column + l * vectors + v);
     }
     of[v].word[1] = vuint64{} + static_cast<std::uint64_t>(eight_rows);
-    of[v].word[2] = vuint64{} + std::uint64_t{stream.step};
-    of[v].word[3] = vuint64{} + std::uint64_t{stream.purpose};
-    of[v].rounds(stream.key);
+    of[v].draw(stream.random);
   }
 #pragma GCC unroll 4
   for (int w = 0; w < 4; ++w) {

@@ -39,6 +39,7 @@ namespace CHAINRULE_ISA {
 #include "kernels/margins.inl.h"
 #include "kernels/updates.inl.h"
 #include "kernels/normalize.inl.h"
+#include "kernels/philox.inl.h"
 #include "kernels/dropout.inl.h"
 #include "kernels/multiply.inl.h"
 // clang-format on
@@ -76,6 +77,7 @@ constexpr Kernels<T> table() {
           normalize_rows<T>,
           normalize_rows_gradient<T>,
           add_normal_sums<T>,
+          random_bits,
           dropout<T>,
           add_rows<T>,
           gather<T, float>,

@@ -86,9 +86,14 @@ struct Adjustment {
   T l2 = 0, l1 = 0, limit = T(__builtin_inf()), scale = 1;
 };
 
-// The random numbers of one layer of dropout in one step; see base/rng.h.
-struct DropoutStream {
+// The random numbers that are drawn for one purpose in one step; see base/rng.h.
+struct RandomStream {
   std::uint32_t key[2], step, purpose;
+};
+
+// Those of one layer of dropout.
+struct DropoutStream {
+  RandomStream random;
   std::uint32_t threshold;  // an element whose 16 bits are below it is dropped
   index_t first_row;        // in the batch
 };
@@ -148,6 +153,8 @@ struct Kernels {
                                   const T* gamma, bool add, Panels<T> dx);
   void (*add_normal_sums)(index_t rows, index_t n, Panels<const T> x, Panels<const T> d, const T* notes, T* sums);
 
+  // out[i]: 64 bits of the stream for element first + i, i < n, a multiple of kPanel<double>.
+  void (*random_bits)(const RandomStream&, std::uint64_t first, index_t n, std::uint64_t* out);
   // y = x * scale, or zero where the stream drops the element; with `add`, added to y.
   void (*dropout)(index_t rows, index_t n, const DropoutStream&, T scale, Panels<const T> x, bool add, Panels<T> y);
   // y = a + b; y += a if b.data is null.

@@ -71,7 +71,8 @@ static void add_column_sums(index_t rows, index_t n, Panels<const T> x, T* sums)
   }
 }
 
-// A square block of as many rows as a 16-byte vector has lanes: to[j] = column j of the rows from[i].
+// A square block of as many rows as a 16-byte vector has lanes: to[j] = column j of the rows from[i]. Tried: squares of
+// whole vectors, halves of which change places; on Zen 4 a step of 64-128-10 was 4 % slower.
 typedef float Float4 __attribute__((vector_size(16)));
 typedef double Double2 __attribute__((vector_size(16)));
 static inline void transpose_block(const Float4* from, Float4* to) {

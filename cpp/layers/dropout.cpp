@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "base/rng.h"
+#include "ops/random.h"
 
 namespace chainrule {
 
@@ -34,10 +34,7 @@ void Dropout<T>::drop(const Slice<T>& s, Panels<const T> from, bool add, Panels<
     if (add) return kernels<T>().add_rows(s.rows, n_, from, {}, to);
     return copy_panels<T>(s.rows, n_, from, to);
   }
-  const DropoutStream stream{{static_cast<std::uint32_t>(s.mode.seed), static_cast<std::uint32_t>(s.mode.seed >> 32)},
-                             s.mode.step,
-                             static_cast<std::uint32_t>(Purpose::kDropout) | number_ << 8,
-                             threshold_,
+  const DropoutStream stream{random_stream(s.mode.seed, Purpose::kDropout, s.mode.step, number_), threshold_,
                              s.mode.first_row + s.first};
   kernels<T>().dropout(s.rows, n_, stream, scale_, from, add, to);
 }

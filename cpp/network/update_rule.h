@@ -29,7 +29,7 @@ struct UpdateRule {
   UpdateRule(OptimizerState<T>& o, double learning_rate, std::int64_t t, const Clipping& clip)
       : optimizer(&o),
         rate(learning_rate),
-        corrected(corrections(o.spec, t)),
+        corrected(corrections(o.spec, o.power_of, t)),
         decaying(update_step<T>(o.spec, learning_rate, o.spec.weight_decay, corrected)),
         plain(decaying),
         share(o.share(t)),

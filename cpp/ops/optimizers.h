@@ -38,22 +38,30 @@ struct Corrections {
   bool adaptive = true;
 };
 
-inline Corrections corrections(const OptimizerSpec& spec, std::int64_t t) {
+// Powers of the numbers of an optimizer.
+struct SpecPowers {
+  Powers momentum, beta2;
+
+  explicit SpecPowers(const OptimizerSpec& spec, std::int64_t largest = INT64_MAX)
+      : momentum(spec.momentum, largest), beta2(spec.beta2, largest) {}
+};
+
+inline Corrections corrections(const OptimizerSpec& spec, const SpecPowers& power_of, std::int64_t t) {
   Corrections c;
   if (spec.kind == Optimizer::kAdam) {
-    c.under = 1 - integer_power(spec.momentum, t);
-    c.over = std::sqrt(1 - integer_power(spec.beta2, t));
+    c.under = 1 - power_of.momentum(t);
+    c.over = std::sqrt(1 - power_of.beta2(t));
     c.epsilon = spec.epsilon_hat ? 1 : c.over;
   } else if (spec.kind == Optimizer::kNAdam) {
     const MomentumSchedule mu = momentum_schedule(spec.momentum, spec.momentum_decay, t);
-    c.epsilon = std::sqrt(1 - integer_power(spec.beta2, t));
+    c.epsilon = std::sqrt(1 - power_of.beta2(t));
     c.over = c.epsilon * mu.next, c.under = 1 - mu.product * mu.next;
     c.gradient_over = c.epsilon * (1 - mu.now), c.gradient_under = 1 - mu.product;
   } else if (spec.kind == Optimizer::kRAdam) {
     // rho is the length of the average that v is: adaptive steps need a variance, which exists from 4 on; 5 is common.
-    const double power = integer_power(spec.beta2, t), longest = 2 / (1 - spec.beta2) - 1;
+    const double power = power_of.beta2(t), longest = 2 / (1 - spec.beta2) - 1;
     const double rho = longest - 2 * static_cast<double>(t) * power / (1 - power);
-    c.under = 1 - integer_power(spec.momentum, t);
+    c.under = 1 - power_of.momentum(t);
     c.adaptive = rho > 5;
     if (c.adaptive) {
       c.over = std::sqrt((1 - power) * ((rho - 4) * (rho - 2) * longest) / ((longest - 4) * (longest - 2) * rho));
@@ -82,7 +90,7 @@ UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, doubl
 // Of step number t, for parameters that decay; for the others decay is 1.
 template <class T>
 UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, std::int64_t t) {
-  return update_step<T>(spec, learning_rate, spec.weight_decay, corrections(spec, t));
+  return update_step<T>(spec, learning_rate, spec.weight_decay, corrections(spec, SpecPowers(spec, t), t));
 }
 
 // What a run of parameters has of its own.
@@ -95,6 +103,7 @@ struct OwnOptions {
 template <class T>
 struct OptimizerState {
   OptimizerSpec spec;
+  SpecPowers power_of;
   std::int64_t steps = 0;
   Buffer<T> state[2];
   std::vector<OwnOptions> own;  // of each unit of a plan; empty if there are no options
@@ -103,7 +112,7 @@ struct OptimizerState {
   Buffer<T> average;            // sum over steps i of ema^(t - i) w_i, divided by the sum of these factors
   bool shows_averages = false;  // where the parameters belong; those stand in `average` meanwhile
 
-  OptimizerState(const OptimizerSpec& optimizer, index_t size) : spec(optimizer) {
+  OptimizerState(const OptimizerSpec& optimizer, index_t size) : spec(optimizer), power_of(optimizer) {
     for (int s = 0; s < state_count(spec.kind); ++s) state[s] = Buffer<T>(size);
   }
 

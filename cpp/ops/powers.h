@@ -6,15 +6,26 @@
 
 namespace chainrule {
 
-// base^n by squaring. Tried: multiplying by 1 for a bit that is not set, without a branch; 2 % of a step of 20-64-64-2
-// slower.
-inline double integer_power(double base, std::int64_t n) {
-  double result = 1;
-  for (; n > 0; n >>= 1, base *= base) {
-    if (n & 1) result *= base;
+// base^n for 0 <= n <= largest, by squaring. The squares are kept, so that one power after another waits for a product
+// per bit of n that is set: 5 % of a step of 30-64-1 with a batch of one.
+class Powers {
+ public:
+  explicit Powers(double base, std::int64_t largest = INT64_MAX) {
+    for (int bit = 0; largest >> bit > 0; ++bit, base *= base) squares_[bit] = base;
   }
-  return result;
-}
+  double operator()(std::int64_t n) const {
+    double result = 1;
+    for (auto bits = static_cast<std::uint64_t>(n); bits != 0; bits &= bits - 1) {
+      result *= squares_[__builtin_ctzll(bits)];
+    }
+    return result;
+  }
+
+ private:
+  double squares_[63];  // [bit]: base^(2^bit)
+};
+
+inline double integer_power(double base, std::int64_t n) { return Powers(base, n)(n); }
 
 // 0.96^x for x >= 0: the series of e^y for y = x ln(0.96) / 2^k within 1/2 of 0, squared k times.
 inline double power_of_096(double x) {
