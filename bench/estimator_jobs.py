@@ -1,7 +1,9 @@
 """Several fits at once in a search over parameters: `python bench/estimators.py --jobs 2`.
 
 As many jobs as cores should take no longer than one job on one thread, divided by their number:
-then they do not fight for cores. Timed in turns after a run that starts joblib's processes.
+then they do not fight for cores. What joblib and scikit-learn take to hand out fits shows in a loop
+of Python that keeps a core busy as long as a fit does. Timed in turns after a run that starts
+joblib's processes.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV
 
 import chainrule as cr
@@ -20,29 +23,49 @@ if TYPE_CHECKING:
 
 HEADER = (
     "| search, 8 fits | dtype | 1 job, 1 thread | 1 job, all threads | jobs | their time "
-    "| x of one job's work divided |\n| --- | --- |" + " ---: |" * 5
+    "| x of one job's work divided | of a loop |\n| --- | --- |" + " ---: |" * 6
 )
+
+
+class Loop(BaseEstimator):
+    """Keeps a core busy for so many seconds of its time, instead of a fit."""
+
+    def __init__(self, seconds: float = 0.0, alpha: float = 0.0) -> None:
+        self.seconds, self.alpha = seconds, alpha
+
+    def fit(self, X: Any, y: Any) -> Loop:
+        end = time.process_time() + self.seconds
+        while time.process_time() < end:
+            pass
+        return self
+
+    def score(self, X: Any, y: Any) -> float:
+        return 0.0
 
 
 def compare_jobs(case: Case, dtype: str, jobs: int, rounds: int) -> dict[str, Any]:
     """A row: seconds of each round, of one job on one thread and on all, and of `jobs` jobs."""
     X, y = case.data()
     X = X.astype(dtype)
-    search(case, X[:500], y[:500], jobs)
-    times: dict[str, list[float]] = {"one_thread": [], "one_job": [], "jobs": []}
+    est = cr.MLPClassifier(random_state=0, **case.options)
+    search(est, X[:500], y[:500], jobs)
+    names = ("one_thread", "one_job", "jobs", "loop_one_thread", "loop_jobs")
+    times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         cr.set_num_threads(1)
-        times["one_thread"].append(search(case, X, y, 1))
+        times["one_thread"].append(search(est, X, y, 1))
         cr.set_num_threads(None)
-        times["one_job"].append(search(case, X, y, 1))
-        times["jobs"].append(search(case, X, y, jobs))
+        times["one_job"].append(search(est, X, y, 1))
+        times["jobs"].append(search(est, X, y, jobs))
+        loop = Loop(times["one_thread"][-1] / 8)
+        times["loop_one_thread"].append(search(loop, X, y, 1))
+        times["loop_jobs"].append(search(loop, X, y, jobs))
     seconds = {f"{name}_seconds": values for name, values in times.items()}
     return {"case": case.name, "dtype": dtype, "jobs": jobs, **seconds}
 
 
-def search(case: Case, X: Any, y: Any, jobs: int) -> float:
+def search(est: Any, X: Any, y: Any, jobs: int) -> float:
     """Seconds of eight fits and their scores."""
-    est = cr.MLPClassifier(random_state=0, **case.options)
     grid = {"alpha": [1e-4, 1e-3, 1e-2, 1e-1]}
     start = time.perf_counter()
     GridSearchCV(est, grid, cv=2, n_jobs=jobs, refit=False).fit(X, y)
@@ -53,7 +76,12 @@ def line(row: dict[str, Any]) -> str:
     """A line of the table: medians of the times, and of the ratios."""
     names = ("one_thread_seconds", "one_job_seconds", "jobs_seconds")
     one_thread, one_job, jobs = (duration(statistics.median(row[name])) for name in names)
-    pairs = zip(row["jobs_seconds"], row["one_thread_seconds"], strict=True)
-    ratio = statistics.median(many * row["jobs"] / one for many, one in pairs)
-    cells = [row["case"], row["dtype"], one_thread, one_job, str(row["jobs"]), jobs, f"{ratio:.2f}"]
+    ratios = [f"{ratio(row, prefix):.2f}" for prefix in ("", "loop_")]
+    cells = [row["case"], row["dtype"], one_thread, one_job, str(row["jobs"]), jobs, *ratios]
     return "| " + " | ".join(cells) + " |"
+
+
+def ratio(row: dict[str, Any], prefix: str) -> float:
+    """Of the time of the jobs to that of one job on one thread, divided by their number."""
+    many, one = (row[f"{prefix}{name}_seconds"] for name in ("jobs", "one_thread"))
+    return statistics.median(m * row["jobs"] / o for m, o in zip(many, one, strict=True))
