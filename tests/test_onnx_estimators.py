@@ -263,6 +263,25 @@ def test_whole_numbers_go_in_and_old_opsets_do_not():
         skl2onnx.convert_sklearn(est, initial_types=types, target_opset=17)
 
 
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_native_operations_are_an_option(kind):
+    y = CLASSES["three numbers"] if kind is MLPClassifier else CUT
+    est = fitted(y, kind, np.float32, activation="tanh")
+    rows, no_map = X.astype(np.float32), {"zipmap": False} if kind is MLPClassifier else {}
+    options = {id(est): {"native": True, **no_map}}
+    converted = skl2onnx.to_onnx(est, rows[:1], options=options)
+    kinds = {node.op_type for node in converted.graph.node}
+    assert {"Gemm", "Tanh"} <= kinds
+    assert "Pad" not in kinds
+    found = list(run(converted, {"X": rows}).values())[-1]
+    expected = est.predict_proba(rows) if kind is MLPClassifier else est.predict(rows)
+    assert relative_difference(found.reshape(expected.shape), expected) < 1e-6
+    with pytest.raises(ValueError, match=r"target_opset: expected 20 or later, got 19"):
+        skl2onnx.to_onnx(est, rows[:1], options=options, target_opset=19)
+    with pytest.raises(ValueError, match=r"\[skl2onnx\] native: expected False for float64"):
+        skl2onnx.to_onnx(est, X[:1], options=options)
+
+
 def test_without_skl2onnx_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
     with pytest.raises(ImportError, match=r"needs skl2onnx: pip install 'chainrule\[skl2onnx\]'"):

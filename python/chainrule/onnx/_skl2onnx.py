@@ -9,15 +9,17 @@ from chainrule.onnx._graph import ELEMENTS, Graph
 Array = NDArray[Any]
 WHERE = "skl2onnx"
 OLDEST_OPSET = 18  # whose ReduceMean takes its axes as we give them
+OLDEST_NATIVE_OPSET = 20  # which has Gelu
 
 
 def register() -> None:
     """From here on skl2onnx converts `MLPClassifier` and `MLPRegressor`, also inside a `Pipeline`.
 
     `skl2onnx.to_onnx(pipeline, X)` and `convert_sklearn` then know them; numbers are float64 where
-    the input is, else float32. Options of the classifier are "zipmap" (True, False, "columns"),
-    "nocl" (True: labels are class numbers) and "output_class_labels". Several classifications have
-    no zip map: `label` (rows, n_outputs) and `probabilities`, a sequence of (rows, n_classes).
+    the input is, else float32. Both have the option "native" of `export_onnx`; further options of
+    the classifier are "zipmap" (True, False, "columns"), "nocl" (True: labels are class numbers)
+    and "output_class_labels". Several classifications have no zip map: `label` (rows, n_outputs)
+    and `probabilities`, a sequence of (rows, n_classes).
 
     Raises ImportError without skl2onnx or scikit-learn. Calling it twice does no harm.
     """
@@ -38,18 +40,23 @@ def register() -> None:
             "zipmap": [True, False, "columns"],
             "nocl": [True, False],
             "output_class_labels": [False, True],
+            "native": [False, True],
         },
     )
     skl2onnx.update_registered_converter(
-        MLPRegressor, "ChainruleMLPRegressor", _declare_outputs, _convert
+        MLPRegressor,
+        "ChainruleMLPRegressor",
+        _declare_outputs,
+        _convert,
+        options={"native": [False, True]},
     )
 
 
 class _Skl2onnxGraph(Graph):
     """Part of a graph that skl2onnx builds."""
 
-    def __init__(self, dtype: str, scope: Any, container: Any) -> None:
-        super().__init__(dtype)
+    def __init__(self, dtype: str, scope: Any, container: Any, native: bool) -> None:
+        super().__init__(dtype, native)
         self._scope, self._container = scope, container
 
     def _add_constant(self, array: Array, name: str) -> str:
@@ -92,7 +99,8 @@ def _declare_outputs(operator: Any) -> None:
         "int64": data_types.Int64TensorType,
         "object": data_types.StringTensorType,
     }
-    values = outputs_of(est, _dtype(operator), WHERE, _wants_indices(est, operator.scope_inst))
+    indices = _option("nocl", est, operator.scope_inst)
+    values = outputs_of(est, _dtype(operator), WHERE, indices)
     for variable, value in zip(operator.outputs, values, strict=True):
         kind = types[value.dtype]
         if value.sequence:
@@ -104,15 +112,16 @@ def _declare_outputs(operator: Any) -> None:
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     from chainrule.onnx._estimators import add_estimator
 
-    opset = container.target_opset_onnx
-    if opset < OLDEST_OPSET:
-        raise ValueError(f"[{WHERE}] target_opset: expected {OLDEST_OPSET} or later, got {opset}")
-    graph = _Skl2onnxGraph(_dtype(operator), scope, container)
+    est, opset = operator.raw_operator, container.target_opset_onnx
+    native = _option("native", est, container)
+    oldest = OLDEST_NATIVE_OPSET if native else OLDEST_OPSET
+    if opset < oldest:
+        raise ValueError(f"[{WHERE}] target_opset: expected {oldest} or later, got {opset}")
+    graph = _Skl2onnxGraph(_dtype(operator), scope, container, native)
     # Nothing but rows of the graph's floats go into a product.
     x = graph.cast(operator.inputs[0].full_name, graph.dtype.name)
     names = [variable.full_name for variable in operator.outputs]
-    est = operator.raw_operator
-    add_estimator(graph, x, est, names, WHERE, _wants_indices(est, container))
+    add_estimator(graph, x, est, names, WHERE, _option("nocl", est, container))
 
 
 def _dtype(operator: Any) -> str:
@@ -121,6 +130,7 @@ def _dtype(operator: Any) -> str:
     return "float64" if isinstance(operator.inputs[0].type, DoubleTensorType) else "float32"
 
 
-def _wants_indices(est: Any, options: Any) -> bool:
-    chosen = options.get_options(est, {"nocl": False}, fail=False)
-    return bool(chosen and chosen["nocl"])
+def _option(name: str, est: Any, options: Any) -> bool:
+    """What the user chose, or False; `options` is a scope or container of skl2onnx."""
+    chosen = options.get_options(est, {name: False}, fail=False)
+    return bool(chosen and chosen.get(name))
