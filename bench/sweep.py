@@ -53,13 +53,13 @@ class Clock:
         cells: dict[Key, Cell] = {(stepper.shape, count): Cell() for count in threads}
         steps = {}
         for count in threads:
-            cr.set_num_threads(count)
+            self.use(stepper, count)
             stepper.warm_up(self.options.seconds)
             steps[count] = stepper.steps
         for _ in range(self.options.rounds):
             for (_, count), cell in cells.items():
                 cell.peaks.append(self.peak())
-                cr.set_num_threads(count)
+                self.use(stepper, count)
                 stepper.steps = steps[count]
                 cell.seconds.append(stepper.step_seconds())
         return cells
@@ -69,16 +69,20 @@ class Clock:
         sides = [rule.slow, rule.fast]
         steppers = [Stepper(shape, self.options.dtype) for shape, _ in sides]
         for stepper, (_, count) in zip(steppers, sides, strict=True):
-            cr.set_num_threads(count)
+            self.use(stepper, count)
             stepper.warm_up(self.options.seconds)
         ratios = []
         for _ in range(2 * self.options.rounds + 1):
             seconds = []
             for stepper, (_, count) in zip(steppers, sides, strict=True):
-                cr.set_num_threads(count)
+                self.use(stepper, count)
                 seconds.append(stepper.step_seconds())
             ratios.append(seconds[0] / seconds[1])
         return ratios
+
+    def use(self, stepper: Stepper, threads: int) -> None:
+        cr.set_num_threads(threads)
+        stepper.settle()
 
     def peak(self) -> float:
         """Of one thread: it follows the clock, and no other program's load on a second core."""

@@ -102,11 +102,22 @@ class Stepper:
                 break
             once = self.step_seconds()
 
+    def settle(self) -> None:
+        """Steps until the core has chosen its team anew: one thread's trial (team_size.cpp)."""
+        trial, done = min(max(3, round(1e8 / self.shape.flops)), 16), 0
+        while done <= trial:
+            done += self._train(trial + 1 - done)
+
     def step_seconds(self) -> float:
         """Of one measurement; it may take fewer steps than planned, since the core returns
         every 50 ms."""
-        order = np.resize(self.rows, self.steps * self.shape.batch_size)
-        rates = np.full(self.steps, LEARNING_RATE)
         start = perf_counter()
-        costs = self.trainer._train(self.data, order, self.shape.batch_size, rates, "sweep")
-        return (perf_counter() - start) / len(costs)
+        done = self._train(self.steps)
+        return (perf_counter() - start) / done
+
+    def _train(self, steps: int) -> int:
+        """How many steps were taken."""
+        order = np.resize(self.rows, steps * self.shape.batch_size)
+        rates = np.full(steps, LEARNING_RATE)
+        costs, _ = self.trainer._train(self.data, order, self.shape.batch_size, rates, "sweep")
+        return len(costs)

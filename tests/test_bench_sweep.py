@@ -101,6 +101,20 @@ def test_odd_shapes_take_steps(shape):
     assert stepper.trainer.steps == 2
 
 
+def test_the_time_is_that_of_one_step(monkeypatch):
+    stepper = sweep_shapes.Stepper(grid_shape(8, 1), "float32")
+    stepper.steps, ticks = 7, iter([10.0, 13.5])
+    monkeypatch.setattr(sweep_shapes, "perf_counter", lambda: next(ticks))
+    assert stepper.step_seconds() == 0.5
+
+
+@pytest.mark.parametrize(("width", "steps"), [(8, 17), (512, 4)])
+def test_the_trial_of_one_thread_is_over_before_it_is_timed(width, steps):
+    stepper = sweep_shapes.Stepper(grid_shape(width, 64), "float32")
+    stepper.settle()
+    assert stepper.trainer.steps == steps
+
+
 @pytest.mark.parametrize("found", [None, 2.0])
 def test_a_tiny_sweep_from_end_to_end(found, tmp_path, capsys, monkeypatch):
     plant = sweep_rules.Rule("planted", (LINE[0], 1), (LINE[1], 1), 1.0)

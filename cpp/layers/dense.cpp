@@ -12,9 +12,14 @@ namespace chainrule {
 
 namespace {
 constexpr int kWeight = 0, kBias = 1;
-// A unit is kUnitRows rows of W as it is stored, a multiple of the panel, by kUnitPanels panels, the widest tile:
-// 48 x 256 bytes = 12 KiB, which stays in cache from the gradient through the optimizer to the mirror.
-constexpr index_t kUnitRows = 48, kUnitPanels = 4, kUnitsAbreast = 2;
+// A unit is kUnitRows rows of W as it is stored, a multiple of the panel, by kUnitPanels panels, a multiple of the
+// widest tile: 48 x 256 or 32 x 384 bytes, 12 KiB, which stay in cache from the gradient through the optimizer to the
+// mirror.
+template <class T>
+constexpr index_t kUnitRows = sizeof(T) == 8 ? 32 : 48;
+template <class T>
+constexpr index_t kUnitPanels = sizeof(T) == 8 ? 6 : 4;
+constexpr index_t kUnitsAbreast = 2;
 }  // namespace
 
 template <class T>
@@ -34,12 +39,12 @@ std::vector<Unit> Dense<T>::units() const {
   const index_t rows = weight_.stored_rows(), panels = n_panels<T>(weight_.stored_columns());
   std::vector<Unit> units;
   // kUnitsAbreast units share their rows, then come the next rows: both operands stay in the second-level cache.
-  for (index_t group = 0; group < panels; group += kUnitsAbreast * kUnitPanels) {
-    for (index_t begin = 0; begin < rows; begin += kUnitRows) {
-      const index_t end = std::min(begin + kUnitRows, rows), size = (end - begin) * kPanel<T>;
-      const index_t group_end = std::min(group + kUnitsAbreast * kUnitPanels, panels);
-      for (index_t panel = group; panel < group_end; panel += kUnitPanels) {
-        const index_t pieces = std::min(group_end - panel, kUnitPanels);
+  for (index_t group = 0; group < panels; group += kUnitsAbreast * kUnitPanels<T>) {
+    for (index_t begin = 0; begin < rows; begin += kUnitRows<T>) {
+      const index_t end = std::min(begin + kUnitRows<T>, rows), size = (end - begin) * kPanel<T>;
+      const index_t group_end = std::min(group + kUnitsAbreast * kUnitPanels<T>, panels);
+      for (index_t panel = group; panel < group_end; panel += kUnitPanels<T>) {
+        const index_t pieces = std::min(group_end - panel, kUnitPanels<T>);
         units.push_back({kWeight, panel, begin, end, (panel * rows + begin) * kPanel<T>, size, pieces, rows * kPanel<T>,
                          pieces * size});
       }

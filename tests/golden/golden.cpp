@@ -10,8 +10,8 @@
 #include <iostream>
 #include <limits>
 
-#include "base/rng.h"
 #include "network/pass.h"
+#include "ops/random.h"
 #include "table.h"
 
 namespace {
