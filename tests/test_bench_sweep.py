@@ -109,7 +109,7 @@ def test_the_time_is_that_of_one_step(monkeypatch):
 
 
 @pytest.mark.parametrize(("width", "steps"), [(8, 17), (512, 4)])
-def test_the_trial_of_one_thread_is_over_before_it_is_timed(width, steps):
+def test_steps_before_the_time_is_taken_are_as_many_as_a_trial_and_one(width, steps):
     stepper = sweep_shapes.Stepper(grid_shape(width, 64), "float32")
     stepper.settle()
     assert stepper.trainer.steps == steps

@@ -195,6 +195,37 @@ def test_copies_are_equal_and_replace_and_asdict_work(one):
     assert vars(moved) == vars(one) | {"x": 9}
 
 
+@BOTH
+def test_a_second_base_hears_of_assignments(kinds):
+    """Of attributes that are no fields."""
+    heard = []
+
+    class Listener:
+        def __setattr__(self, name, value):
+            heard.append((name, value))
+            super().__setattr__(name, value)
+
+        def __delattr__(self, name):
+            heard.append((name, None))
+            super().__delattr__(name)
+
+    class Both(kinds[1], Listener):
+        pass
+
+    both = Both()
+    heard.clear()
+    both.mark = 3
+    del both.mark
+    assert heard == [("mark", 3), ("mark", None)]
+
+
+def test_ours_are_initialized_once():
+    shown = Shown(3)
+    with pytest.raises(FrozenInstanceError, match="cannot assign to field 'x'"):
+        shown.__init__(4)
+    assert shown.x == 3
+
+
 def test_ours_derive_from_none_of_ours():
     with pytest.raises(TypeError, match="cannot inherit non-frozen dataclass from a frozen one"):
         _dataclass.dataclass(frozen=True)(type("Derived", (Point,), {}))

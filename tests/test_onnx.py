@@ -156,14 +156,17 @@ def test_each_activation_far_from_zero_too(name, dtype, tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("activation", [*HIDDEN, *SLOPES])
-def test_no_activation_makes_nan_of_infinity(activation, dtype, tmp_path):
-    """z = x W overflows."""
+def test_where_z_overflows_it_gives_what_predict_does(activation, dtype, tmp_path):
+    """NaN only of a slope of 0, where both multiply it by -infinity."""
     net = cr.Network([cr.Dense(2, activation)], 1, dtype)
     large = 1e30 if dtype == "float32" else 1e300
     net.W[1] = [[-large], [large]]
     cr.export_onnx(net, tmp_path / "net.onnx")
     x = np.full((1, 1), large, dtype)
-    np.testing.assert_allclose(run(tmp_path / "net.onnx", x)[0], net.predict(x), atol=1e-30)
+    wanted = net.predict(x)
+    np.testing.assert_allclose(run(tmp_path / "net.onnx", x)[0], wanted, atol=1e-30)
+    slope = getattr(activation, "slope", None)
+    assert np.isnan(wanted).any() == (slope is not None and np.dtype(dtype).type(slope) == 0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -174,6 +177,15 @@ def test_small_values_keep_their_digits(name, size, dtype, tmp_path, rng):
     cr.export_onnx(net, tmp_path / "net.onnx")
     bound = {"float32": 1e-6, "float64": 2e-15}[dtype]
     assert difference(net, tmp_path / "net.onnx", size * rng.normal(size=(40, 5))) < bound
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 3e-7), ("float64", 1e-15)])
+def test_the_tail_of_softplus_keeps_its_digits(dtype, bound, tmp_path):
+    """log(1 + e^z) is e^z there, which a sum with 1 would drown."""
+    net = cr.Network([cr.Activation("softplus")], 1, dtype)
+    cr.export_onnx(net, tmp_path / "net.onnx")
+    z = np.linspace(-60, -5, 111, dtype=dtype)[:, np.newaxis]
+    np.testing.assert_allclose(run(tmp_path / "net.onnx", z)[0], net.predict(z), rtol=bound)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

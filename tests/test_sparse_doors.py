@@ -81,6 +81,22 @@ BAD = {
         broken(replace("data", list)),
         "expected data as an array, got <class 'list'>",
     ),
+    "starts in a list": (
+        broken(replace("indptr", list)),
+        "expected indptr as an array, got <class 'list'>",
+    ),
+    "values of COO in a list": (
+        broken(replace("data", list), COO),
+        "expected data as an array, got <class 'list'>",
+    ),
+    "diagonals in a list": (
+        broken(replace("data", list), sparse.dia_array),
+        "expected data as an array, got <class 'list'>",
+    ),
+    "blocks in a list": (
+        broken(replace("data", list), BSR),
+        "expected data as an array, got <class 'list'>",
+    ),
     "indptr too short": (
         broken(replace("indptr", lambda a: a[:-1])),
         "expected indptr of 9 elements, got 8 elements",

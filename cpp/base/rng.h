@@ -11,6 +11,7 @@ namespace chainrule {
 // What a stream is for. Numbers are part of the bits a seed stands for: never renumber.
 enum class Purpose : std::uint32_t { kShuffle = 1, kDropout = 2 };
 
+// One draw; kernels draw in lanes (kernels/philox.inl.h), and tests hold them against this one.
 using Philox = std::array<std::uint32_t, 4>;
 
 inline Philox philox(Philox counter, std::array<std::uint32_t, 2> key) {

@@ -148,7 +148,7 @@ struct Indices {
 // Coordinates of COO.
 void check_coordinates(const std::string& where, const py::object& matrix, const char* name, index_t n) {
   const py::array array = integers(where, matrix, name);
-  const index_t values = py::array(matrix.attr("data")).size();
+  const index_t values = array_of(where, matrix, "data").size();
   if (array.size() != values) {
     refuse(where, std::string(name) + " of " + std::to_string(values) + " elements",
            std::to_string(array.size()) + " elements");
@@ -164,7 +164,7 @@ void check_coordinates(const std::string& where, const py::object& matrix, const
 // DIA: scipy counts elements by the offsets as they are, and then copies them by offsets of the type of its indices.
 void check_diagonals(const std::string& where, const py::object& matrix, index_t rows, index_t columns) {
   const py::array offsets = integers(where, matrix, "offsets");
-  const py::array diagonals = matrix.attr("data");
+  const py::array diagonals = array_of(where, matrix, "data");
   if (diagonals.ndim() != 2) refuse(where, "data of diagonals in two dimensions", "shape " + shape_text(diagonals));
   if (offsets.size() != diagonals.shape(0)) {
     refuse(where, "as many offsets as diagonals",
@@ -224,7 +224,7 @@ void check_format(const std::string& where, const py::object& matrix, index_t ro
   if (format == "dia") check_diagonals(where, matrix, rows, columns);
   if (format == "lil") check_lists(where, matrix, rows);
   if (format == "bsr") {
-    const py::array blocks = matrix.attr("data");
+    const py::array blocks = array_of(where, matrix, "data");
     if (blocks.ndim() != 3 || blocks.shape(1) == 0 || blocks.shape(2) == 0 || rows % blocks.shape(1) != 0 ||
         columns % blocks.shape(2) != 0) {
       refuse(where, "blocks that divide " + shape_text(matrix), "data of shape " + shape_text(blocks));

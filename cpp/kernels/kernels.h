@@ -23,8 +23,8 @@ struct Ahead {
     const char *begin, *end;
     bool claimed;
   };
-  static constexpr int kCapacity = 15;
-  Run runs[kCapacity + 1];  // ended by one of null pointers
+  static constexpr int kCapacity = 15;  // a unit of float32; of float64 the last of 22 go without, which costs nothing
+  Run runs[kCapacity + 1];              // ended by one of null pointers
   int count;
 
   [[gnu::always_inline]] void add(const void* data, index_t bytes, bool claimed = false) {

@@ -13,8 +13,8 @@ namespace chainrule {
 namespace {
 constexpr int kWeight = 0, kBias = 1;
 // A unit is kUnitRows rows of W as it is stored, a multiple of the panel, by kUnitPanels panels, a multiple of the
-// widest tile: 48 x 256 or 32 x 384 bytes, 12 KiB, which stay in cache from the gradient through the optimizer to the
-// mirror.
+// widest tile for long sums: 48 x 256 or 32 x 384 bytes, 12 KiB, which stay in cache from the gradient through the
+// optimizer to the mirror.
 template <class T>
 constexpr index_t kUnitRows = sizeof(T) == 8 ? 32 : 48;
 template <class T>
@@ -36,6 +36,7 @@ std::vector<ParameterShape> Dense<T>::parameters() const {
 
 template <class T>
 std::vector<Unit> Dense<T>::units() const {
+  static_assert(kUnitRows<T> * kUnitPanels<T> * kPanel<T> * sizeof(T) == kUnitBytes);
   const index_t rows = weight_.stored_rows(), panels = n_panels<T>(weight_.stored_columns());
   std::vector<Unit> units;
   // kUnitsAbreast units share their rows, then come the next rows: both operands stay in the second-level cache.

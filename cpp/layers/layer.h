@@ -55,6 +55,9 @@ struct ParameterShape {
   }
 };
 
+// The largest part of a parameter, whose gradient a thread keeps in a room of its own.
+inline constexpr index_t kUnitBytes = 12288;
+
 // A part of one parameter with one writer: `pieces` runs of `size` elements that lie `stride` apart, the first at
 // `offset` from the layer's first parameter.
 struct Unit {

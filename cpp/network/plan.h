@@ -110,7 +110,7 @@ double work(index_t flops_per_sample, index_t rows) {
 template <class T>
 struct Workspace {
   static constexpr index_t kMaxRows = 1024;
-  static constexpr index_t kScratch = 12288 / static_cast<index_t>(sizeof(T));  // a unit of a dense layer: 12 KiB
+  static constexpr index_t kScratch = kUnitBytes / static_cast<index_t>(sizeof(T));
 
   Workspace() = default;
   Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads = 1);

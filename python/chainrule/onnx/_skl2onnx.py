@@ -16,10 +16,10 @@ def register() -> None:
     """From here on skl2onnx converts `MLPClassifier` and `MLPRegressor`, also inside a `Pipeline`.
 
     `skl2onnx.to_onnx(pipeline, X)` and `convert_sklearn` then know them; numbers are float64 where
-    the input is, else float32. Both have the option "native" of `export_onnx`; further options of
-    the classifier are "zipmap" (True, False, "columns"), "nocl" (True: labels are class numbers)
-    and "output_class_labels". Several classifications have no zip map: `label` (rows, n_outputs)
-    and `probabilities`, a sequence of (rows, n_classes).
+    the input is, else float32. Both have the option "native" of `export_onnx`, for float32 and from
+    opset 20 on; further options of the classifier are "zipmap" (True, False, "columns"), "nocl"
+    (True: labels are class numbers) and "output_class_labels". Several classifications have no zip
+    map: `label` (rows, n_outputs) and `probabilities`, a sequence of (rows, n_classes).
 
     Raises ImportError without skl2onnx or scikit-learn. Calling it twice does no harm.
     """
