@@ -83,15 +83,18 @@ def test_raw_columns_go_in_and_predictions_come_out(target, table, capsys):
 
 
 def test_native_ones_have_the_operations_of_onnx(table, capsys):
-    train(table, "y", "--native")
+    train(table, "y", "--nodes", "native")
     kinds = [node.op_type for node in onnx.load("m.onnx").graph.node]
     assert "Gemm" in kinds
     assert "Pad" not in kinds
     check("table.csv", "y")
+    train(table, "y", "--nodes", "exact")
+    assert "Round" in [node.op_type for node in onnx.load("m.onnx").graph.node]
+    check("table.csv", "y")
     cr.Network([cr.Dense(1)], 1, "float64").save("net.safetensors")
     capsys.readouterr()
-    assert main(["export-onnx", "net.safetensors", "wide.onnx", "--native"]) == 2
-    assert "native: expected False for float64, " in capsys.readouterr().err
+    assert main(["export-onnx", "net.safetensors", "wide.onnx", "--nodes", "native"]) == 2
+    assert "nodes: expected 'close' for float64, " in capsys.readouterr().err
     assert not Path("wide.onnx").exists()
 
 

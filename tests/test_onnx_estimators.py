@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 import chainrule as cr
-from chainrule import MLPClassifier, MLPRegressor
+from chainrule import MLPClassifier, MLPRegressor, _core
 
 pytest.importorskip("skl2onnx")
 
@@ -268,7 +268,7 @@ def test_native_operations_are_an_option(kind):
     y = CLASSES["three numbers"] if kind is MLPClassifier else CUT
     est = fitted(y, kind, np.float32, activation="tanh")
     rows, no_map = X.astype(np.float32), {"zipmap": False} if kind is MLPClassifier else {}
-    options = {id(est): {"native": True, **no_map}}
+    options = {id(est): {"nodes": "native", **no_map}}
     converted = skl2onnx.to_onnx(est, rows[:1], options=options)
     kinds = {node.op_type for node in converted.graph.node}
     assert {"Gemm", "Tanh"} <= kinds
@@ -278,8 +278,19 @@ def test_native_operations_are_an_option(kind):
     assert relative_difference(found.reshape(expected.shape), expected) < 1e-6
     with pytest.raises(ValueError, match=r"target_opset: expected 20 or later, got 19"):
         skl2onnx.to_onnx(est, rows[:1], options=options, target_opset=19)
-    with pytest.raises(ValueError, match=r"\[skl2onnx\] native: expected False for float64"):
+    with pytest.raises(ValueError, match=r"\[skl2onnx\] nodes: expected 'close' for float64"):
         skl2onnx.to_onnx(est, X[:1], options=options)
+
+
+@pytest.mark.skipif(_core.isa() == "baseline", reason="ONNX Runtime then has no fma either")
+def test_exact_nodes_are_an_option():
+    rows = X.astype(np.float32)
+    est = fitted(CUT, MLPRegressor, np.float32, activation="tanh")
+    options = {id(est): {"nodes": "exact"}}
+    for opset in (18, None):
+        converted = skl2onnx.to_onnx(est, rows[:1], options=options, target_opset=opset)
+        found = run(converted, {"X": rows})["variable"].ravel()
+        np.testing.assert_array_equal(found, est.predict(rows))
 
 
 def test_without_skl2onnx_the_extra_is_named(monkeypatch):

@@ -21,8 +21,8 @@ def arrays_of(path):
 
 def test_every_layer_and_activation_has_an_entry():
     assert set(_layers.LAYERS) == set(layers.LAYERS)
-    assert set(_activations.EXACT) == set(_core.activations())
-    assert set(_activations.NATIVE) < set(_activations.EXACT)
+    assert {*_activations.FORMULAS, "softmax"} == set(_core.activations())
+    assert set(_activations.NATIVE) < set(_activations.FORMULAS)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -48,7 +48,7 @@ def test_a_native_file_has_the_operations_of_onnx(tmp_path, rng):
     """And the parameters as they are."""
     inner = [cr.LayerNorm(), cr.Dense(4, "elu"), cr.BatchNorm()]
     net = cr.Network([cr.Residual(inner), cr.Dense(2, "gelu"), cr.Dense(3, "softmax")], 4)
-    cr.export_onnx(net, tmp_path / "net.onnx", native=True)
+    cr.export_onnx(net, tmp_path / "net.onnx", nodes="native")
     model = onnx.load(tmp_path / "net.onnx")
     onnx.checker.check_model(model, full_check=True)
     block = ["LayerNormalization", "Gemm", "Elu", "BatchNormalization", "Add"]
@@ -68,7 +68,7 @@ def test_a_native_file_keeps_options(name, tmp_path, rng):
         "epsilon": [cr.LayerNorm(0.2), cr.BatchNorm(epsilon=0.3)],
     }
     net = cr.Network([*nets[name], cr.Dense(3)], 4)
-    cr.export_onnx(net, tmp_path / "net.onnx", native=True)
+    cr.export_onnx(net, tmp_path / "net.onnx", nodes="native")
     assert difference(net, tmp_path / "net.onnx", rng.normal(size=(20, 4))) < 1e-6
 
 
@@ -103,15 +103,17 @@ def test_other_models_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "native", "kind", "complaint"),
+    ("dtype", "nodes", "complaint"),
     [
-        ("float64", True, ValueError, "expected False for float64, .* got True"),
-        ("float32", "yes", TypeError, "expected True or False, got 'yes'"),
+        ("float64", "native", "expected 'close' for float64, .* got 'native'"),
+        ("float64", "exact", "expected 'close' for float64, .* got 'exact'"),
+        ("float32", "fast", "expected .*close.*exact.*native.*, got 'fast'"),
+        ("float32", True, "expected .*close.*exact.*native.*, got True"),
     ],
 )
-def test_native_is_for_float32(dtype, native, kind, complaint, tmp_path):
-    with pytest.raises(kind, match=rf"^\[export_onnx\] native: {complaint}"):
-        cr.export_onnx(cr.Network([cr.Dense(1)], 1, dtype), tmp_path / "net.onnx", native=native)
+def test_some_nodes_are_for_float32(dtype, nodes, complaint, tmp_path):
+    with pytest.raises(ValueError, match=rf"^\[export_onnx\] nodes: {complaint}"):
+        cr.export_onnx(cr.Network([cr.Dense(1)], 1, dtype), tmp_path / "net.onnx", nodes=nodes)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -33,6 +33,14 @@ class Task(StrEnum):
     regression = "regression"
 
 
+class Nodes(StrEnum):
+    """The values of --nodes."""
+
+    close = "close"
+    exact = "exact"
+    native = "native"
+
+
 def run(arguments: Sequence[str]) -> int:
     """The exit status of a command line; without arguments, of `--help`."""
     command = typer.main.get_command(app)
@@ -224,12 +232,13 @@ def info(
 def export_onnx(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help=EXPORTED)],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The .onnx file to write.")],
-    native: Annotated[
-        bool,
+    nodes: Annotated[
+        Nodes,
         typer.Option(
-            "--native", help="ONNX's own operations, mostly faster and a little further off."
+            help="Close to the model's predictions, exact to the bit but slower, or ONNX's native "
+            "operations, mostly faster and a little further off."
         ),
-    ] = False,
+    ] = Nodes.close,
 ) -> None:
     """Write a model with its preprocessing as ONNX, for ONNX Runtime and others.
 
@@ -239,7 +248,7 @@ def export_onnx(
     """
     from chainrule.cli.export_onnx import export_onnx as command
 
-    command(model, output, native)
+    command(model, output, nodes)
 
 
 @app.command()

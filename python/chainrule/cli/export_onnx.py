@@ -31,23 +31,23 @@ except ImportError as error:
 WHERE = "export-onnx"
 
 
-def export_onnx(path: Path, output: Path, native: bool) -> None:
+def export_onnx(path: Path, output: Path, nodes: str) -> None:
     """Writes the file and says what goes in and comes out."""
     check_output("OUT", output, [".onnx"], [path])
     contents = read_model_file(path)
     try:
         if contents.kind == NETWORK:
-            export_model(Network.load(path), output, native=native)
+            export_model(Network.load(path), output, nodes=nodes)
             show(f"{output}: a network, from X to output")
             return
         if contents.kind == ESTIMATOR:
             est, _ = estimator_of(contents, path)
-            export_model(est, output, native=native)
+            export_model(est, output, nodes=nodes)
             results = "label and probabilities" if isinstance(est, MLPClassifier) else "variable"
             show(f"{output}: an {type(est).__name__}, from X to {results}")
             return
         model = load_model(path)
-        content, outputs = _table_graph(model, native)
+        content, outputs = _table_graph(model, nodes)
         write_atomically(output, [(0, content)])
     except ValueError as error:
         raise InputError(f"{path}: {one_line(error)}") from None
@@ -57,13 +57,13 @@ def export_onnx(path: Path, output: Path, native: bool) -> None:
     show(f"{output}: from {columns} to {' and '.join(value.name for value in outputs)}")
 
 
-def _table_graph(model: TableModel, native: bool) -> tuple[bytes, list[Value]]:
+def _table_graph(model: TableModel, nodes: str) -> tuple[bytes, list[Value]]:
     """The file's bytes and its outputs."""
     if any(not feature.name for feature in model.features):
         raise InputError("a column has no name, which an input of ONNX needs")
     kinds = {"category": "object"}
     inputs = [Value(f.name, kinds.get(f.kind, "float64"), (1,)) for f in model.features]
-    graph = ModelGraph("float64", inputs, native)
+    graph = ModelGraph("float64", inputs, nodes)
     names = ["label", "probabilities"] if model.target.classes else ["variable"]
     names = [graph.new_name(name) for name in names]
     dtype = model.network.dtype.name

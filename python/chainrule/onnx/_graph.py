@@ -17,6 +17,7 @@ Array = NDArray[Any]
 # ONNX 1.17 (2024) and ONNX Runtime 1.21 (2025) are the first that read this.
 OPSET, IR_VERSION = 22, 10
 MOST_BYTES = 2**31 - 2**20  # protobuf's limit of 2 GiB, and something for the nodes
+NODES = ("close", "exact", "native")
 
 ELEMENTS = {
     "float32": TensorProto.FLOAT,
@@ -43,12 +44,13 @@ class Value:
 class Graph:
     """What constants and nodes are added to; floats in it are of `dtype`.
 
-    A `native` one has ONNX's own operation for each layer and activation where there is one.
+    `nodes` is one of NODES: whether results are close to chainrule's, have its very bits, or layers
+    and activations are ONNX's own operations where there are such.
     """
 
-    def __init__(self, dtype: Any, native: bool = False) -> None:
+    def __init__(self, dtype: Any, nodes: str = "close") -> None:
         self.dtype = np.dtype(dtype)
-        self.native = native
+        self.nodes = nodes
 
     def of_dtype(self, dtype: Any) -> Self:
         """The same graph, for a part of it with other floats."""
@@ -93,8 +95,8 @@ class Graph:
 class ModelGraph(Graph):
     """A graph that becomes a file."""
 
-    def __init__(self, dtype: Any, inputs: Sequence[Value], native: bool = False) -> None:
-        super().__init__(dtype, native)
+    def __init__(self, dtype: Any, inputs: Sequence[Value], nodes: str = "close") -> None:
+        super().__init__(dtype, nodes)
         self.inputs = list(inputs)
         self._names = {value.name for value in inputs}
         self._nodes: list[Any] = []

@@ -4,7 +4,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from chainrule.onnx._graph import ELEMENTS, Graph
+from chainrule.onnx._graph import ELEMENTS, NODES, Graph
 
 Array = NDArray[Any]
 WHERE = "skl2onnx"
@@ -16,10 +16,10 @@ def register() -> None:
     """From here on skl2onnx converts `MLPClassifier` and `MLPRegressor`, also inside a `Pipeline`.
 
     `skl2onnx.to_onnx(pipeline, X)` and `convert_sklearn` then know them; numbers are float64 where
-    the input is, else float32. Both have the option "native" of `export_onnx`, for float32 and from
-    opset 20 on; further options of the classifier are "zipmap" (True, False, "columns"), "nocl"
-    (True: labels are class numbers) and "output_class_labels". Several classifications have no zip
-    map: `label` (rows, n_outputs) and `probabilities`, a sequence of (rows, n_classes).
+    the input is, else float32. Both have the option "nodes" of `export_onnx`, of which "native" is
+    for opset 20 and later; further options of the classifier are "zipmap" (True, False, "columns"),
+    "nocl" (True: labels are class numbers) and "output_class_labels". Several classifications have
+    no zip map: `label` (rows, n_outputs) and `probabilities`, a sequence of (rows, n_classes).
 
     Raises ImportError without skl2onnx or scikit-learn. Calling it twice does no harm.
     """
@@ -40,7 +40,7 @@ def register() -> None:
             "zipmap": [True, False, "columns"],
             "nocl": [True, False],
             "output_class_labels": [False, True],
-            "native": [False, True],
+            "nodes": list(NODES),
         },
     )
     skl2onnx.update_registered_converter(
@@ -48,15 +48,15 @@ def register() -> None:
         "ChainruleMLPRegressor",
         _declare_outputs,
         _convert,
-        options={"native": [False, True]},
+        options={"nodes": list(NODES)},
     )
 
 
 class _Skl2onnxGraph(Graph):
     """Part of a graph that skl2onnx builds."""
 
-    def __init__(self, dtype: str, scope: Any, container: Any, native: bool) -> None:
-        super().__init__(dtype, native)
+    def __init__(self, dtype: str, scope: Any, container: Any, nodes: str) -> None:
+        super().__init__(dtype, nodes)
         self._scope, self._container = scope, container
 
     def _add_constant(self, array: Array, name: str) -> str:
@@ -99,7 +99,7 @@ def _declare_outputs(operator: Any) -> None:
         "int64": data_types.Int64TensorType,
         "object": data_types.StringTensorType,
     }
-    indices = _option("nocl", est, operator.scope_inst)
+    indices = bool(_option("nocl", est, operator.scope_inst))
     values = outputs_of(est, _dtype(operator), WHERE, indices)
     for variable, value in zip(operator.outputs, values, strict=True):
         kind = types[value.dtype]
@@ -113,15 +113,15 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     from chainrule.onnx._estimators import add_estimator
 
     est, opset = operator.raw_operator, container.target_opset_onnx
-    native = _option("native", est, container)
-    oldest = OLDEST_NATIVE_OPSET if native else OLDEST_OPSET
+    nodes = _option("nodes", est, container) or NODES[0]
+    oldest = OLDEST_NATIVE_OPSET if nodes == "native" else OLDEST_OPSET
     if opset < oldest:
         raise ValueError(f"[{WHERE}] target_opset: expected {oldest} or later, got {opset}")
-    graph = _Skl2onnxGraph(_dtype(operator), scope, container, native)
+    graph = _Skl2onnxGraph(_dtype(operator), scope, container, nodes)
     # Nothing but rows of the graph's floats go into a product.
     x = graph.cast(operator.inputs[0].full_name, graph.dtype.name)
     names = [variable.full_name for variable in operator.outputs]
-    add_estimator(graph, x, est, names, WHERE, _option("nocl", est, container))
+    add_estimator(graph, x, est, names, WHERE, bool(_option("nocl", est, container)))
 
 
 def _dtype(operator: Any) -> str:
@@ -130,7 +130,6 @@ def _dtype(operator: Any) -> str:
     return "float64" if isinstance(operator.inputs[0].type, DoubleTensorType) else "float32"
 
 
-def _option(name: str, est: Any, options: Any) -> bool:
-    """What the user chose, or False; `options` is a scope or container of skl2onnx."""
-    chosen = options.get_options(est, {name: False}, fail=False)
-    return bool(chosen and chosen.get(name))
+def _option(name: str, est: Any, options: Any) -> Any:
+    """What the user chose, or None; `options` is a scope or container of skl2onnx."""
+    return (options.get_options(est, fail=False) or {}).get(name)
