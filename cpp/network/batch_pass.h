@@ -126,7 +126,7 @@ class Pass {
   void each_unit(const Team& team, F f) {
     const Team::Range part = team.part(plan_.units_cost);
     for (const PlannedUnit& u : plan_.units) {
-      if (u.cost_before >= part.begin && u.cost_before < part.end) f(u);
+      if (u.middle >= part.begin && u.middle < part.end) f(u);
     }
   }
 

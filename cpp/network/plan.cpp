@@ -92,7 +92,7 @@ std::size_t Plan<T>::add(std::unique_ptr<Layer<T>> layer, const std::string& pat
   }
   for (const Unit& unit : layer_units) {
     const ParameterShape& p = shapes[static_cast<std::size_t>(unit.parameter)];
-    units.push_back({nodes.size(), unit, first + unit.offset, p.decays, p.trained, units_cost});
+    units.push_back({nodes.size(), unit, first + unit.offset, p.decays, p.trained, units_cost + unit.cost / 2});
     units_cost += unit.cost;
   }
   widest = std::max(widest, n_panels<T>(layer->n_out()));

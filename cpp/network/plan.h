@@ -45,7 +45,7 @@ struct PlannedUnit {
   Unit unit;
   index_t offset;  // in the flat buffers
   bool decays, trained;
-  index_t cost_before;  // cost of all units before it, by which threads share the list
+  index_t middle;  // cost of all units before it and half its own, by which threads share the list
 };
 
 // Nodes that a tile of rows runs through in one go. The first node of a stage, but not of the first stage, mixes rows

@@ -57,9 +57,7 @@ def _linear(graph: Graph, x: str, parameters: Parameters, prefix: str) -> str:
     return graph.node("Gemm", graph.node("Pad", x, one_before, graph.number(1)), rows)
 
 
-def _dense(
-    graph: Graph, x: str, n: int, layer: Layer, parameters: Parameters, prefix: str
-) -> str:
+def _dense(graph: Graph, x: str, n: int, layer: Layer, parameters: Parameters, prefix: str) -> str:
     activation = cast(Activation, cast(Dense, layer).activation)
     return activate(graph, _linear(graph, x, parameters, prefix), layer.n_outputs(n), activation)
 
