@@ -133,7 +133,7 @@ def test_random_networks_in_float64_agree_too(seed, random, bound, tmp_path):
     assert found < bound
 
 
-@pytest.mark.skipif(_core.isa() == "baseline", reason="ONNX Runtime then has no fma either")
+@pytest.mark.skipif(_core.isa() == "baseline", reason="chainrule then rounds without fma")
 @pytest.mark.parametrize("rows", [1, 77])
 def test_up_to_255_products_are_summed_to_the_same_bits(rows, tmp_path, rng):
     net = build(255, [(97, "relu", 0.1), (33, "leaky_relu", 0.2), (5, "hard_tanh", 0.1)], "float32")

@@ -263,34 +263,37 @@ def test_whole_numbers_go_in_and_old_opsets_do_not():
         skl2onnx.convert_sklearn(est, initial_types=types, target_opset=17)
 
 
+def with_nodes(kind, nodes, opset=None, dtype=np.float32):
+    """What ONNX Runtime and chainrule predict, and the file's operations."""
+    y, no_map = (
+        (CLASSES["three numbers"], {"zipmap": False}) if kind is MLPClassifier else (CUT, {})
+    )
+    est, rows = fitted(y, kind, np.float32, activation="tanh"), X.astype(dtype)
+    options = {id(est): {"nodes": nodes, **no_map}}
+    onnx_model = skl2onnx.to_onnx(est, rows[:1], options=options, target_opset=opset)
+    found = list(run(onnx_model, {"X": rows}).values())[-1]
+    expected = est.predict_proba(rows) if kind is MLPClassifier else est.predict(rows)
+    return found.reshape(expected.shape), expected, {n.op_type for n in onnx_model.graph.node}
+
+
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_native_operations_are_an_option(kind):
-    y = CLASSES["three numbers"] if kind is MLPClassifier else CUT
-    est = fitted(y, kind, np.float32, activation="tanh")
-    rows, no_map = X.astype(np.float32), {"zipmap": False} if kind is MLPClassifier else {}
-    options = {id(est): {"nodes": "native", **no_map}}
-    converted = skl2onnx.to_onnx(est, rows[:1], options=options)
-    kinds = {node.op_type for node in converted.graph.node}
+    found, expected, kinds = with_nodes(kind, "native")
     assert {"Gemm", "Tanh"} <= kinds
     assert "Pad" not in kinds
-    found = list(run(converted, {"X": rows}).values())[-1]
-    expected = est.predict_proba(rows) if kind is MLPClassifier else est.predict(rows)
-    assert relative_difference(found.reshape(expected.shape), expected) < 1e-6
+    assert relative_difference(found, expected) < 1e-6
     with pytest.raises(ValueError, match=r"target_opset: expected 20 or later, got 19"):
-        skl2onnx.to_onnx(est, rows[:1], options=options, target_opset=19)
+        with_nodes(kind, "native", 19)
     with pytest.raises(ValueError, match=r"\[skl2onnx\] nodes: expected 'close' for float64"):
-        skl2onnx.to_onnx(est, X[:1], options=options)
+        with_nodes(kind, "native", dtype=np.float64)
 
 
-@pytest.mark.skipif(_core.isa() == "baseline", reason="ONNX Runtime then has no fma either")
-def test_exact_nodes_are_an_option():
-    rows = X.astype(np.float32)
-    est = fitted(CUT, MLPRegressor, np.float32, activation="tanh")
-    options = {id(est): {"nodes": "exact"}}
-    for opset in (18, None):
-        converted = skl2onnx.to_onnx(est, rows[:1], options=options, target_opset=opset)
-        found = run(converted, {"X": rows})["variable"].ravel()
-        np.testing.assert_array_equal(found, est.predict(rows))
+@pytest.mark.skipif(_core.isa() == "baseline", reason="chainrule then rounds without fma")
+@pytest.mark.parametrize("opset", [18, None])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_exact_nodes_are_an_option(kind, opset):
+    found, expected, _ = with_nodes(kind, "exact", opset)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_without_skl2onnx_the_extra_is_named(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import _core, layers
+from chainrule.cli.app import Nodes
 from chainrule.onnx import _activations, _graph, _layers
 
 from .helpers import build, diverged
@@ -23,6 +24,10 @@ def test_every_layer_and_activation_has_an_entry():
     assert set(_layers.LAYERS) == set(layers.LAYERS)
     assert {*_activations.FORMULAS, "softmax"} == set(_core.activations())
     assert set(_activations.NATIVE) < set(_activations.FORMULAS)
+
+
+def test_the_command_line_has_the_same_nodes():
+    assert tuple(Nodes) == _graph.NODES
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

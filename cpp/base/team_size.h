@@ -9,9 +9,10 @@ namespace chainrule {
 // another program holds it. A core that writes a line which another one has read waits for it: 7 ns on Zen 4 where both
 // have a third-level cache in common, 27 ns where not, so that there steps of 1 MFLOP took 3 times as long on two
 // threads as on one, of 200 MFLOP (128 units, 17 layers, batch 128) 1.1 times. (`prefetchw` does not take such a line.
-// Who writes to what he reads takes it from its writer, for whom it then is four times as fast. Tried: rows and
-// parameters of each thread's own, exchanged through letters that are taken so: 20-64-64-2 was 11 % faster than on one
-// thread, 15 % in float64, 64-100-10 with batch 200 no faster, larger ones slower.)
+// A thread that not only reads the other's line but writes to it takes it away from the other, which then writes it
+// four times as fast. Tried: batch and parameters of each thread's own, what the other needs copied into a buffer that
+// it takes so: 20-64-64-2 was 11 % faster than on one thread, 15 % in float64, 64-100-10 with batch 200 no faster,
+// larger ones slower.)
 // So one thread has a trial and then the team that threads_for names. Each step that takes the team longer than the
 // trial's fastest makes a debt, each shorter one pays it off. Too much debt, and one thread has a turn, longer after
 // every such loss. Other work than before is compared by its operations. Which team takes a step changes no bit.

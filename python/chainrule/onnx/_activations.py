@@ -27,18 +27,18 @@ def activate(graph: Graph, z: str, n: int, activation: Activation) -> str:
     return nodes(graph, z, activation)
 
 
-def functions(graph: Graph) -> Close | Exact:
-    """What formulas are built from."""
+def arithmetic(graph: Graph) -> Close | Exact:
+    """What formulas are built from, as near to chainrule's as the graph is to be."""
     return Exact(graph) if graph.nodes == "exact" else Close(graph)
 
 
 def _softmax(graph: Graph, z: str, groups: Sequence[int]) -> str:
     if len(groups) == 1:
-        return functions(graph).softmax(z, groups[0])
+        return arithmetic(graph).softmax(z, groups[0])
     axis, parts, end = graph.constant([1], "axis"), [], 0
     for n in groups:
         at = (graph.constant([place], "place") for place in (end, end + n))
-        parts.append(functions(graph).softmax(graph.node("Slice", z, *at, axis), n))
+        parts.append(arithmetic(graph).softmax(graph.node("Slice", z, *at, axis), n))
         end += n
     return graph.node("Concat", *parts, axis=1)
 
@@ -60,7 +60,7 @@ def _slope(graph: Graph, activation: Activation) -> str:
 
 def _exp_of_minus_size(graph: Graph, z: str) -> str:
     """e^-|z|, which never overflows."""
-    return functions(graph).exp(graph.node("Neg", graph.node("Abs", z)))
+    return arithmetic(graph).exp(graph.node("Neg", graph.node("Abs", z)))
 
 
 def _at_least(graph: Graph, z: str, limit: float) -> str:
@@ -75,11 +75,11 @@ def _leaky_relu(graph: Graph, z: str, activation: Activation) -> str:
 
 
 def _tanh(graph: Graph, z: str, activation: Activation) -> str:
-    return functions(graph).tanh(z)
+    return arithmetic(graph).tanh(z)
 
 
 def _exp(graph: Graph, z: str, activation: Activation) -> str:
-    return functions(graph).exp(z)
+    return arithmetic(graph).exp(z)
 
 
 def _sigmoid(graph: Graph, z: str, activation: Activation) -> str:
@@ -92,7 +92,7 @@ def _sigmoid(graph: Graph, z: str, activation: Activation) -> str:
 def _elu(graph: Graph, z: str, activation: Activation) -> str:
     # z, or s (e^z - 1) below zero
     zero = graph.number(0)
-    below = functions(graph).expm1(graph.node("Min", z, zero))
+    below = arithmetic(graph).expm1(graph.node("Min", z, zero))
     below = graph.node("Mul", below, _slope(graph, activation))
     return graph.node("Add", graph.node("Max", z, zero), below)
 
@@ -101,7 +101,7 @@ def _selu(graph: Graph, z: str, activation: Activation) -> str:
     # lambda z, or lambda alpha (e^z - 1) below zero
     zero = graph.number(0)
     above = graph.node("Mul", graph.node("Max", z, zero), graph.number(LAMBDA, "lambda"))
-    below = functions(graph).expm1(graph.node("Min", z, zero))
+    below = arithmetic(graph).expm1(graph.node("Min", z, zero))
     scale = graph.number(LAMBDA_ALPHA, "lambda_alpha")
     return graph.node("Add", above, graph.node("Mul", below, scale))
 
@@ -109,7 +109,7 @@ def _selu(graph: Graph, z: str, activation: Activation) -> str:
 def _gelu(graph: Graph, z: str, activation: Activation) -> str:
     # z P(Z < z), Z normal
     at_least = _at_least(graph, z, -NORMAL_HIGH[graph.dtype.name])
-    return graph.node("Mul", at_least, functions(graph).normal_below(z))
+    return graph.node("Mul", at_least, arithmetic(graph).normal_below(z))
 
 
 def _silu(graph: Graph, z: str, activation: Activation) -> str:
@@ -119,7 +119,7 @@ def _silu(graph: Graph, z: str, activation: Activation) -> str:
 
 def _softplus(graph: Graph, z: str, activation: Activation) -> str:
     # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)
-    log = functions(graph).log1p(_exp_of_minus_size(graph, z))
+    log = arithmetic(graph).log1p(_exp_of_minus_size(graph, z))
     return graph.node("Add", graph.node("Max", z, graph.number(0)), log)
 
 
@@ -127,7 +127,7 @@ def _mish(graph: Graph, z: str, activation: Activation) -> str:
     # z tanh(softplus(z)) = z n / (n + 2), n = e (e + 2), e = e^z
     low, vanishes = EXP_LOW[graph.dtype.name], VANISHES[graph.dtype.name]
     two = graph.number(2)
-    e = functions(graph).exp(graph.node("Min", z, graph.number(vanishes)))
+    e = arithmetic(graph).exp(graph.node("Min", z, graph.number(vanishes)))
     n = graph.node("Mul", e, graph.node("Add", e, two))
     tanh = graph.node("Div", n, graph.node("Add", n, two))
     return graph.node("Mul", _at_least(graph, z, low), tanh)

@@ -8,6 +8,7 @@ digits in float32 is computed in float64.
 from chainrule import _core
 from chainrule.onnx._graph import Graph
 
+# As in cpp/kernels/math.inl.h.
 EXP_LOW = {"float32": -104, "float64": -746}  # z below which e^z is 0
 VANISHES = {"float32": 20, "float64": 42}  # z from which e^-z is nothing beside 1
 NORMAL_HIGH = {"float32": 16, "float64": 40}  # z from which P(Z > z) is 0
@@ -71,7 +72,7 @@ class Close:
         return self.graph.node("Softmax", z, axis=1)
 
     def normalize_rows(self, x: str, n: int, epsilon: float, gamma: str, beta: str) -> str:
-        """Of n units (x - mean) / sqrt(variance + epsilon) gamma + beta; gamma, beta in float64.
+        """Of n units (x - mean) / sqrt(variance + epsilon) gamma + beta; both float64.
 
         A small deviation would magnify the rounding of the mean, whence twice.
         """

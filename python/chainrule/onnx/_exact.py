@@ -2,7 +2,9 @@
 
 Most are done in float64 and rounded to float32. The product of two float32 is exact in float64, so
 that fma(a, b, c) is a product and a sum there; both roundings give another float32 than fma's one
-about once in 10^9 times. A sum, product, quotient or root always is what float32 has.
+about once in 10^9 times. A sum, product, quotient or root always is what float32 has. The sign of a
+zero may differ. Constants and formulas are those of math.inl.h, normal.inl.h,
+softmax.inl.h and normalize.inl.h.
 """
 
 from collections.abc import Sequence
@@ -33,7 +35,7 @@ ROOT_2_LESS_1 = _float32(0.41421356237309505)
 
 
 class Exact:
-    """As Close, for float32. Inside, `wide` values are float64 that hold float32."""
+    """The methods of Close, for float32. Private ones take and give float64 that hold float32."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph, self._wide = graph, graph.of_dtype("float64")
@@ -71,7 +73,7 @@ class Exact:
         u = self._wide.node("Min", self._wide.node("Abs", z), self._number(NORMAL_HIGH))
         half, one, four = (self._number(number) for number in (-0.5, 1, 4))
         exact = self._wide.node("Mul", u, u)
-        square = self._widened(self._narrowed(exact))
+        square = self._rounded(exact)
         e = self._exp(self._wide.node("Mul", square, half))
         # The rounding of u^2 comes back as a factor.
         bell = self._fma(e, self._wide.node("Mul", self._wide.node("Sub", exact, square), half), e)
@@ -111,7 +113,10 @@ class Exact:
 
     def _do(self, kind: str, *inputs: str) -> str:
         """An operation of float32."""
-        return self._widened(self._narrowed(self._wide.node(kind, *inputs)))
+        return self._rounded(self._wide.node(kind, *inputs))
+
+    def _rounded(self, x: str) -> str:
+        return self._widened(self._narrowed(x))
 
     def _fma(self, a: str, b: str, c: str) -> str:
         return self._do("Add", self._wide.node("Mul", a, b), c)
@@ -158,10 +163,11 @@ class Exact:
         n_panels = -(-n // PANEL)
         padding = constant([0, 0, 0, n_panels * PANEL - n], "padding")
         panels = node("Reshape", node("Pad", x, padding), constant([0, n_panels, PANEL], "shape"))
-        total = self._number(0)
+        total = ""
         for p in range(n_panels):
             panel = node("Gather", panels, constant(p, "panel"), axis=1)
-            total = self._do("Add", total, node("Mul", panel, panel) if squared else panel)
+            term = node("Mul", panel, panel) if squared else panel
+            total = self._do("Add", total, term) if total else self._rounded(term)
         half = PANEL // 2
         while half > 0:
             halves = node("Reshape", total, constant([0, 2, half], "shape"))

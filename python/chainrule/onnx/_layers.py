@@ -1,7 +1,7 @@
 """The nodes of layers: one entry for each in LAYERS.
 
-The values are (rows, units), a weight matrix is (n_in, n_out) as everywhere. But in a native graph
-they are chosen so that ONNX Runtime rounds where chainrule does.
+The values are (rows, units), a weight matrix is (n_in, n_out) as everywhere. Except in a native
+graph they are chosen so that ONNX Runtime rounds where chainrule does.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from chainrule.activations import Activation
 from chainrule.checkpoint import network_tensors
 from chainrule.layers import Activate, BatchNorm, Dense, Layer, LayerNorm, Residual
 from chainrule.network import Network
-from chainrule.onnx._activations import activate, functions
+from chainrule.onnx._activations import activate, arithmetic
 from chainrule.onnx._graph import Graph
 
 Array = NDArray[Any]
@@ -51,7 +51,8 @@ def _linear(graph: Graph, x: str, parameters: Parameters, prefix: str) -> str:
         constants = zip((weight, bias), names, strict=True)
         return graph.node("Gemm", x, *(graph.constant(value, name) for value, name in constants))
     # (1, x) times b over W: sums that start from the bias, as chainrule's do; ONNX's Gemm adds it
-    # to the sum. Where ONNX Runtime uses fma, those of up to 255 products are chainrule's bits.
+    # to the sum. Where ONNX Runtime uses fma, and weights that it has packed before, as it usually
+    # does, those of up to 255 products are chainrule's bits.
     rows = graph.constant(np.concatenate([bias[np.newaxis], weight]), f"{prefix}.bias_and_weight")
     one_before = graph.constant([0, 1, 0, 0], "one_before")
     return graph.node("Gemm", graph.node("Pad", x, one_before, graph.number(1)), rows)
@@ -91,7 +92,7 @@ def _layer_norm(
         return graph.node("LayerNormalization", x, gamma, beta, epsilon=float(epsilon))
     wide = graph.of_dtype("float64")
     gamma, beta = (wide.constant(parameters[name], name) for name in names)
-    return functions(graph).normalize_rows(x, n, epsilon, gamma, beta)
+    return arithmetic(graph).normalize_rows(x, n, epsilon, gamma, beta)
 
 
 def _dropout(

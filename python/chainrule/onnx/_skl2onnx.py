@@ -17,9 +17,10 @@ def register() -> None:
 
     `skl2onnx.to_onnx(pipeline, X)` and `convert_sklearn` then know them; numbers are float64 where
     the input is, else float32. Both have the option "nodes" of `export_onnx`, of which "native" is
-    for opset 20 and later; further options of the classifier are "zipmap" (True, False, "columns"),
-    "nocl" (True: labels are class numbers) and "output_class_labels". Several classifications have
-    no zip map: `label` (rows, n_outputs) and `probabilities`, a sequence of (rows, n_classes).
+    for opset 20 and later; the steps before them are skl2onnx's. Further options of the classifier
+    are "zipmap" (True, False, "columns"), "nocl" (True: labels are class numbers) and
+    "output_class_labels". Several classifications have no zip map: `label` (rows, n_outputs) and
+    `probabilities`, a sequence of (rows, n_classes).
 
     Raises ImportError without skl2onnx or scikit-learn. Calling it twice does no harm.
     """
