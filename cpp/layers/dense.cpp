@@ -20,9 +20,9 @@ constexpr index_t kUnitRows = sizeof(T) == 8 ? 32 : 48;
 template <class T>
 constexpr index_t kUnitPanels = sizeof(T) == 8 ? 6 : 4;
 constexpr index_t kUnitsAbreast = 2;
-// A layer of fewer units than this is cut into smaller ones, so that two threads get equal shares (64-100-10 with batch
-// 200, float64: 4 % of a step).
-constexpr index_t kFewUnits = 16, kSmallUnitRows = 16;
+// A layer of fewer units than this is cut into smaller ones, so that two threads get equal shares (64-128-10 10 %
+// faster on two), unless it has so few elements that one thread has it all.
+constexpr index_t kFewUnits = 16, kSmallUnitRows = 16, kFewElements = 4096;
 }  // namespace
 
 template <class T>
@@ -42,7 +42,8 @@ std::vector<Unit> Dense<T>::units() const {
   static_assert(kUnitRows<T> * kUnitPanels<T> * kPanel<T> * sizeof(T) == kUnitBytes);
   const index_t rows = weight_.stored_rows(), panels = n_panels<T>(weight_.stored_columns());
   const index_t largest_units = (rows / kUnitRows<T> + 1) * (panels / kUnitPanels<T> + 1);
-  const index_t unit_rows = largest_units < kFewUnits ? kSmallUnitRows : kUnitRows<T>;
+  const bool is_shared = largest_units < kFewUnits && weight_.template size<T>() >= kFewElements;
+  const index_t unit_rows = is_shared ? kSmallUnitRows : kUnitRows<T>;
   std::vector<Unit> units;
   // kUnitsAbreast units share their rows, then come the next rows: both operands stay in the second-level cache.
   for (index_t group = 0; group < panels; group += kUnitsAbreast * kUnitPanels<T>) {
