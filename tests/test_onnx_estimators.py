@@ -265,22 +265,20 @@ def test_whole_numbers_go_in_and_old_opsets_do_not():
 
 def with_nodes(kind, nodes, opset=None, dtype=np.float32):
     """What ONNX Runtime and chainrule predict, and the file's operations."""
-    y, no_map = (
-        (CLASSES["three numbers"], {"zipmap": False}) if kind is MLPClassifier else (CUT, {})
-    )
+    classifies = kind is MLPClassifier
+    y = CLASSES["three numbers"] if classifies else CUT
     est, rows = fitted(y, kind, np.float32, activation="tanh"), X.astype(dtype)
-    options = {id(est): {"nodes": nodes, **no_map}}
+    options = {id(est): {"nodes": nodes} | ({"zipmap": False} if classifies else {})}
     onnx_model = skl2onnx.to_onnx(est, rows[:1], options=options, target_opset=opset)
-    found = list(run(onnx_model, {"X": rows}).values())[-1]
-    expected = est.predict_proba(rows) if kind is MLPClassifier else est.predict(rows)
+    *_, found = run(onnx_model, {"X": rows}).values()
+    expected = est.predict_proba(rows) if classifies else est.predict(rows)
     return found.reshape(expected.shape), expected, {n.op_type for n in onnx_model.graph.node}
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_native_operations_are_an_option(kind):
     found, expected, kinds = with_nodes(kind, "native")
-    assert {"Gemm", "Tanh"} <= kinds
-    assert "Pad" not in kinds
+    assert kinds & {"Gemm", "Tanh", "Pad"} == {"Gemm", "Tanh"}
     assert relative_difference(found, expected) < 1e-6
     with pytest.raises(ValueError, match=r"target_opset: expected 20 or later, got 19"):
         with_nodes(kind, "native", 19)
