@@ -72,7 +72,7 @@ def cast(values: Any, dtype: str) -> Any:
     try:
         with np.errstate(all="ignore"):
             return values.astype(dtype)
-    except (TypeError, ValueError, RuntimeError):  # no such conversion
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # no such conversion
         return np.zeros(values.shape, dtype)
 
 
