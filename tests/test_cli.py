@@ -151,6 +151,20 @@ def test_many_classes_from_npz(command, tmp_path):
     assert np.mean(pd.read_csv(io.StringIO(out))["prediction"] == y[:50]) > 0.9
 
 
+def test_the_picture_shows_the_loss_by_which_weights_were_kept(command, monkeypatch):
+    """Without the penalty of l2, epochs counted from 1."""
+    shown = []
+    monkeypatch.setattr("chainrule.plots.plot_history", lambda history, *_: shown.append(history))
+    load_iris(as_frame=True).frame.to_csv("iris.csv", index=False)
+    options = ["--epochs", 40, "--l2", 0.05, "--patience", 5, "--picture", "curve.png"]
+    said = command("train", "iris.csv", "-t", "target", *options)
+    (history,) = shown
+    best = int(np.argmin(history["val_loss"]))
+    assert f"kept the weights after {history['epoch'][best]}" in said
+    assert history["epoch"][0] == 1
+    assert f"{history['val_loss'][best]:.4f}" in said
+
+
 def test_training_twice_gives_the_same_model_on_any_number_of_threads(command, tmp_path):
     load_iris(as_frame=True).frame.to_csv("iris.csv", index=False)
     for name, threads in (("a", 1), ("b", 2)):

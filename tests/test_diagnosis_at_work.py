@@ -4,6 +4,8 @@ import copy
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_wine
+from sklearn.preprocessing import StandardScaler
 
 pytest.importorskip("sklearn")
 
@@ -163,3 +165,19 @@ def test_many_rows_are_thinned_and_sparse_rows_taken(rng):
     few = np.linspace(0, 149, 50).astype(int)
     dense = cr.diagnose(trainer.net, X[few], Y[few], "cross_entropy")
     assert repr(found) == repr(dense)
+
+
+def test_healthy_layers_that_predict_worse_than_a_constant_are_told_so():
+    X, y = load_wine(return_X_y=True)
+    net = cr.Network([cr.Dense(16, "relu"), cr.Dense(3, "softmax")], 13)
+    trainer = cr.Trainer(net, "cross_entropy", cr.Adam(1e-4))
+    trainer.fit(X, y, 50)
+    found = cr.diagnose(net, X, y, trainer=trainer)
+    assert found.is_healthy
+    text = "above the 1.086 of a constant: train on, and scale the inputs, of root mean square"
+    assert text in " ".join(str(found).split())
+    X = StandardScaler().fit_transform(X)
+    net = cr.Network([cr.Dense(16, "relu"), cr.Dense(3, "softmax")], 13)
+    trainer = cr.Trainer(net, "cross_entropy", cr.Adam(1e-2))
+    trainer.fit(X, y, 20)
+    assert "constant: train on" not in str(cr.diagnose(net, X, y, trainer=trainer))

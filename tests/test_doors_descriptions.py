@@ -98,9 +98,9 @@ BAD_CONSTRUCTION = [
         "[Trainer] net: expected an object of Network, got None",
     ),
     (
-        lambda: trainer(loss="mse"),
+        lambda: trainer(loss="kappa"),
         ValueError,
-        f"[Trainer] loss: expected {LOSSES}, got 'mse'; one of your own: call "
+        f"[Trainer] loss: expected {LOSSES}, got 'kappa'; one of your own: call "
         "chainrule.register_loss first",
     ),
     (
@@ -130,7 +130,7 @@ BAD_CONSTRUCTION = [
         lambda: trainer(metrics=["acc"]),
         ValueError,
         "[Trainer] metrics: expected one of 'accuracy', 'log_loss', 'r2', 'mean_absolute_error', "
-        "got 'acc'",
+        "got 'acc' (did you mean 'accuracy'?)",
     ),
     (
         lambda: trainer(metrics=3),
@@ -220,3 +220,27 @@ def test_networks_that_no_memory_can_hold_are_refused_at_once(units):
     )
     with pytest.raises(ValueError, match=message):
         cr.Network([cr.Dense(units), cr.Dense(units)], 2**31)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("Relu", "relu"),
+        ("LeakyReLU", "leaky_relu"),
+        ("swish", "silu"),
+        ("linear", "identity"),
+        ("sigmoyd", "sigmoid"),
+    ],
+)
+def test_a_name_written_otherwise_is_recognized(given, meant):
+    with pytest.raises(ValueError, match=rf"\(did you mean '{meant}'\?\)$"):
+        cr.Network([cr.Dense(2, given)], 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("mse", "squared_error"), ("categorical_crossentropy", "cross_entropy"), ("BCE", "binary_")],
+)
+def test_so_is_a_loss_of_other_libraries(given, meant):
+    with pytest.raises(ValueError, match=rf"\(did you mean '{meant}"):
+        cr.Trainer(cr.Network([cr.Dense(2)], 2), given)

@@ -242,6 +242,15 @@ def test_margins_that_no_output_can_have_are_warned_of_once(output):
         cr.Trainer(cr.Network([cr.Dense(2, suits)], 1), "hinge")
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("output", ["sigmoid", "hard_sigmoid"])
+def test_outputs_that_do_not_add_up_to_1_are_warned_of(loss, output):
+    """They would all become 1, at no cost."""
+    text = rf"{loss} takes outputs that add up to 1; those of .* {output} do not.*; use softmax"
+    with pytest.warns(UserWarning, match=text):
+        cr.Trainer(cr.Network([cr.Dense(2, output)], 1), loss)
+
+
 def test_a_margin_is_learnt_and_grouped_outputs_have_one_class(rng):
     X = rng.normal(size=(200, 2))
     classes = np.argmax(X @ rng.normal(size=(2, 3)), axis=1)

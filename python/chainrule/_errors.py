@@ -12,6 +12,22 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 OURS = ("chainrule.", "sklearn.callback.")  # frames that `warn` passes over
+# What other libraries call them, in lower case and without spaces, hyphens and underscores.
+ELSEWHERE = {
+    "acc": "accuracy",
+    "bce": "binary_cross_entropy",
+    "binarycrossentropy": "binary_cross_entropy",
+    "categoricalcrossentropy": "cross_entropy",
+    "crossentropyloss": "cross_entropy",
+    "l1loss": "absolute_error",
+    "linear": "identity",
+    "lrelu": "leaky_relu",
+    "mae": "absolute_error",
+    "meansquarederror": "squared_error",
+    "mse": "squared_error",
+    "sparsecategoricalcrossentropy": "cross_entropy",
+    "swish": "silu",
+}
 
 
 class FileFormatError(ValueError):
@@ -34,12 +50,24 @@ def unknown(
     where: str, argument: str, got: object, known: Iterable[str], note: str = ""
 ) -> ValueError:
     """The error for a name that is not in a list: with the list, the nearest or else a note."""
+    names = list(known)
+    meant = _meant(str(got), names)
+    hint = f" (did you mean {meant!r}?)" if meant else note
+    return ValueError(message(where, argument, f"one of {quoted(names)}", got) + hint)
+
+
+def _meant(got: str, names: list[str]) -> str | None:
+    """The name written otherwise, as other libraries have it, or with a slip of the pen."""
     import difflib  # 1 ms of the time that `import chainrule` takes
 
-    names = list(known)
-    near = difflib.get_close_matches(str(got), names, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else note
-    return ValueError(message(where, argument, f"one of {quoted(names)}", got) + hint)
+    def bare(name: str) -> str:
+        return "".join(filter(str.isalnum, name)).lower()
+
+    known = {bare(name): name for name in names}
+    if (same := known.get(bare(got), ELSEWHERE.get(bare(got)))) in names:
+        return same
+    near = difflib.get_close_matches(got, names, n=1)
+    return near[0] if near else None
 
 
 def check_bool(where: str, argument: str, value: object) -> bool:

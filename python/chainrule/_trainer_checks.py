@@ -199,6 +199,11 @@ def warn_of_range(net: Network, loss: Loss) -> None:
             f"takes outputs from {lowest:g} to {highest:g}; the last layer's {output} goes beyond, "
             "where there is no gradient"
         )
+    elif fitting == "softmax" and output != fitting and net.n_outputs > 1:
+        trouble = (
+            f"takes outputs that add up to 1; those of the last layer's {output} do not, and it is "
+            "lowest where all of them are 1"
+        )
     elif isinstance(loss, Hinge) and low >= 0:
         trouble = f"takes outputs below 0 for a no; the last layer's {output} has none"
     elif isinstance(loss, MulticlassHinge) and high - low <= 1:

@@ -98,7 +98,7 @@ def fit(
         warning(f"training diverged after {count(len(history), 'epoch')}; {advice}")
     if options.picture is not None:
         title = f"{options.data.name}: {target.name}"
-        report.picture(history, options.picture, title, without=watched)
+        report.picture(history, options.picture, title, loss=watched)
     return {
         "epochs": len(history),
         "best_epoch": None if stopping.best_epoch is None else stopping.best_epoch + 1,

@@ -7,7 +7,7 @@ from typing import Any
 from chainrule.cli.console import InputError, check_output, count, make_table, number, show
 from chainrule.cli.model_file import TableModel
 from chainrule.cli.scores import HEADINGS
-from chainrule.history import History
+from chainrule.history import History, Record
 
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 MOST_CLASSES = 30  # rows of the table of classes
@@ -96,12 +96,21 @@ def check_picture(path: Path, inputs: Sequence[Path] = ()) -> None:
     check_output("--picture", path, PICTURES, inputs)
 
 
-def picture(history: History, path: Path, title: str, without: str = "") -> None:
-    """Writes the learning curve, without one of the metrics. InputError if that cannot be done."""
+def picture(history: History, path: Path, title: str, loss: str = "loss") -> None:
+    """Writes the learning curve, in which the `loss` may be a metric. InputError if it cannot.
+
+    Epochs count from 1, as in what is printed.
+    """
     from chainrule.plots import plot_history
 
-    hidden = {without, f"val_{without}"}
-    shown = History({key: epoch[key] for key in epoch if key not in hidden} for epoch in history)
+    new_names = {loss: "loss", f"val_{loss}": "val_loss"}
+    replaced = {"loss", "val_loss"} - set(new_names)
+
+    def told(epoch: Record) -> dict[str, Any]:
+        renamed = {new_names.get(key, key): epoch[key] for key in epoch if key not in replaced}
+        return renamed | {"epoch": epoch["epoch"] + 1}
+
+    shown = History(map(told, history))
     try:
         plot_history(shown, path, title)
     except OSError as error:

@@ -22,6 +22,7 @@ from chainrule.diagnosis.probe import (
 )
 from chainrule.diagnosis.report import Diagnosis
 from chainrule.diagnosis.rules import (
+    LARGE_INPUTS,
     LITTLE_LEARNED,
     NOTEWORTHY,
     Probes,
@@ -32,6 +33,7 @@ from chainrule.diagnosis.rules import (
     not_judged,
     overfitting,
     rate_verdicts,
+    worse_than_constant,
 )
 from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
@@ -157,7 +159,10 @@ class _Patient:
         costs = None if validation is None else (cost, self.cost(self.net, validation, False))
         verdicts += overfitting(history, costs, self.baseline)
         if not verdicts:
-            verdicts = [Verdict("healthy", f"no rule found a trouble{not_judged(layers)}")]
+            notes = not_judged(layers)
+            if is_trained or self.x_rms > LARGE_INPUTS:
+                notes += worse_than_constant(cost, self.baseline, self.x_rms)
+            verdicts = [Verdict("healthy", f"no rule found a trouble{notes}")]
         return Diagnosis(layers, verdicts, cost, costs[1] if costs else None, self.baseline)
 
     def examine(self, net: Network) -> tuple[list[LayerMeasure], list[Verdict]]:

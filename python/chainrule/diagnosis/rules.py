@@ -43,6 +43,8 @@ NOTEWORTHY = 0.05
 LITTLE_LEARNED = 0.5
 # Of what was learned on the training rows more is not true of the validation rows than is.
 NOT_CARRIED_OVER = 0.5
+# Inputs of this size make gradients in the first weights that many times as large.
+LARGE_INPUTS = 10.0
 # The validation cost gave back this share of its best gain, while the training cost fell.
 GIVEN_BACK = 0.1
 # Epochs that must agree on that: one alone may be noise.
@@ -115,6 +117,15 @@ def not_judged(rows: Sequence[LayerMeasure]) -> str:
     if not unknown:
         return ""
     return f"; saturated and dead units could not be judged in layer {', '.join(unknown)}"
+
+
+def worse_than_constant(cost: float, baseline: float, x_rms: float) -> str:
+    """What "healthy" must add where a constant prediction would cost less."""
+    if not cost > (1 + NOTEWORTHY) * baseline:
+        return ""
+    size = f", and scale the inputs, of root mean square {x_rms:.2g}"
+    text = f"; yet its cost of {cost:.4g} is above the {baseline:.4g} of a constant: train on"
+    return text + (size if x_rms > LARGE_INPUTS else "")
 
 
 def _dead(rows: Sequence[LayerMeasure], n_rows: int) -> Iterator[Verdict]:
