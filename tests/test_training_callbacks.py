@@ -122,6 +122,15 @@ def test_an_exception_in_a_callback_leaves_complete_steps(digits):
     assert weights_of(trainer.net) == weights_of(other.net)
 
 
+@pytest.fixture
+def listens_to_ctrl_c():
+    """As a process in the foreground does; a shell's background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 def test_ctrl_c_comes_through_within_a_fraction_of_a_second_after_a_whole_step(rng):
     n = 6_000_000  # an epoch takes half a second or more, so a call of the core must end before it
     X, y = np.broadcast_to(rng.normal(size=(1, 64)), (n, 64)), np.zeros(n, np.int64)
