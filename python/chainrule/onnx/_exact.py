@@ -3,8 +3,8 @@
 Most are done in float64 and rounded to float32. The product of two float32 is exact in float64, so
 that fma(a, b, c) is a product and a sum there; both roundings give another float32 than fma's one
 about once in 10^9 times. A sum, product, quotient or root always is what float32 has. The sign of a
-zero may differ. Constants and formulas are those of math.inl.h, normal.inl.h,
-softmax.inl.h and normalize.inl.h.
+zero may differ. Constants and formulas are those of math.inl.h, normal.inl.h, softmax.inl.h and
+normalize.inl.h.
 """
 
 from collections.abc import Sequence
