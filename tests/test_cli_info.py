@@ -42,6 +42,43 @@ def test_info_of_estimators(command, tmp_path):
     assert "Settings: hidden_layer_sizes (), solver 'lbfgs'" in command("info", "est.safetensors")
 
 
+class CutOff(cr.Callback):
+    def on_epoch_begin(self, trainer, epoch):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_info_of_trainers(command):
+    X, y = load_iris(return_X_y=True)
+    net = cr.Network([cr.Dense(3, "softmax")], n_inputs=4)
+    trainer = cr.Trainer(net, "cross_entropy", metrics=["accuracy"])
+    trainer.fit(X, y, epochs=2, batch_size=50)
+    trainer.save("run.safetensors")
+    text = " ".join(command("info", "run.safetensors").split())
+    loss = f"{trainer.history['loss'][1]:.4g}"
+    for words in ("a trainer, of its save", "1 Dense softmax", "2 epochs and 6 steps done", loss):
+        assert words in text
+    assert "Settings: loss CrossEntropy(label_smoothing=0.0), optimizer Adam(" in text
+    for word in ("seed", "schedule", "cut off"):
+        assert word not in text
+    told = json.loads(command("info", "run.safetensors", "--json"))
+    assert told["trainer"]["epoch"] == 2
+    assert told["network"]["n_inputs"] == 4
+
+    trainer = cr.Trainer(net, "cross_entropy", "sgd", np.exp, 3, metrics=[recall], l2=0.5)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, epochs=9, batch_size=50, callbacks=[CutOff()])
+    trainer.stop("enough")
+    trainer.save("run.safetensors")
+    text = " ".join(command("info", "run.safetensors").split())
+    for words in (
+        "seed 3, l2 0.5, metrics recall (to be given again), schedule FunctionOfEpoch(",
+        "2 epochs and 6 steps done; it stopped: enough",
+        "A fit of epochs 0 to 8 was cut off in epoch 2, after 0 of 3 steps; Trainer.load",
+    ):
+        assert words in text
+
+
 def test_info_as_json_and_of_a_plain_network(command, tmp_path):
     load_iris(as_frame=True).frame.to_csv("iris.csv", index=False)
     command("train", "iris.csv", "-t", "target", "--epochs", 1, "-q")

@@ -86,6 +86,22 @@ def test_dialects_of_csv(write, name, text):
     assert frame.to_dict("list") == {"a": [1], "b": ["x"]}
 
 
+def test_decimal_commas_are_read_as_points_where_commas_do_not_separate(write, capsys):
+    text = "a;b;c;d;e\n1,5;7;1,5;,5;1,234,567\n-2;8;x;;2\n 3,25e2;;1,5;+1,;3,5\n"
+    table = read_table(write("a.csv", text), text=["c"])
+    number, category = "number", "category"
+    assert kinds(table) == {"a": number, "b": number, "c": category, "d": number, "e": category}
+    assert table.frame["a"].tolist() == [1.5, -2, 325]
+    assert table.frame["d"].tolist()[::2] == [0.5, 1]
+    assert np.isnan(table.frame["d"][1])
+    assert table.frame["c"].tolist() == ["1,5", "x", "1,5"]
+    assert "a.csv: 'a', 'd': decimal commas read as points" in capsys.readouterr().err
+    assert read_table(write("a.tsv", "a\tb\n1,5\t2\n")).frame["a"].tolist() == [1.5]
+    quoted = read_table(write("a.csv", 'a,b\n"1,234",2\n'))  # it may as well be thousands
+    assert quoted.frame["a"].tolist() == ["1,234"]
+    assert not capsys.readouterr().err.count("'b'")
+
+
 def test_columns_asked_for_as_text_keep_leading_zeros(write):
     path = write("a.csv", "code,n\n01,1\n002,2\n")
     assert read_table(path).frame["code"].tolist() == [1, 2]

@@ -7,6 +7,7 @@ from scipy import sparse
 from .doors import NUMBERS, TARGETS, M, X, refusal, trainer_at_work, with_value
 
 Y = TARGETS["cross_entropy"]
+ADVICE = "np.unique(Y, return_inverse=True) numbers names"
 CLASSES = "expected class indices, whole numbers from 0 to 2, got"
 CE_SHAPE = "expected class indices of shape (8,) or labels of shape (8, 3), got shape"
 ONE_HOT = np.eye(3)[Y]
@@ -34,7 +35,13 @@ BAD_Y = {
             ValueError,
             f"{CLASSES} 1.84467e+19 at Y[0]",
         ),
-        "names": (np.array(list("abcabcab")), TypeError, f"{NUMBERS} dtype <U1"),
+        "names": (np.array(list("abcabcab")), TypeError, f"{NUMBERS} dtype <U1; {ADVICE}"),
+        "names in a list": (list("abcabcab"), TypeError, f"{NUMBERS} list of dtype <U1; {ADVICE}"),
+        "names as objects": (
+            np.array(list("abcabcab"), object),
+            TypeError,
+            f"{NUMBERS} dtype object; {ADVICE}",
+        ),
         "objects": (Y.astype(object), TypeError, f"{NUMBERS} dtype object"),
         "complex": (Y.astype(complex), TypeError, f"{NUMBERS} dtype complex128"),
         "None": (None, TypeError, f"{NUMBERS} NoneType of dtype object"),

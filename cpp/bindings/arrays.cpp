@@ -37,16 +37,24 @@ py::array array_of(const std::string& where, const std::string& name, const py::
   }
 }
 
+bool is_text(const py::array& array) {
+  const char kind = array.dtype().kind();
+  const auto first = [&] { return py::reinterpret_borrow<py::object>(array.attr("flat")[py::int_(0)]); };
+  return kind == 'U' || kind == 'S' || (kind == 'O' && array.size() > 0 && py::isinstance<py::str>(first()));
+}
+
 }  // namespace
 
-py::array numbers_arg(const std::string& where, const std::string& name, const py::object& object) {
+py::array numbers_arg(const std::string& where, const std::string& name, const py::object& object,
+                      const char* advice_for_text) {
   const bool is_plain = Py_TYPE(object.ptr()) == py::detail::npy_api::get().PyArray_Type_;  // of no subclass
   const py::array array = is_plain ? py::reinterpret_borrow<py::array>(object) : array_of(where, name, object);
   const char kind = array.dtype().kind();
   if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
     const std::string what = py::isinstance<py::array>(object) ? "" : name_of_type(object) + " of ";
-    throw py::type_error(complaint(where, name, "numbers (floating-point, integer or boolean)",
-                                   what + "dtype " + std::string(py::str(array.dtype()))));
+    throw py::type_error(
+        complaint(where, name, "numbers (floating-point, integer or boolean)",
+                  what + "dtype " + std::string(py::str(array.dtype())) + (is_text(array) ? advice_for_text : "")));
   }
   return array;
 }

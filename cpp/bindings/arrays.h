@@ -27,8 +27,9 @@ std::string matrix_shape_text(index_t columns);
 std::string number_text(double value);
 std::string name_of_type(const py::object& object);
 
-// Any object as an array of numbers: float, integer or boolean.
-py::array numbers_arg(const std::string& where, const std::string& name, const py::object& object);
+// Any object as an array of numbers: float, integer or boolean. Text is refused with some advice.
+py::array numbers_arg(const std::string& where, const std::string& name, const py::object& object,
+                      const char* advice_for_text = "");
 
 // The array itself where it can be read in place. Other floating-point types become float or double, which hold their
 // values (of long double the nearest); integers and booleans the network's type.

@@ -86,7 +86,9 @@ void check_sums(const std::string& where, const RowSource& y, index_t rows, cons
 
 TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, const Groups& groups,
                        TargetKind kind, bool network_is_double) {
-  const py::array array = numbers_arg(where, "Y", object);
+  const bool of_classes_alone = kind == TargetKind::kClasses || kind == TargetKind::kOneClass;
+  const py::array array =
+      numbers_arg(where, "Y", object, of_classes_alone ? "; np.unique(Y, return_inverse=True) numbers names" : "");
   const index_t n_outputs = std::accumulate(groups.begin(), groups.end(), index_t{0});
   const auto n_groups = static_cast<index_t>(groups.size());
   const bool is_vector = array.ndim() == 1,

@@ -40,7 +40,7 @@ from chainrule.losses import LOSSES
 from chainrule.metrics import METRICS, Metric, resolve_metrics
 from chainrule.network import Network
 from chainrule.optimizers import resolve_optimizer
-from chainrule.schedules import Schedule
+from chainrule.schedules import Constant, Schedule
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
@@ -82,6 +82,19 @@ def load_trainer(
 ) -> T:
     """The trainer in a file of `save_trainer`."""
     return _built(kind, read_file(path, WHERE), path, schedule, metrics)
+
+
+def to_look_at(kind: type[T], contents: Contents, path: Any) -> tuple[T, dict[str, str]]:
+    """The trainer, with stand-ins for what no file holds, and what that is called."""
+    with file_errors(WHERE, path):
+        check_kind(contents, FORMAT)
+        document = _trainer_document(contents.documents["trainer"])
+        schedule, named = read_schedule(document["schedule"]), _metrics_of(document)
+    names = [name for name in named if isinstance(name, str)]
+    own = {"metrics": ", ".join(names)} if names else {}
+    own |= {"schedule": schedule} if isinstance(schedule, str) else {}
+    stand_ins = [Metric(name, _never_called) for name in names]
+    return _built(kind, contents, path, Constant() if "schedule" in own else None, stand_ins), own
 
 
 def trainer_from_bytes(kind: type[T], content: bytes, schedule: Any, metrics: Iterable[Any]) -> T:
@@ -148,8 +161,7 @@ def _built(
         if isinstance(document["loss"], dict):
             check_registered("loss", document["loss"].get("kind"), LOSSES)
         found = read_schedule(document["schedule"])
-        metrics_found = check_instance("Trainer", "metrics", document["metrics"], list)
-        named = [_metric_of(entry) for entry in metrics_found]
+        named = _metrics_of(document)
     schedule, metrics = _completed(document, found, named, schedule, metrics)
     with file_errors(WHERE, name):
         names = [key for key in tensors if "/" not in key and key not in ("costs", "penalties")]
@@ -185,6 +197,15 @@ def _trainer_document(document: Any) -> dict[str, Any]:
     if isinstance(document, dict) and not set(LATER) & set(document):
         document = LATER | document
     return take(document, "trainer", FIELDS)
+
+
+def _never_called(*_: Any) -> float:
+    raise NotImplementedError("a metric of the user's own, which no file holds")
+
+
+def _metrics_of(document: dict[str, Any]) -> list[Metric | str]:
+    entries = check_instance("Trainer", "metrics", document["metrics"], list)
+    return [_metric_of(entry) for entry in entries]
 
 
 def _metric_of(entry: Any) -> Metric | str:

@@ -219,10 +219,12 @@ def predict(
 
 @app.command()
 def info(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file of chainrule train.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A file of chainrule train, or of any save.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="All that is known, as JSON.")] = False,
 ) -> None:
-    """Show what is in a model file: task, columns, layers, settings, scores."""
+    """Show what is in a file of chainrule: task, columns, layers, settings, scores, progress."""
     from chainrule.cli.info import info as command
 
     command(model, as_json)

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from chainrule.cli.console import InputError, one_line
+from chainrule.cli.console import InputError, names, note, one_line
 
 SEPARATORS = (",", ";", "\t", "|")
+DECIMAL_COMMA = r"^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$"
 # pyarrow's own list, and the question mark of many public data sets.
 MISSING = [*arrow_csv.ConvertOptions().null_values, "<NA>", "?"]
 
@@ -47,6 +48,8 @@ def read_csv(path: Path, tabs: bool, text: Collection[str]) -> pa.Table:
     columns = [
         _clean(path, column, name, name in text) for name, column in zip(labels, found, strict=True)
     ]
+    if separator != ",":
+        columns = _without_decimal_commas(path, columns, labels, text)
     return pa.Table.from_arrays(columns, labels)
 
 
@@ -103,6 +106,21 @@ def _broken_row(path: Path, separator: str) -> str | None:
         except csv.Error as error:
             return f"line {line}: broken row, perhaps a quote that is not closed: {error}"
     return None
+
+
+def _without_decimal_commas(
+    path: Path, columns: list[pa.ChunkedArray], labels: list[str], text: Collection[str]
+) -> list[pa.ChunkedArray]:
+    """Columns of numbers such as "2,5", all of them, as numbers."""
+    found = {}
+    for place, (name, column) in enumerate(zip(labels, columns, strict=True)):
+        if name in text or not pa.types.is_string(column.type):
+            continue
+        if pc.all(pc.match_substring_regex(column, DECIMAL_COMMA)).as_py():  # None: no values
+            found[place] = pc.cast(pc.replace_substring(column, ",", "."), pa.float64())
+    if found:
+        note(f"{path}: {names(labels[place] for place in found)}: decimal commas read as points")
+    return [found.get(place, column) for place, column in enumerate(columns)]
 
 
 def _clean(path: Path, column: pa.ChunkedArray, name: str, keep_text: bool) -> pa.ChunkedArray:

@@ -1,5 +1,6 @@
 """`chainrule info`: what is in a model file."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from chainrule.cli.model_file import TableModel, damaged, load_model, read_model
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.estimators._file_parameters import told
 from chainrule.network import Network
+from chainrule.schedules import Constant
+from chainrule.trainer import Trainer
+from chainrule.trainer_file import FORMAT as TRAINER
+from chainrule.trainer_file import OPTIONS, to_look_at
 
 
 def info(path: Path, as_json: bool = False) -> None:
-    """Prints what a file holds, as tables or as JSON: of `chainrule train`, `Network.save`, or of
-    an estimator's `save`."""
+    """Prints what a file holds, as tables or as JSON: of `chainrule train`, `Network.save`,
+    `Trainer.save` and `Checkpoint`, or of an estimator's `save`."""
     contents = read_model_file(path)
     if contents.kind == NETWORK:
         if as_json:
@@ -38,6 +43,16 @@ def info(path: Path, as_json: bool = False) -> None:
             show_json(contents.documents)
             return
         describe_estimator(path, est, own)
+        return
+    if contents.kind == TRAINER:
+        try:
+            trainer, own = to_look_at(Trainer, contents, path)
+        except ValueError as error:
+            raise damaged(path, error) from None
+        if as_json:
+            show_json(contents.documents)
+            return
+        describe_trainer(path, trainer, own)
         return
     model = load_model(path)
     if as_json:
@@ -72,6 +87,27 @@ def describe_estimator(path: Path, est: MLPClassifier | MLPRegressor, own: dict[
     best = "" if score is None else f", best validation score {score:.6g}"
     loss = f", loss {est.loss_:.6g}" if hasattr(est, "loss_") else ""
     show(f"{count(est.n_iter_, 'iteration')} in the latest fit{loss}{best}")
+
+
+def describe_trainer(path: Path, trainer: Trainer, own: dict[str, str]) -> None:
+    """What it trains and how, how far it came, and what is left of a fit that was cut off."""
+    show(f"{path}: a trainer, of its save or of a Checkpoint")
+    show(trainer.net.summary(optimizer=trainer.optimizer))
+    defaults = {name: p.default for name, p in inspect.signature(Trainer).parameters.items()}
+    defaults |= {"optimizer": None, "schedule": Constant()}
+    values = {name: getattr(trainer, name) for name in ("loss", "optimizer", "schedule", *OPTIONS)}
+    texts = {name: told(v) for name, v in values.items() if v and v != defaults[name]}
+    texts |= {name: f"{text} (to be given again)" for name, text in own.items()}
+    show(f"Settings: {', '.join(f'{name} {text}' for name, text in texts.items())}")
+    done = f"{count(trainer.epoch, 'epoch')} and {count(trainer.steps, 'step')} done"
+    show(f"{done}; it stopped: {trainer.stop_reason}" if trainer.stop_reason else done)
+    if trainer.history:
+        show(str(trainer.history))
+    left = trainer._fit.left_over()
+    if left is not None:
+        epochs = f"{left.plan.first_epoch} to {left.plan.last_epoch - 1}"
+        at = f"epoch {trainer.epoch}, after {left.progress.done} of {left.plan.steps} steps"
+        show(f"A fit of epochs {epochs} was cut off in {at}; Trainer.load and fit go on with it")
 
 
 def describe(path: Path, model: TableModel) -> None:
