@@ -89,6 +89,25 @@ def test_a_row_is_predicted_alike_wherever_it_stands(dtype, isa, threads, rng):
         assert net.predict(X).tobytes() == together.tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_outputs", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("n_inputs", [1, 7, 16, 33, 64, 300])
+def test_layers_of_few_outputs_predict_alike_in_any_number_of_rows(
+    n_inputs, n_outputs, dtype, isa, rng
+):
+    net = cr.Network([cr.Dense(n_outputs), cr.Dense(3, "tanh")], n_inputs, dtype)
+    net.parameters["1.bias"] = rng.normal(size=n_outputs)
+    X = rng.normal(size=(150, n_inputs))
+    one_by_one = np.concatenate([net.predict(row[np.newaxis]) for row in X])
+    for size in (4, 16, 21, 47, 150):
+        parts = [net.predict(X[i : i + size]) for i in range(0, 150, size)]
+        assert np.concatenate(parts).tobytes() == one_by_one.tobytes()
+    expected = (X @ net.parameters["1.weight"] + net.parameters["1.bias"]).astype(dtype)
+    expected = np.tanh(expected @ net.parameters["2.weight"] + net.parameters["2.bias"])
+    tolerance = 300 * np.finfo(dtype).eps
+    np.testing.assert_allclose(one_by_one, expected, rtol=tolerance, atol=tolerance)
+
+
 def test_chunks_of_the_batch_do_not_show(rng):
     """2048 rows go through in two chunks; four quarters add up to the same sums, times 4."""
     X, Y = rng.normal(size=(2048, 9)), rng.normal(size=(2048, 2))

@@ -41,6 +41,7 @@ namespace CHAINRULE_ISA {
 #include "kernels/normalize.inl.h"
 #include "kernels/philox.inl.h"
 #include "kernels/dropout.inl.h"
+#include "kernels/narrow.inl.h"
 #include "kernels/multiply.inl.h"
 // clang-format on
 

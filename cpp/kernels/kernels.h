@@ -34,11 +34,12 @@ struct Ahead {
   }
 };
 
-// C[i, j] = start + sum over l in order of A[i, l] * B[l, j],   i < m, l < k, j < panels * kPanel.
-// With start == nullptr the sums go on from C; otherwise they start from start[j] (a bias, or zero).
+// C[i, j] = start + sum over l in order of A[i, l] * B[l, j],   i < m, l < k, j < columns, and in whole panels, where
+// the padding of B and of `start` is zero. With start == nullptr the sums go on from C; otherwise they start from
+// start[j] (a bias, or zero).
 template <class T>
 struct Product {
-  index_t m, k, panels;
+  index_t m, k, columns;
   Panels<const T> a;  // (m, k); or, if transposed, (k, m), whose transpose is A
   bool transposed;
   Panels<const T> b;

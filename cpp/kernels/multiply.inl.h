@@ -200,14 +200,15 @@ static index_t widest_strip(const Product<T>& p) {
 template <class T, bool kTransposed>
 static void multiply_strips(const Product<T>& p) {
   const index_t widest = widest_strip<T, kTransposed>(p);
+  const index_t panels = n_panels<T>(p.columns);
   Fetcher of_caller(p.ahead, p.c.data);
-  for (index_t panel = 0; panel < p.panels; panel += widest) {
-    const index_t left = p.panels - panel;
+  for (index_t panel = 0; panel < panels; panel += widest) {
+    const index_t left = panels - panel;
     if (kTransposed || left <= widest) {
       multiply_panels<T, kTransposed, widest_tile(1)>(p, left < widest ? left : widest, panel, of_caller);
     } else {  // the panels of B that come next
       Ahead strip{};
-      for (index_t q = panel + widest; q < panel + 2 * widest && q < p.panels; ++q) {
+      for (index_t q = panel + widest; q < panel + 2 * widest && q < panels; ++q) {
         strip.add(p.b.data + q * p.b.panel, p.k * 64);
       }
       Fetcher fetcher(&strip, p.c.data);
@@ -219,11 +220,12 @@ static void multiply_strips(const Product<T>& p) {
 // Tried: long sums cut so that a block of A stays in the second-level cache (2 KB of each row); no faster on Zen 4.
 template <class T>
 static void multiply(const Product<T>& p) {
-  if (p.transposed) {
-    multiply_strips<T, true>(p);
-  } else {
-    multiply_strips<T, false>(p);
-  }
+  if (p.transposed) return multiply_strips<T, true>(p);
+  if (p.columns > kNarrow || p.m < Of<T>::kLanes) return multiply_strips<T, false>(p);
+  const index_t done = multiply_narrow(p);
+  Product<T> rest = p;
+  rest.m -= done, rest.a.data += done * kPanel<T>, rest.c.data += done * kPanel<T>;
+  multiply_strips<T, false>(rest);
 }
 
 // As many independent chains as the registers hold next to two operands.

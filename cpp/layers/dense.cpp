@@ -70,7 +70,7 @@ index_t Dense<T>::mirror_size(bool input_gradient) const {
 template <class T>
 void Dense<T>::forward(Weights<T> weights, const Slice<T>& s) const {
   Product<T> p;
-  p.m = s.rows, p.k = n_in_, p.panels = n_panels<T>(n_out_);
+  p.m = s.rows, p.k = n_in_, p.columns = n_out_;
   p.a = s.x, p.transposed = false;
   p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_);
   p.c = s.y;
@@ -83,7 +83,7 @@ void Dense<T>::backward(Weights<T> weights, const Slice<T>& s) const {
   // forward:  z = x W + b
   if (s.dx.data == nullptr) return;
   Product<T> p;
-  p.m = s.rows, p.k = n_out_, p.panels = n_panels<T>(n_in_);
+  p.m = s.rows, p.k = n_out_, p.columns = n_in_;
   p.a = s.d, p.transposed = false;
   p.b = panels_of(weight_.transposed ? weights.parameters : weights.mirror, n_out_);
   p.c = s.dx;
@@ -100,7 +100,7 @@ void Dense<T>::gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, 
   }
   const Panels<const T> d = s.d, down = weight_.transposed ? d : s.x, across = weight_.transposed ? s.x : d;
   Product<T> p;
-  p.m = unit.end - unit.begin, p.k = s.rows, p.panels = unit.pieces;
+  p.m = unit.end - unit.begin, p.k = s.rows, p.columns = unit.pieces * kPanel<T>;
   p.a = {down.data + down.place(unit.begin), down.panel}, p.transposed = true;
   p.b = {across.data + unit.panel * across.panel, across.panel};
   p.c = {g.data, g.stride};
