@@ -1,10 +1,13 @@
 #include "bindings/arrays.h"
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <sstream>
 #include <type_traits>
+
+#include "base/threads.h"
 
 namespace chainrule {
 
@@ -151,11 +154,28 @@ void refuse_value(const std::string& where, const std::string& name, double valu
                                   number_text(value) + " at " + name + "[" + index + "]"));
 }
 
+namespace {
+
+// Of rows without gaps. Threads share them as they share the rows of a prediction, so that each finds its own in a near
+// cache then (100,000 rows through 20-64-64-2 on two threads: 5 % sooner).
+bool rows_are_finite(const RowSource& source, index_t rows, index_t columns, bool network_is_double) {
+  constexpr double kFlopsOfLook = 16;  // an element takes as long
+  std::atomic<bool> finite{true};
+  run_team(threads_for(kFlopsOfLook * static_cast<double>(rows * columns)), [&](const Team& team) {
+    const Team::Range part = team.part(rows);
+    const char* first = source.data + part.begin * source.row_bytes;
+    if (!row_is_finite(source, first, (part.end - part.begin) * columns, network_is_double)) finite = false;
+  });
+  return finite;
+}
+
+}  // namespace
+
 void check_finite(const std::string& where, const std::string& name, const RowSource& source, index_t rows,
                   index_t columns, bool network_is_double, bool is_vector) {
   const index_t item = source.is_double ? 8 : 4;
   if (source.column_bytes == item && source.row_bytes == columns * item &&
-      row_is_finite(source, source.data, rows * columns, network_is_double)) {
+      rows_are_finite(source, rows, columns, network_is_double)) {
     return;
   }
   for (index_t i = 0; i < rows; ++i) {

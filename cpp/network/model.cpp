@@ -47,16 +47,18 @@ template <class T>
 void Model<T>::predict(const RowSource& x, index_t rows, T* out, int most_threads) const {
   const int n_threads = std::min(most_threads, threads_for(work<T>(plan_.flops_per_sample, rows)));
   if (plan_.prediction_stages.size() > 1) return predict_by_stages(x, rows, out, n_threads);
-  const index_t tile = std::min(rows, kTileRows), slots = static_cast<index_t>(plan_.slots);
-  const index_t scratch_size = slots * plan_.widest * panel_stride<T>(tile);
+  // Threads have rows of the same panels. A processor that steps from panel to panel fetches some more of them ahead;
+  // of memory behind its own they would be another thread's, which then waits for them (20-64-64-2 in float64 on two
+  // threads: 15.3 ms for 12.3).
+  const index_t tile = std::min(rows, kTileRows), stride = panel_stride<T>(tile * n_threads);
+  const index_t slot_size = plan_.widest * stride, scratch_size = static_cast<index_t>(plan_.slots) * slot_size;
   thread_local Buffer<T> scratch;  // one per calling thread, so that calls do not meet
-  if (scratch.size() < scratch_size * n_threads) scratch = Buffer<T>(scratch_size * n_threads);
+  if (scratch.size() < scratch_size) scratch = Buffer<T>(scratch_size);
   T* const memory = scratch.data();
   run_team(n_threads, [&](const Team& team) {
     const Team::Range part = team.part(rows);
     for (index_t first = part.begin; first < part.end; first += tile) {
-      const index_t some = std::min(tile, part.end - first), stride = panel_stride<T>(some);
-      const Tile own{memory + team.id() * scratch_size, plan_.widest * stride, stride, 0, some};
+      const Tile own{memory, slot_size, stride, team.id() * tile, std::min(tile, part.end - first)};
       begin(x, first, own);
       run(0, plan_.nodes.size(), own);
       end(own, out + first * plan_.n_outputs);
