@@ -16,6 +16,7 @@ OPTIMIZERS = [
     cr.RMSProp(0.003),
     cr.AdamW(0.01),
     cr.Adam(0.003),
+    cr.NAdam(0.003),
 ]
 # (n_inputs, hidden layers, loss, rows, batch): large enough for several threads, and odd. Steps of
 # the fourth try two sizes of team, so that training goes on with another one in mid-epoch.
@@ -25,6 +26,7 @@ CONFIGURATIONS = [
     (20, [(64, "relu", 0), (64, "relu", 0)], "binary_cross_entropy", 2500, 1100),
     (64, [(128, "relu", 0)], "cross_entropy", 6007, 64),
     (90, [(200, "exp", 0)], "poisson", 700, 99),
+    (50, [(100, "gelu", 0)], "binary_cross_entropy", 2500, 1100),
 ]
 
 
@@ -55,6 +57,21 @@ def test_training_gives_the_same_bits_on_any_number_of_threads(case, dtype, thre
         bits, losses, *_ = train(CONFIGURATIONS[case], dtype, OPTIMIZERS[case])
         runs.add((bits, tuple(losses)))
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("hidden", [[(100, "silu", 0)], [(70, "relu", 0), (70, "relu", 0)]])
+def test_the_number_of_threads_and_of_rows_may_change(hidden, dtype, threads, rng):
+    X, Y = rng.normal(size=(4000, 64)), rng.integers(0, 3, 4000)
+    alike = set()
+    for numbers in ([1] * 6, [7, 2, 3, 1, 4, 2]):
+        net = build(64, [*hidden, (3, "softmax", 0)], dtype)
+        trainer = cr.Trainer(net, "cross_entropy", cr.Adam(0.003))
+        for n, rows in zip(numbers, [300, 200, 400, 3000, 300, 500], strict=True):
+            cr.set_num_threads(n)
+            trainer.fit(X, Y, 3, rows)
+        alike.add(digest(net))
+    assert len(alike) == 1
 
 
 @pytest.mark.skipif(len(WITH_FMA) < 2, reason="this CPU has one path with fma")

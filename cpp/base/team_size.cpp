@@ -27,6 +27,8 @@ constexpr double kPatience = 16;
 
 }  // namespace
 
+int TeamSize::most_threads(double flops) { return threads_for(flops, kFlopsPerTriedThread); }
+
 void TeamSize::prepare(double flops) {
   if (const int n = max_threads(); n != max_threads_) {
     max_threads_ = n;
@@ -34,7 +36,7 @@ void TeamSize::prepare(double flops) {
     start(Phase::kTrial);
   }
   flops_ = flops;
-  team_ = threads_for(flops, kFlopsPerTriedThread);
+  team_ = most_threads(flops);
 }
 
 bool TeamSize::next_step(Clock::time_point now, double flops) {

@@ -20,6 +20,9 @@ class TeamSize {
  public:
   using Clock = std::chrono::steady_clock;
 
+  // That steps of so many floating-point operations may get.
+  static int most_threads(double flops);
+
   // For steps of so many floating-point operations.
   void prepare(double flops);
   int largest() const { return team_; }

@@ -32,6 +32,7 @@ struct Panels {
   index_t panel = 0;  // from one panel to the next
 
   Panels from(index_t row) const { return {data ? data + row * kPanel<T> : nullptr, panel}; }
+  Panels panels_from(index_t p) const { return {data + p * panel, panel}; }
   // Of a column in a row. Always inlined, because kernels call it: objects of different instruction sets must not share
   // a function.
   [[gnu::always_inline]] index_t place(index_t column) const { return column / kPanel<T> * panel + column % kPanel<T>; }

@@ -22,7 +22,7 @@ constexpr index_t kUnitPanels = sizeof(T) == 8 ? 6 : 4;
 constexpr index_t kUnitsAbreast = 2;
 // A layer of fewer units than this is cut into smaller ones, so that two threads get equal shares (64-128-10 10 %
 // faster on two), unless it has so few elements that one thread has it all.
-constexpr index_t kFewUnits = 16, kSmallUnitRows = 16, kFewElements = 4096;
+constexpr index_t kFewUnits = 16, kSmallUnitRows = 16, kSmallUnitPanels = 4, kFewElements = 4096;
 }  // namespace
 
 template <class T>
@@ -44,21 +44,27 @@ std::vector<Unit> Dense<T>::units() const {
   const index_t largest_units = (rows / kUnitRows<T> + 1) * (panels / kUnitPanels<T> + 1);
   const bool is_shared = largest_units < kFewUnits && weight_.template size<T>() >= kFewElements;
   const index_t unit_rows = is_shared ? kSmallUnitRows : kUnitRows<T>;
+  const index_t unit_panels = is_shared ? kSmallUnitPanels : kUnitPanels<T>;
   std::vector<Unit> units;
   // kUnitsAbreast units share their rows, then come the next rows: both operands stay in the second-level cache.
   for (index_t group = 0; group < panels; group += kUnitsAbreast * kUnitPanels<T>) {
     for (index_t begin = 0; begin < rows; begin += unit_rows) {
       const index_t end = std::min(begin + unit_rows, rows), size = (end - begin) * kPanel<T>;
       const index_t group_end = std::min(group + kUnitsAbreast * kUnitPanels<T>, panels);
-      for (index_t panel = group; panel < group_end; panel += kUnitPanels<T>) {
-        const index_t pieces = std::min(group_end - panel, kUnitPanels<T>);
+      for (index_t panel = group; panel < group_end; panel += unit_panels) {
+        const index_t pieces = std::min(group_end - panel, unit_panels);
+        const double down = (begin + end) / (2.0 * rows), across = (panel + pieces / 2.0) / panels;
         units.push_back({kWeight, panel, begin, end, (panel * rows + begin) * kPanel<T>, size, pieces, rows * kPanel<T>,
-                         pieces * size});
+                         pieces * size, weight_.transposed ? across : down, weight_.transposed ? down : across});
       }
     }
   }
-  const index_t size = padded<T>(n_out_);
-  units.push_back({kBias, 0, 0, 1, weight_.template size<T>(), size, 1, size, size});
+  const index_t bias = weight_.template size<T>(), bias_panels = n_panels<T>(n_out_);
+  for (index_t panel = 0; panel < bias_panels; panel += unit_panels) {
+    const index_t pieces = std::min(bias_panels - panel, unit_panels), size = pieces * kPanel<T>;
+    const double across = (panel + pieces / 2.0) / bias_panels;
+    units.push_back({kBias, panel, 0, 1, bias + panel * kPanel<T>, size, 1, size, size, 0.5, across});
+  }
   return units;
 }
 
@@ -68,25 +74,25 @@ index_t Dense<T>::mirror_size(bool input_gradient) const {
 }
 
 template <class T>
-void Dense<T>::forward(Weights<T> weights, const Slice<T>& s) const {
+void Dense<T>::forward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const {
   Product<T> p;
-  p.m = s.rows, p.k = n_in_, p.columns = n_out_;
+  p.m = s.rows, p.k = n_in_, p.columns = std::min(n_out_ - panel * kPanel<T>, panels * kPanel<T>);
   p.a = s.x, p.transposed = false;
-  p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_);
-  p.c = s.y;
-  p.start = weights.parameters + weight_.template size<T>(), p.start_panel = kPanel<T>;  // b
-  multiply(p);                                                                           // z = b + x W
+  p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_).panels_from(panel);
+  p.c = s.y.panels_from(panel);
+  p.start = weights.parameters + weight_.template size<T>() + panel * kPanel<T>, p.start_panel = kPanel<T>;  // b
+  multiply(p);  // z = b + x W
 }
 
 template <class T>
-void Dense<T>::backward(Weights<T> weights, const Slice<T>& s) const {
+void Dense<T>::backward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const {
   // forward:  z = x W + b
   if (s.dx.data == nullptr) return;
   Product<T> p;
-  p.m = s.rows, p.k = n_out_, p.columns = n_in_;
+  p.m = s.rows, p.k = n_out_, p.columns = std::min(n_in_ - panel * kPanel<T>, panels * kPanel<T>);
   p.a = s.d, p.transposed = false;
-  p.b = panels_of(weight_.transposed ? weights.parameters : weights.mirror, n_out_);
-  p.c = s.dx;
+  p.b = panels_of(weight_.transposed ? weights.parameters : weights.mirror, n_out_).panels_from(panel);
+  p.c = s.dx.panels_from(panel);
   p.start = s.adds ? nullptr : kZeroPanel<T>, p.start_panel = 0;
   multiply(p);  // dx = dz W^T
 }
@@ -95,7 +101,8 @@ template <class T>
 void Dense<T>::gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const {
   if (unit.parameter == kBias) {
     if (!add) std::fill_n(g.data, unit.size, T(0));
-    kernels<T>().add_column_sums(s.rows, n_out_, s.d, g.data);  // db += sum over rows of dz
+    // db += sum over rows of dz
+    kernels<T>().add_column_sums(s.rows, unit.size, s.d.panels_from(unit.panel), g.data);
     return;
   }
   const Panels<const T> d = s.d, down = weight_.transposed ? d : s.x, across = weight_.transposed ? s.x : d;

@@ -17,8 +17,15 @@ class Dense final : public Layer<T> {
   index_t mirror_size(bool input_gradient) const override;
   index_t flops_per_sample() const override { return 2 * n_in_ * n_out_; }
 
-  void forward(Weights<T> weights, const Slice<T>& s) const override;
-  void backward(Weights<T> weights, const Slice<T>& s) const override;
+  void forward(Weights<T> weights, const Slice<T>& s) const override {
+    forward_panels(weights, s, 0, n_panels<T>(n_out_));
+  }
+  void backward(Weights<T> weights, const Slice<T>& s) const override {
+    backward_panels(weights, s, 0, n_panels<T>(n_in_));
+  }
+  // The same for so many panels of y, of dx.
+  void forward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const;
+  void backward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const;
   void gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
   void claim_mirror(const Unit& unit, const T* mirror, Ahead& ahead) const override;

@@ -64,7 +64,8 @@ struct Unit {
   int parameter;              // index in parameters()
   index_t panel, begin, end;  // the layer's own cut
   index_t offset, size, pieces, stride;
-  index_t cost;  // relative work per sample
+  index_t cost;                  // relative work per sample
+  double input = 0, output = 0;  // its middle among the layer's inputs and outputs, each from 0 to 1
 };
 
 // The gradient of a unit: its pieces, `stride` apart.

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "network/row_pass.h"
+#include "network/column_pass.h"
 #include "network/update_rule.h"
 
 namespace chainrule {
@@ -29,6 +29,7 @@ class Pass {
         objective_(objective),
         tracks_(mode.tracks),
         rows_(goal, network, samples, objective, mode, workspace),
+        columns_(network, samples, rows_, workspace),
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
@@ -43,14 +44,20 @@ class Pass {
     double loss = 0;
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
-      rows_.chunk(team, {order.from(first), first, chunk, total_weight, step, rule ? rule->optimizer->lowest_node : 0});
+      const Chunk c{order.from(first), first, chunk, total_weight, step, rule ? rule->optimizer->lowest_node : 0};
+      const bool by_columns = rule && c.lowest == 0 && plan_.is_shared_by_columns(team.size());
+      by_columns ? columns_.chunk(team, c) : rows_.chunk(team, c);
       team.barrier();
       if (failure()) return {};
       add_losses(order.from(first), chunk, loss);
       const bool complete = first + chunk == rows;
       if (rule && complete && !std::isfinite(loss)) break;
       if (goal_ == Goal::kGradients) {
-        gradients(team, chunk, accumulate || first > 0, complete, rule, adjustments);
+        if (by_columns) {
+          columns_.hidden_gradient(team, c);
+          team.barrier();
+        }
+        gradients(team, chunk, accumulate || first > 0, complete, rule, adjustments, by_columns);
       } else if (complete && team.id() == 0) {
         for (const PlannedUnit& u : plan_.units) adjust(u, {}, adjustments);
       }
@@ -78,14 +85,16 @@ class Pass {
   // Phase B: this member's share of the units, by cost. A gradient that is complete at once and only serves its update
   // never leaves the first-level cache (one of the memory streams of 1024-2048-2048-1000 less).
   void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule,
-                 const Adjustments<T>& adjustments) {
+                 const Adjustments<T>& adjustments, bool by_columns) {
     T* const scratch = work_.scratch.data() + team.id() * Workspace<T>::kScratch;
     const bool by_norm = rule && rule->clipping.by_norm(), at_once = rule && complete && !by_norm;
     // Parameters and states that leave the nearest cache are fetched ahead; for 20-64-64-2 the lists take 4 % of a
     // step.
-    const bool far = net_.parameters().bytes() > kNear, shared = team.size() > 1, looks = at_once && (far || shared);
+    const bool far = net_.parameters().bytes() > kNear;
     each_unit(team, [&](const PlannedUnit& u) {
-      const Slice<T> s = work_.slices[u.node].at(0, rows);
+      const bool is_own = by_columns && u.node == 0, shared = team.size() > 1 && !is_own;
+      const bool looks = at_once && (far || shared);
+      const Slice<T> s = (is_own ? columns_.hidden_slice(team) : work_.slices[u.node]).at(0, rows);
       if (!u.trained) {
         if (complete && tracks_ && !(rule && rule->is_frozen(net_, u))) net_.track(u, s);
         return;
@@ -144,6 +153,7 @@ class Pass {
   const Objective& objective_;
   const bool tracks_;
   RowPass<T> rows_;
+  ColumnPass<T> columns_;
   Workspace<T>& work_;
 };
 

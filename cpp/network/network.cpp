@@ -41,7 +41,8 @@ Workspace<T>& Network<T>::workspace(index_t batch, int n_threads) {
 
 template <class T>
 index_t Network<T>::workspace_bytes(index_t batch) const {
-  return Workspace<T>::bytes(plan_, rows_at_once(batch));
+  const int n_threads = TeamSize::most_threads(work<T>(plan_.training_flops, batch));
+  return Workspace<T>::bytes(plan_, rows_at_once(batch), n_threads);
 }
 
 template class Network<float>;

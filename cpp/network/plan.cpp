@@ -5,7 +5,6 @@
 
 #include "layers/batch_norm.h"
 #include "layers/custom.h"
-#include "layers/dense.h"
 #include "layers/dropout.h"
 #include "layers/layer_norm.h"
 #include "layers/sum.h"
@@ -29,6 +28,7 @@ Plan<T>::Plan(const NetworkSpec& spec, Use use)
   training_stages = find_stages(true), prediction_stages = find_stages(false);
   find_adders();
   find_slots();
+  share_by_columns();
 }
 
 // These return the value that is the layer's output.
@@ -128,6 +128,38 @@ bool Plan<T>::mixes_rows() const {
 template <class T>
 bool Plan<T>::has_custom() const {
   return has(&Layer<T>::runs_alone);
+}
+
+// Each of them gathers x, and wants a few panels for the tiles of a product.
+constexpr int kMostColumnThreads = 4, kPanelsPerThread = 2;
+
+template <class T>
+bool Plan<T>::is_shared_by_columns(int threads) const {
+  return threads > 1 && threads <= kMostColumnThreads && hidden_panels >= kPanelsPerThread * threads;
+}
+template <class T>
+int Plan<T>::copies_of_x(int threads) const {
+  return hidden_panels > 0 ? std::min(threads, kMostColumnThreads) : 1;
+}
+
+// Of two dense layers and nothing else: threads share the units from the first to the last column of the hidden layer,
+// its outputs and the next one's inputs. Not where x is wider: 784-100-10, batch 200, is 7 % slower so.
+template <class T>
+void Plan<T>::share_by_columns() {
+  auto is_dense = [](const Node<T>& node) { return dynamic_cast<const Dense<T>*>(node.layer.get()) != nullptr; };
+  if (nodes.size() != 2 || !is_dense(nodes[0]) || !is_dense(nodes[1]) || width(1) < n_inputs) return;
+  if (n_panels<T>(width(1)) < 2 * kPanelsPerThread) return;
+  hidden_panels = n_panels<T>(width(1));
+  std::vector<PlannedUnit*> order;
+  for (PlannedUnit& u : units) order.push_back(&u);
+  auto column = [](const PlannedUnit* u) { return u->node == 0 ? u->unit.output : u->unit.input; };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](const PlannedUnit* a, const PlannedUnit* b) { return column(a) < column(b); });
+  index_t before = 0;
+  for (PlannedUnit* u : order) {
+    u->middle = before + u->unit.cost / 2;
+    before += u->unit.cost;
+  }
 }
 
 // Backward runs from the last node to the first; whoever comes to a value first writes its gradient.

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/buffer.h"
-#include "layers/layer.h"
+#include "layers/dense.h"
 #include "network/spec.h"
 
 namespace chainrule {
@@ -45,7 +45,7 @@ struct PlannedUnit {
   Unit unit;
   index_t offset;  // in the flat buffers
   bool decays, trained;
-  index_t middle;  // cost of all units before it and half its own, by which threads share the list
+  index_t middle;  // cost of all units before it and half its own, by which threads share the units
 };
 
 // Nodes that a tile of rows runs through in one go. The first node of a stage, but not of the first stage, mixes rows
@@ -63,6 +63,10 @@ struct Plan {
   Groups groups() const { return output_activation.groups_of(n_outputs); }
   bool mixes_rows() const;  // in training
   bool has_custom() const;
+  // Whether so many threads share the columns of the hidden layer (column_pass.h), each with an x of its own.
+  bool is_shared_by_columns(int threads) const;
+  int copies_of_x(int threads) const;  // for teams of at most so many
+  const Dense<T>& dense(std::size_t node) const { return static_cast<const Dense<T>&>(*nodes[node].layer); }
   // Of a value.
   index_t width(std::size_t value) const { return value == 0 ? n_inputs : nodes[value - 1].layer->n_out(); }
   std::size_t slot(std::size_t value) const { return value == 0 ? 0 : nodes[value - 1].slot; }
@@ -76,6 +80,7 @@ struct Plan {
   index_t parameters_size = 0, mirror_size = 0;  // elements, padding included
   std::vector<PlannedUnit> units;
   index_t units_cost = 0;
+  index_t hidden_panels = 0;     // of a hidden layer whose columns threads may share, else 0
   std::size_t slots = 1;         // values that prediction holds at a time
   index_t widest = 0;            // panels of the widest layer or of the input
   index_t flops_per_sample = 0;  // forward
@@ -90,6 +95,7 @@ struct Plan {
   std::vector<Stage> find_stages(bool training) const;
   bool has(bool (Layer<T>::*property)() const) const;
   void find_adders();
+  void share_by_columns();
   void find_slots();
 
   Use use_;
@@ -114,7 +120,9 @@ struct Workspace {
 
   Workspace() = default;
   Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads = 1);
-  static index_t bytes(const Plan<T>& plan, index_t rows);  // of all that grows with the rows
+  static index_t bytes(const Plan<T>& plan, index_t rows, int n_threads);  // of all that grows with the rows
+  // See Plan::copies_of_x.
+  Panels<T> x_of(int thread) const { return x.from(thread * rows); }
 
   index_t rows = 0;
   Panels<T> x, targets;

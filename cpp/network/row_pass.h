@@ -70,6 +70,19 @@ class RowPass {
     }
   }
 
+  // Of a network of two layers, the second one's part: forward to the loss, and back to the gradient in its z.
+  void output_layer(const Team& team, const Chunk& c) const {
+    const Stage output{1, 2};
+    Chunk stops = c;
+    stops.lowest = 1;
+    each_tile(team, c, [&](index_t first, index_t rows) {
+      share(c, first, rows);
+      forward(output, c, first, rows);
+      turn(c, first, rows);
+      backward(output, stops, first, rows, false);
+    });
+  }
+
   // What a function of the user threw; the same for all members after a chunk and a barrier.
   const std::exception_ptr& failure() const { return failure_; }
 
@@ -111,8 +124,13 @@ class RowPass {
   }
 
   void begin(const Chunk& c, index_t first, index_t rows) {
+    samples_.x.gather(c.order.from(first), rows, plan_.n_inputs, work_.x.from(first));
+    share(c, first, rows);
+  }
+
+  // Each row's part of the batch.
+  void share(const Chunk& c, index_t first, index_t rows) const {
     const Order order = c.order.from(first);
-    samples_.x.gather(order, rows, plan_.n_inputs, work_.x.from(first));
     const bool of_each = goal_ == Goal::kTrace && !mixes_;
     for (index_t i = 0; i < rows; ++i) {
       const double share = c.total_weight > 0 ? weight(order[i]) / c.total_weight : 0.0;

@@ -6,10 +6,10 @@ namespace chainrule {
 
 namespace {
 
-// Calls f(columns) for every slice of the workspace that has rows of the batch, in the order in which they lie.
+// Calls f(columns) for every slice of the workspace that has rows of the batch, but for x, in the order in which they
+// lie.
 template <class T>
 void each_slice(const Plan<T>& plan, const std::function<void(index_t columns)>& f) {
-  f(plan.n_inputs);
   f(plan.n_outputs);
   for (const Node<T>& node : plan.nodes) {
     f(node.layer->n_out());
@@ -24,6 +24,16 @@ index_t panels_of_workspace(const Plan<T>& plan) {
   index_t panels = 0;
   each_slice<T>(plan, [&](index_t columns) { panels += n_panels<T>(columns); });
   return panels;
+}
+
+// Of x and its copies, which have rows of the same panels, see Model::predict.
+template <class T>
+index_t stride_of_x(const Plan<T>& plan, index_t rows, int n_threads) {
+  return panel_stride<T>(plan.copies_of_x(n_threads) * rows);
+}
+template <class T>
+index_t size_of_x(const Plan<T>& plan, index_t rows, int n_threads) {
+  return n_panels<T>(plan.n_inputs) * stride_of_x(plan, rows, n_threads);
 }
 
 template <class T>
@@ -46,18 +56,20 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
       sums(sums_of_workspace(plan, rows)),
       scratch(n_threads * kScratch) {
   const index_t stride = panel_stride<T>(rows);
-  memory = Buffer<T>(panels_of_workspace(plan) * stride);
+  const index_t x_size = size_of_x(plan, rows, n_threads);
+  memory = Buffer<T>(x_size + panels_of_workspace(plan) * stride);
+  x = {memory.data(), stride_of_x(plan, rows, n_threads)};
   std::vector<Panels<T>> claimed;
-  T* next = memory.data();
+  T* next = memory.data() + x_size;
   each_slice<T>(plan, [&](index_t columns) {
     claimed.push_back(columns > 0 ? Panels<T>{next, stride} : Panels<T>{});
     next += n_panels<T>(columns) * stride;
   });
-  x = claimed[0], targets = claimed[1];
+  targets = claimed[0];
   T* next_sums = sums.data();
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     const Node<T>& node = plan.nodes[i];
-    const Panels<T>* mine = &claimed[2 + 4 * i];
+    const Panels<T>* mine = &claimed[1 + 4 * i];
     auto value = [&](std::size_t v) { return v == 0 ? x : slices[v - 1].y; };
     auto gradient = [&](std::size_t v) { return v == 0 ? Panels<T>{} : slices[v - 1].d; };
     Slice<T> s{};
@@ -75,10 +87,11 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
 }
 
 template <class T>
-index_t Workspace<T>::bytes(const Plan<T>& plan, index_t rows) {
+index_t Workspace<T>::bytes(const Plan<T>& plan, index_t rows, int n_threads) {
   const index_t per_row = static_cast<index_t>(sizeof(T) + sizeof(double)) +  // scale, loss, classes
                           plan.output_activation.n_groups() * static_cast<index_t>(sizeof(std::int64_t));
-  const index_t elements = panels_of_workspace(plan) * panel_stride<T>(rows) + sums_of_workspace(plan, rows);
+  const index_t elements = size_of_x(plan, rows, n_threads) + panels_of_workspace(plan) * panel_stride<T>(rows) +
+                           sums_of_workspace(plan, rows);
   return elements * static_cast<index_t>(sizeof(T)) + rows * per_row;
 }
 
