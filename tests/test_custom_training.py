@@ -10,6 +10,8 @@ from .custom import (
     assert_close,
     data,
     layers,
+    log_cosh,
+    log_cosh_derivative,
     squareplus,
     squareplus_derivative,
 )
@@ -175,7 +177,9 @@ def test_any_number_of_threads_gives_the_same_bits():
         results += [net.gradients[name] for name in net.gradients]
         results += [net.cost(X, Y, "log_cosh", w)]
         cr.Trainer(net, "log_cosh").fit(X, Y, epochs=2, batch_size=300)
-        found.append([*results, *net.parameters.values()])
+        plain = cr.Network([cr.Dense(128, "relu"), cr.Dense(3)], 40)
+        cr.Trainer(plain, "log_cosh").fit(X, Y, epochs=9, batch_size=300)
+        found.append([*results, *net.parameters.values(), *plain.parameters.values()])
     for other in found[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
@@ -201,6 +205,23 @@ def test_any_number_of_threads_calls_with_the_same_arrays():
     assert len(runs[0]) > 20
     assert all(np.array_equal(a, b) for a, b in zip(*runs, strict=True))
     assert all(z.size % 16 == 0 for z in runs[0])
+
+
+def test_a_loss_is_called_for_whole_batches_on_any_number_of_threads():
+    sizes = []
+
+    def value(A, Y):
+        sizes.append(len(A))
+        return log_cosh(A, Y)
+
+    cr.register_loss("counted", value, log_cosh_derivative)
+    X, Y, _ = data(1100, 40, dtype="float32")
+    net = cr.Network([cr.Dense(128, "relu"), cr.Dense(3)], 40)
+    for n in (1, 2):
+        cr.set_num_threads(n)
+        sizes.clear()
+        cr.Trainer(net, "counted").fit(X, Y, epochs=9, batch_size=550)
+        assert set(sizes) == {550}
 
 
 def test_predictions_do_not_depend_on_the_cut_of_the_rows():

@@ -45,7 +45,8 @@ class Pass {
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
       const Chunk c{order.from(first), first, chunk, total_weight, step, rule ? rule->optimizer->lowest_node : 0};
-      const bool by_columns = rule && c.lowest == 0 && plan_.is_shared_by_columns(team.size());
+      const bool by_columns =
+          rule && c.lowest == 0 && !objective_.loss.custom && plan_.is_shared_by_columns(team.size());
       by_columns ? columns_.chunk(team, c) : rows_.chunk(team, c);
       team.barrier();
       if (failure()) return {};
@@ -54,7 +55,7 @@ class Pass {
       if (rule && complete && !std::isfinite(loss)) break;
       if (goal_ == Goal::kGradients) {
         if (by_columns) {
-          columns_.hidden_gradient(team, c);
+          columns_.first_gradient(team, c);
           team.barrier();
         }
         gradients(team, chunk, accumulate || first > 0, complete, rule, adjustments, by_columns);
@@ -94,7 +95,7 @@ class Pass {
     each_unit(team, [&](const PlannedUnit& u) {
       const bool is_own = by_columns && u.node == 0, shared = team.size() > 1 && !is_own;
       const bool looks = at_once && (far || shared);
-      const Slice<T> s = (is_own ? columns_.hidden_slice(team) : work_.slices[u.node]).at(0, rows);
+      const Slice<T> s = (is_own ? columns_.first_slice(team) : work_.slices[u.node]).at(0, rows);
       if (!u.trained) {
         if (complete && tracks_ && !(rule && rule->is_frozen(net_, u))) net_.track(u, s);
         return;

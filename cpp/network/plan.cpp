@@ -28,7 +28,7 @@ Plan<T>::Plan(const NetworkSpec& spec, Use use)
   training_stages = find_stages(true), prediction_stages = find_stages(false);
   find_adders();
   find_slots();
-  share_by_columns();
+  if (begins_with_columns()) share_by_columns();
 }
 
 // These return the value that is the layer's output.
@@ -130,26 +130,38 @@ bool Plan<T>::has_custom() const {
   return has(&Layer<T>::runs_alone);
 }
 
-// Each of them gathers x, and wants a few panels for the tiles of a product.
+// Threads that share columns gather x each, and want a few panels for the tiles of a product.
 constexpr int kMostColumnThreads = 4, kPanelsPerThread = 2;
 
 template <class T>
 bool Plan<T>::is_shared_by_columns(int threads) const {
-  return threads > 1 && threads <= kMostColumnThreads && hidden_panels >= kPanelsPerThread * threads;
+  return threads > 1 && threads <= kMostColumnThreads && shared_panels >= kPanelsPerThread * threads;
 }
 template <class T>
 int Plan<T>::copies_of_x(int threads) const {
-  return hidden_panels > 0 ? std::min(threads, kMostColumnThreads) : 1;
+  return shared_panels > 0 ? std::min(threads, kMostColumnThreads) : 1;
 }
 
-// Of two dense layers and nothing else: threads share the units from the first to the last column of the hidden layer,
-// its outputs and the next one's inputs. Not where x is wider: 784-100-10, batch 200, is 7 % slower so.
+// Whether the first two layers are dense, the second one alone reads the first one, and shared columns pay: not where x
+// is wide (784-100-10, batch 200: 7 % slower), and in a deeper network, whose other layers go by rows, not where these
+// are large (54-256-256-256-7: 1 % slower).
+template <class T>
+bool Plan<T>::begins_with_columns() const {
+  auto is_dense = [](const Node<T>& node) { return dynamic_cast<const Dense<T>*>(node.layer.get()) != nullptr; };
+  if (nodes.size() < 2 || training_stages.size() > 1 || !is_dense(nodes[0]) || !is_dense(nodes[1])) return false;
+  for (std::size_t i = 2; i < nodes.size(); ++i) {
+    if (nodes[i].input == 1 || nodes[i].input2 == 1) return false;
+  }
+  if (n_panels<T>(width(1)) < 2 * kPanelsPerThread) return false;
+  constexpr index_t small = 1 << 18;  // bytes
+  const bool is_small = parameters_size * static_cast<index_t>(sizeof(T)) <= small;
+  return nodes.size() == 2 ? width(1) >= n_inputs : width(1) >= 2 * n_inputs && is_small;
+}
+
+// Threads share the units from the first to the last column of the first layer: its outputs, the next one's inputs.
 template <class T>
 void Plan<T>::share_by_columns() {
-  auto is_dense = [](const Node<T>& node) { return dynamic_cast<const Dense<T>*>(node.layer.get()) != nullptr; };
-  if (nodes.size() != 2 || !is_dense(nodes[0]) || !is_dense(nodes[1]) || width(1) < n_inputs) return;
-  if (n_panels<T>(width(1)) < 2 * kPanelsPerThread) return;
-  hidden_panels = n_panels<T>(width(1));
+  shared_panels = n_panels<T>(width(1));
   std::vector<PlannedUnit*> order;
   for (PlannedUnit& u : units) order.push_back(&u);
   auto column = [](const PlannedUnit* u) { return u->node == 0 ? u->unit.output : u->unit.input; };

@@ -63,7 +63,7 @@ struct Plan {
   Groups groups() const { return output_activation.groups_of(n_outputs); }
   bool mixes_rows() const;  // in training
   bool has_custom() const;
-  // Whether so many threads share the columns of the hidden layer (column_pass.h), each with an x of its own.
+  // Whether so many threads share the columns of the first layer (column_pass.h), each with an x of its own.
   bool is_shared_by_columns(int threads) const;
   int copies_of_x(int threads) const;  // for teams of at most so many
   const Dense<T>& dense(std::size_t node) const { return static_cast<const Dense<T>&>(*nodes[node].layer); }
@@ -80,7 +80,7 @@ struct Plan {
   index_t parameters_size = 0, mirror_size = 0;  // elements, padding included
   std::vector<PlannedUnit> units;
   index_t units_cost = 0;
-  index_t hidden_panels = 0;     // of a hidden layer whose columns threads may share, else 0
+  index_t shared_panels = 0;     // of a first layer whose columns threads may share, else 0
   std::size_t slots = 1;         // values that prediction holds at a time
   index_t widest = 0;            // panels of the widest layer or of the input
   index_t flops_per_sample = 0;  // forward
@@ -95,6 +95,7 @@ struct Plan {
   std::vector<Stage> find_stages(bool training) const;
   bool has(bool (Layer<T>::*property)() const) const;
   void find_adders();
+  bool begins_with_columns() const;
   void share_by_columns();
   void find_slots();
 

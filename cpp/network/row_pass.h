@@ -70,16 +70,16 @@ class RowPass {
     }
   }
 
-  // Of a network of two layers, the second one's part: forward to the loss, and back to the gradient in its z.
-  void output_layer(const Team& team, const Chunk& c) const {
-    const Stage output{1, 2};
+  // What comes after the first layer, in one stage: forward to the loss, and back to the gradient in the second z.
+  void after_first_layer(const Team& team, const Chunk& c) const {
+    const Stage others{1, plan_.nodes.size()};
     Chunk stops = c;
     stops.lowest = 1;
     each_tile(team, c, [&](index_t first, index_t rows) {
       share(c, first, rows);
-      forward(output, c, first, rows);
+      forward(others, c, first, rows);
       turn(c, first, rows);
-      backward(output, stops, first, rows, false);
+      backward(others, stops, first, rows, false);
     });
   }
 
