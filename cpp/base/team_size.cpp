@@ -18,12 +18,15 @@ constexpr double kFlopsOfTrial = 1e8;
 // Steps of the team's turn between two trials, twice as many after every turn without a loss: at first the trials of
 // one of 16 threads take 4 % of the time, later 0.3 %.
 constexpr int kShortestTurn = 1024, kLongestTurn = 16384;
-// A loss takes about 10 ms on Linux, two time slices; after four of them in a row that is 1 % of the wait or less. The
-// steps of large networks, of a tenth of a second, would wait for an hour.
-constexpr int kShortestWait = 512, kLongestWait = 32768, kWaitGrowth = 4;
-constexpr double kSecondsOfWait = 60;
 // The debt that loses, in steps. To wake threads and fill their caches takes 0.3 ms, 5 steps of 64-128-10, batch 128.
 constexpr double kPatience = 16;
+// A loss takes this debt, or about 10 ms on Linux, two time slices, where another program has the core. One thread
+// waits for so many losses: the second time, long enough for the threads of OpenBLAS, which spin for 0.1 s after a call
+// of NumPy's or scikit-learn's; after four losses in a row for 256, so that they take 0.4 % of the time. (Waits of 512
+// steps and more lasted for 0.6 s where steps take 1.2 ms, and kept whole fits on one thread.) The steps of large
+// networks, of a tenth of a second, would wait for minutes.
+constexpr double kSecondsOfLoss = 0.01, kSecondsOfWait = 60;
+constexpr int kShortestWait = 4, kLongestWait = 256, kWaitGrowth = 4;
 
 }  // namespace
 
@@ -90,8 +93,10 @@ int TeamSize::phase_steps() const {
       return std::clamp(static_cast<int>(kFlopsOfTrial / flops_), kShortestTrial, kLongestTrial);
     case Phase::kTurnOfTeam:
       return turn_;
-    case Phase::kTurnOfOne:
-      return std::max(kShortestWait, static_cast<int>(std::min<double>(wait_, kSecondsOfWait / (pace_ * flops_))));
+    case Phase::kTurnOfOne: {
+      const double step = pace_ * flops_, wait = wait_ * (kSecondsOfLoss + kPatience * step);
+      return 1 + static_cast<int>(std::min(wait, kSecondsOfWait) / step);
+    }
   }
   return 0;
 }

@@ -50,7 +50,7 @@ class TeamSize {
   double pace_ = 0;  // seconds per operation of the trial's fastest step
   double debt_ = 0;  // seconds
   bool lost_ = false;
-  int wait_ = 0, turn_ = 0;  // lengths of the next turns of one thread and of the team
+  int wait_ = 0, turn_ = 0;  // lengths of the next turns: of one thread, in losses, and of the team, in steps
   bool in_step_ = false;
   Clock::time_point last_look_;
 };
