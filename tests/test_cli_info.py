@@ -59,10 +59,12 @@ def test_info_of_trainers(command):
     for words in ("a trainer, of its save", "1 Dense softmax", "2 epochs and 6 steps done", loss):
         assert words in text
     assert "Settings: loss CrossEntropy(label_smoothing=0.0), optimizer Adam(" in text
-    for word in ("seed", "schedule", "cut off"):
+    for word in ("seed", "schedule", "A fit"):
         assert word not in text
+    trainer.fit(X, y, epochs=1, batch_size=50, callbacks=[cr.Checkpoint("run.safetensors")])
+    assert "A fit" not in command("info", "run.safetensors")  # its last epoch is done
     told = json.loads(command("info", "run.safetensors", "--json"))
-    assert told["trainer"]["epoch"] == 2
+    assert told["trainer"]["epoch"] == 3
     assert told["network"]["n_inputs"] == 4
 
     trainer = cr.Trainer(net, "cross_entropy", "sgd", np.exp, 3, metrics=[recall], l2=0.5)
@@ -74,7 +76,7 @@ def test_info_of_trainers(command):
     for words in (
         "seed 3, l2 0.5, metrics recall (to be given again), schedule FunctionOfEpoch(",
         "2 epochs and 6 steps done; it stopped: enough",
-        "A fit of epochs 0 to 8 was cut off in epoch 2, after 0 of 3 steps; Trainer.load",
+        "A fit of epochs 0 to 8 stands in epoch 2, after 0 of 3 steps; Trainer.load and fit go on",
     ):
         assert words in text
 

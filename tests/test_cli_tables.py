@@ -96,6 +96,10 @@ def test_decimal_commas_are_read_as_points_where_commas_do_not_separate(write, c
     assert np.isnan(table.frame["d"][1])
     assert table.frame["c"].tolist() == ["1,5", "x", "1,5"]
     assert "a.csv: 'a', 'd': decimal commas read as points" in capsys.readouterr().err
+    thousands = read_table(write("a.tsv", "a\tb\n1,234\t0,500\n12,000\t1,250\n999\t\n"))
+    assert thousands.frame["a"].tolist() == ["1,234", "12,000", "999"]
+    assert thousands.frame["b"].tolist()[:2] == [0.5, 1.25]
+    assert "'a': commas may stand for points or before thousands" in capsys.readouterr().err
     assert read_table(write("a.tsv", "a\tb\n1,5\t2\n")).frame["a"].tolist() == [1.5]
     quoted = read_table(write("a.csv", 'a,b\n"1,234",2\n'))  # it may as well be thousands
     assert quoted.frame["a"].tolist() == ["1,234"]

@@ -7,7 +7,7 @@ from scipy import sparse
 from .doors import NUMBERS, TARGETS, M, X, refusal, trainer_at_work, with_value
 
 Y = TARGETS["cross_entropy"]
-ADVICE = "np.unique(Y, return_inverse=True) numbers names"
+ADVICE = "number the classes first: names, Y = np.unique(Y, return_inverse=True)"
 CLASSES = "expected class indices, whole numbers from 0 to 2, got"
 CE_SHAPE = "expected class indices of shape (8,) or labels of shape (8, 3), got shape"
 ONE_HOT = np.eye(3)[Y]

@@ -26,6 +26,22 @@ def test_numbers_of_threads_change_no_bit(dtype, threads, rng):
         np.testing.assert_array_equal(net.predictor(n_threads)(X), expected)
 
 
+ALONE = """
+import os
+import numpy as np, chainrule as cr
+cr.set_num_threads(2)
+predictor = cr.Network([cr.Dense(64, "relu"), cr.Dense(2)], 20).predictor(n_threads=1)
+X, before = np.ones((200_000, 20), "float32"), len(os.listdir("/proc/self/task"))
+predictor(X)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux's /proc")
+def test_a_predictor_for_one_thread_starts_none():
+    assert python(ALONE) == ["0"]
+
+
 def test_many_threads_at_once_get_the_right_bits(threads, rng):
     """Of two predictors, with calls that keep the GIL and calls that do not, while one trains."""
     cr.set_num_threads(2)

@@ -20,11 +20,11 @@ constexpr double kFlopsOfTrial = 1e8;
 constexpr int kShortestTurn = 1024, kLongestTurn = 16384;
 // The debt that loses, in steps. To wake threads and fill their caches takes 0.3 ms, 5 steps of 64-128-10, batch 128.
 constexpr double kPatience = 16;
-// A loss takes this debt, or about 10 ms on Linux, two time slices, where another program has the core. One thread
+// A loss takes this debt and, where another program has the core, about 10 ms on Linux, two time slices. One thread
 // waits for so many losses: the second time, long enough for the threads of OpenBLAS, which spin for 0.1 s after a call
 // of NumPy's or scikit-learn's; after four losses in a row for 256, so that they take 0.4 % of the time. (Waits of 512
 // steps and more lasted for 0.6 s where steps take 1.2 ms, and kept whole fits on one thread.) The steps of large
-// networks, of a tenth of a second, would wait for minutes.
+// networks, of a tenth of a second, would wait for minutes; they lose 3 % of a minute.
 constexpr double kSecondsOfLoss = 0.01, kSecondsOfWait = 60;
 constexpr int kShortestWait = 4, kLongestWait = 256, kWaitGrowth = 4;
 

@@ -20,7 +20,7 @@ class TeamSize {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // That steps of so many floating-point operations may get.
+  // The most threads that steps of so many floating-point operations may get.
   static int most_threads(double flops);
 
   // For steps of so many floating-point operations.

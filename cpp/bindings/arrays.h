@@ -5,6 +5,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <limits>
 #include <string>
 
 #include "ops/samples.h"
@@ -49,9 +50,11 @@ bool row_is_finite(const RowSource& source, const char* row, index_t columns, bo
 [[noreturn]] void refuse_value(const std::string& where, const std::string& name, double value,
                                const std::string& index);
 
-// Refuses NaN, infinities, and what becomes infinite in a float32 network.
+inline constexpr int kAnyThreads = std::numeric_limits<int>::max();
+
+// Refuses NaN, infinities, and what becomes infinite in a float32 network. Many rows are shared by a team.
 void check_finite(const std::string& where, const std::string& name, const RowSource& source, index_t rows,
-                  index_t columns, bool network_is_double, bool is_vector);
+                  index_t columns, bool network_is_double, bool is_vector, int most_threads = kAnyThreads);
 
 // A matrix of finite numbers with `columns` columns. `keep` owns what `source` points into; `object` is the Python
 // object it was read from, after conversion if it needed one.
@@ -63,7 +66,7 @@ struct Matrix {
 };
 // With `takes_row` one row may come as a vector.
 Matrix matrix_arg(const std::string& where, const std::string& name, const py::object& object, index_t columns,
-                  bool network_is_double, bool takes_row = false);
+                  bool network_is_double, bool takes_row = false, int most_threads = kAnyThreads);
 
 // A contiguous array of T that is written in place: the object itself, never a copy.
 template <class T>

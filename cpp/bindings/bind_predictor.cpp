@@ -29,8 +29,10 @@ bool overlaps(const Matrix& x, const void* to, index_t bytes) {
 
 template <class T>
 PredictCall<T>::PredictCall(const std::string& where, const Plan<T>& plan, const py::object& X, const py::object& out,
-                            bool takes_row)
-    : x_(features_arg(where, X, plan.n_inputs, sizeof(T) == 8, takes_row)), out_(out) {
+                            bool takes_row, int most_threads)
+    : x_(features_arg(where, X, plan.n_inputs, sizeof(T) == 8, takes_row, most_threads)),
+      out_(out),
+      most_threads_(most_threads) {
   if (out.is_none()) {
     py::array_t<T> made = x_.is_row ? py::array_t<T>(plan.n_outputs) : py::array_t<T>({x_.rows, plan.n_outputs});
     to_ = made.mutable_data();
@@ -41,15 +43,15 @@ PredictCall<T>::PredictCall(const std::string& where, const Plan<T>& plan, const
                   : output_arg<T>(where, "out", out_, x_.rows, plan.n_outputs);
   // Rows are written before later rows are read.
   if (overlaps(x_, to_, x_.rows * plan.n_outputs * static_cast<index_t>(sizeof(T)))) {
-    x_ = features_arg(where, x_.object.attr("copy")(), plan.n_inputs, sizeof(T) == 8, takes_row);
+    x_ = features_arg(where, x_.object.attr("copy")(), plan.n_inputs, sizeof(T) == 8, takes_row, most_threads);
   }
 }
 
 template <class T>
-py::object PredictCall<T>::run(const Model<T>& model, int most_threads) const {
+py::object PredictCall<T>::run(const Model<T>& model) const {
   std::optional<py::gil_scoped_release> without_gil;
   if (work<T>(model.plan().flops_per_sample, x_.rows) >= kWorkWithoutGil) without_gil.emplace();
-  model.predict(x_.source, x_.rows, to_, most_threads);
+  model.predict(x_.source, x_.rows, to_, most_threads_);
   without_gil.reset();
   return out_;
 }
@@ -62,7 +64,7 @@ void bind_predictor(py::class_<BoundNetwork<T>>& network, py::module_& m, const 
       .def(
           "__call__",
           [](const Predictor& self, const py::object& X, const py::object& out) {
-            return PredictCall<T>("Predictor", self.model.plan(), X, out, true).run(self.model, self.most_threads);
+            return PredictCall<T>("Predictor", self.model.plan(), X, out, true, self.most_threads).run(self.model);
           },
           "X"_a, "out"_a = py::none())
       .def(

@@ -86,10 +86,11 @@ void check_sums(const std::string& where, const RowSource& y, index_t rows, cons
 
 TargetsArg targets_arg(const std::string& where, const py::object& object, index_t rows, const Groups& groups,
                        TargetKind kind, bool network_is_double) {
-  const bool of_classes_alone = kind == TargetKind::kClasses || kind == TargetKind::kOneClass;
-  const py::array array =
-      numbers_arg(where, "Y", object, of_classes_alone ? "; np.unique(Y, return_inverse=True) numbers names" : "");
   const index_t n_outputs = std::accumulate(groups.begin(), groups.end(), index_t{0});
+  const bool of_two = (kind == TargetKind::kLabels || kind == TargetKind::kSides) && n_outputs == 1;
+  const bool names_one_class = kind == TargetKind::kClasses || kind == TargetKind::kOneClass || of_two;
+  const char* advice = "; number the classes first: names, Y = np.unique(Y, return_inverse=True)";
+  const py::array array = numbers_arg(where, "Y", object, names_one_class && groups.size() == 1 ? advice : "");
   const auto n_groups = static_cast<index_t>(groups.size());
   const bool is_vector = array.ndim() == 1,
              is_one = kind == TargetKind::kOneClass,  // of all outputs, whatever their groups

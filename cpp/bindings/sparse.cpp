@@ -289,9 +289,9 @@ Matrix sparse_arg(const std::string& where, const py::object& matrix, index_t co
 }  // namespace
 
 Matrix features_arg(const std::string& where, const py::object& object, index_t columns, bool network_is_double,
-                    bool takes_row) {
+                    bool takes_row, int most_threads) {
   return is_sparse(object) ? sparse_arg(where, object, columns, network_is_double)
-                           : matrix_arg(where, "X", object, columns, network_is_double, takes_row);
+                           : matrix_arg(where, "X", object, columns, network_is_double, takes_row, most_threads);
 }
 
 }  // namespace chainrule

@@ -9,6 +9,6 @@ namespace chainrule {
 // X with `columns` columns and finite numbers, an array (arrays.h) or sparse. Imports nothing and leaves the user's
 // matrix as it is; a copy is taken where elements that stand twice must be summed.
 Matrix features_arg(const std::string& where, const py::object& object, index_t columns, bool network_is_double,
-                    bool takes_row = false);
+                    bool takes_row = false, int most_threads = kAnyThreads);
 
 }  // namespace chainrule

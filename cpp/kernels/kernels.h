@@ -34,9 +34,9 @@ struct Ahead {
   }
 };
 
-// C[i, j] = start + sum over l in order of A[i, l] * B[l, j],   i < m, l < k, j < columns, and in whole panels, where
-// the padding of B and of `start` is zero. With start == nullptr the sums go on from C; otherwise they start from
-// start[j] (a bias, or zero).
+// C[i, j] = start + sum over l in order of A[i, l] * B[l, j],   i < m, l < k, j < columns.
+// With start == nullptr the sums go on from C; otherwise they start from start[j] (a bias, or zero). C is written in
+// whole panels; its padding is zero if that of B and of `start` is, else anything.
 template <class T>
 struct Product {
   index_t m, k, columns;

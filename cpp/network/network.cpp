@@ -30,19 +30,19 @@ void Network<T>::track(const PlannedUnit& u, const Slice<T>& batch) {
 
 template <class T>
 Workspace<T>& Network<T>::workspace(index_t batch, int n_threads) {
-  const index_t rows = rows_at_once(batch);
-  if (workspace_.rows < rows || workspace_.scratch.size() < n_threads * Workspace<T>::kScratch) {
-    const index_t threads_so_far = workspace_.scratch.size() / Workspace<T>::kScratch;
-    workspace_ =
-        Workspace<T>(plan_, std::max(rows, workspace_.rows), std::max(n_threads, static_cast<int>(threads_so_far)));
-  }
+  const int threads_so_far = static_cast<int>(workspace_.scratch.size() / Workspace<T>::kScratch);
+  const index_t rows = std::max(rows_at_once(batch), workspace_.rows);
+  const int threads = std::max(n_threads, threads_so_far),
+            copies = std::max(plan_.copies_of_x(n_threads), workspace_.copies);
+  if (rows > workspace_.rows || threads > threads_so_far || copies > workspace_.copies)
+    workspace_ = Workspace<T>(plan_, rows, threads, copies);
   return workspace_;
 }
 
 template <class T>
 index_t Network<T>::workspace_bytes(index_t batch) const {
   const int n_threads = TeamSize::most_threads(work<T>(plan_.training_flops, batch));
-  return Workspace<T>::bytes(plan_, rows_at_once(batch), n_threads);
+  return Workspace<T>::bytes(plan_, rows_at_once(batch), plan_.copies_of_x(n_threads));
 }
 
 template class Network<float>;

@@ -137,14 +137,9 @@ template <class T>
 bool Plan<T>::is_shared_by_columns(int threads) const {
   return threads > 1 && threads <= kMostColumnThreads && shared_panels >= kPanelsPerThread * threads;
 }
-template <class T>
-int Plan<T>::copies_of_x(int threads) const {
-  return shared_panels > 0 ? std::min(threads, kMostColumnThreads) : 1;
-}
-
-// Whether the first two layers are dense, the second one alone reads the first one, and shared columns pay: not where x
-// is wide (784-100-10, batch 200: 7 % slower), and in a deeper network, whose other layers go by rows, not where these
-// are large (54-256-256-256-7: 1 % slower).
+// Whether the first two layers are dense, the second one alone reads the first one, and shared columns pay: where x is
+// narrow (784-100-10, batch 200: 7 % slower, 784-1000-10 no faster) and, if other layers go by rows, where these are
+// small (54-256-256-256-7: 1 % slower).
 template <class T>
 bool Plan<T>::begins_with_columns() const {
   auto is_dense = [](const Node<T>& node) { return dynamic_cast<const Dense<T>*>(node.layer.get()) != nullptr; };
@@ -155,10 +150,12 @@ bool Plan<T>::begins_with_columns() const {
   if (n_panels<T>(width(1)) < 2 * kPanelsPerThread) return false;
   constexpr index_t small = 1 << 18;  // bytes
   const bool is_small = parameters_size * static_cast<index_t>(sizeof(T)) <= small;
-  return nodes.size() == 2 ? width(1) >= n_inputs : width(1) >= 2 * n_inputs && is_small;
+  if (nodes.size() == 2) return width(1) >= (is_small ? 1 : 4) * n_inputs;
+  return is_small && width(1) >= 2 * n_inputs;
 }
 
-// Threads share the units from the first to the last column of the first layer: its outputs, the next one's inputs.
+// Threads share the units from the first to the last column of the first layer: its outputs, the next one's inputs; the
+// others by their own inputs, which is as good as any order.
 template <class T>
 void Plan<T>::share_by_columns() {
   shared_panels = n_panels<T>(width(1));

@@ -65,7 +65,7 @@ struct Plan {
   bool has_custom() const;
   // Whether so many threads share the columns of the first layer (column_pass.h), each with an x of its own.
   bool is_shared_by_columns(int threads) const;
-  int copies_of_x(int threads) const;  // for teams of at most so many
+  int copies_of_x(int threads) const { return is_shared_by_columns(threads) ? threads : 1; }
   const Dense<T>& dense(std::size_t node) const { return static_cast<const Dense<T>&>(*nodes[node].layer); }
   // Of a value.
   index_t width(std::size_t value) const { return value == 0 ? n_inputs : nodes[value - 1].layer->n_out(); }
@@ -112,20 +112,20 @@ double work(index_t flops_per_sample, index_t rows) {
 }
 
 // Memory of a training pass over at most `rows` samples at a time: features, and per node its output and gradient, all
-// with panels of one stride. Larger batches go through it in chunks, unless a layer mixes their rows; gradients add up
-// across chunks in the order of the rows.
+// but the features with panels of one stride. Larger batches go through it in chunks, unless a layer mixes their rows;
+// gradients add up across chunks in the order of the rows.
 template <class T>
 struct Workspace {
   static constexpr index_t kMaxRows = 1024;
   static constexpr index_t kScratch = kUnitBytes / static_cast<index_t>(sizeof(T));
 
   Workspace() = default;
-  Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads = 1);
-  static index_t bytes(const Plan<T>& plan, index_t rows, int n_threads);  // of all that grows with the rows
-  // See Plan::copies_of_x.
+  Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads = 1, int copies_of_x = 1);
+  static index_t bytes(const Plan<T>& plan, index_t rows, int copies_of_x);  // of all that grows with the rows
   Panels<T> x_of(int thread) const { return x.from(thread * rows); }
 
   index_t rows = 0;
+  int copies = 0;  // of x
   Panels<T> x, targets;
   std::vector<Slice<T>> slices;  // per node, of all rows
   std::vector<Panels<T>> z;      // per node; null unless its activation needs z

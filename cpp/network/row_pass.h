@@ -76,7 +76,7 @@ class RowPass {
     Chunk stops = c;
     stops.lowest = 1;
     each_tile(team, c, [&](index_t first, index_t rows) {
-      share(c, first, rows);
+      weigh(c, first, rows);
       forward(others, c, first, rows);
       turn(c, first, rows);
       backward(others, stops, first, rows, false);
@@ -125,11 +125,11 @@ class RowPass {
 
   void begin(const Chunk& c, index_t first, index_t rows) {
     samples_.x.gather(c.order.from(first), rows, plan_.n_inputs, work_.x.from(first));
-    share(c, first, rows);
+    weigh(c, first, rows);
   }
 
   // Each row's part of the batch.
-  void share(const Chunk& c, index_t first, index_t rows) const {
+  void weigh(const Chunk& c, index_t first, index_t rows) const {
     const Order order = c.order.from(first);
     const bool of_each = goal_ == Goal::kTrace && !mixes_;
     for (index_t i = 0; i < rows; ++i) {

@@ -28,12 +28,8 @@ index_t panels_of_workspace(const Plan<T>& plan) {
 
 // Of x and its copies, which have rows of the same panels, see Model::predict.
 template <class T>
-index_t stride_of_x(const Plan<T>& plan, index_t rows, int n_threads) {
-  return panel_stride<T>(plan.copies_of_x(n_threads) * rows);
-}
-template <class T>
-index_t size_of_x(const Plan<T>& plan, index_t rows, int n_threads) {
-  return n_panels<T>(plan.n_inputs) * stride_of_x(plan, rows, n_threads);
+index_t size_of_x(const Plan<T>& plan, index_t rows, int copies) {
+  return n_panels<T>(plan.n_inputs) * panel_stride<T>(copies * rows);
 }
 
 template <class T>
@@ -46,8 +42,9 @@ index_t sums_of_workspace(const Plan<T>& plan, index_t rows) {
 }  // namespace
 
 template <class T>
-Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads)
+Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads, int copies_of_x)
     : rows(rows_at_once),
+      copies(copies_of_x),
       scale(rows),
       loss(rows),
       classes(rows * plan.output_activation.n_groups()),
@@ -56,9 +53,9 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
       sums(sums_of_workspace(plan, rows)),
       scratch(n_threads * kScratch) {
   const index_t stride = panel_stride<T>(rows);
-  const index_t x_size = size_of_x(plan, rows, n_threads);
+  const index_t x_size = size_of_x(plan, rows, copies);
   memory = Buffer<T>(x_size + panels_of_workspace(plan) * stride);
-  x = {memory.data(), stride_of_x(plan, rows, n_threads)};
+  x = {memory.data(), panel_stride<T>(copies * rows)};
   std::vector<Panels<T>> claimed;
   T* next = memory.data() + x_size;
   each_slice<T>(plan, [&](index_t columns) {
@@ -87,10 +84,10 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
 }
 
 template <class T>
-index_t Workspace<T>::bytes(const Plan<T>& plan, index_t rows, int n_threads) {
+index_t Workspace<T>::bytes(const Plan<T>& plan, index_t rows, int copies_of_x) {
   const index_t per_row = static_cast<index_t>(sizeof(T) + sizeof(double)) +  // scale, loss, classes
                           plan.output_activation.n_groups() * static_cast<index_t>(sizeof(std::int64_t));
-  const index_t elements = size_of_x(plan, rows, n_threads) + panels_of_workspace(plan) * panel_stride<T>(rows) +
+  const index_t elements = size_of_x(plan, rows, copies_of_x) + panels_of_workspace(plan) * panel_stride<T>(rows) +
                            sums_of_workspace(plan, rows);
   return elements * static_cast<index_t>(sizeof(T)) + rows * per_row;
 }

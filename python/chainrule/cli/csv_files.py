@@ -18,6 +18,7 @@ from chainrule.cli.console import InputError, names, note, one_line
 
 SEPARATORS = (",", ";", "\t", "|")
 DECIMAL_COMMA = r"^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$"
+THOUSANDS = r"^[+-]?([1-9]\d{0,2},\d{3}|\d+)$"
 # pyarrow's own list, and the question mark of many public data sets.
 MISSING = [*arrow_csv.ConvertOptions().null_values, "<NA>", "?"]
 
@@ -111,15 +112,23 @@ def _broken_row(path: Path, separator: str) -> str | None:
 def _without_decimal_commas(
     path: Path, columns: list[pa.ChunkedArray], labels: list[str], text: Collection[str]
 ) -> list[pa.ChunkedArray]:
-    """Columns of numbers such as "2,5", all of them, as numbers."""
-    found = {}
+    """Columns of numbers such as "2,5", all of them, as numbers; one in which every comma may stand
+    before thousands ("1,234") stays text."""
+    found, unclear = {}, []
     for place, (name, column) in enumerate(zip(labels, columns, strict=True)):
         if name in text or not pa.types.is_string(column.type):
             continue
-        if pc.all(pc.match_substring_regex(column, DECIMAL_COMMA)).as_py():  # None: no values
+        if not pc.all(pc.match_substring_regex(column, DECIMAL_COMMA)).as_py():  # None: no values
+            continue
+        if pc.all(pc.match_substring_regex(column, THOUSANDS)).as_py():
+            unclear.append(name)
+        else:
             found[place] = pc.cast(pc.replace_substring(column, ",", "."), pa.float64())
     if found:
         note(f"{path}: {names(labels[place] for place in found)}: decimal commas read as points")
+    if unclear:
+        what = "commas may stand for points or before thousands, so it is text"
+        note(f"{path}: {names(unclear)}: {what}")
     return [found.get(place, column) for place, column in enumerate(columns)]
 
 

@@ -18,7 +18,7 @@ from chainrule.network import Network
 from chainrule.schedules import Constant
 from chainrule.trainer import Trainer
 from chainrule.trainer_file import FORMAT as TRAINER
-from chainrule.trainer_file import OPTIONS, to_look_at
+from chainrule.trainer_file import LATER, OPTIONS, to_look_at
 
 
 def info(path: Path, as_json: bool = False) -> None:
@@ -90,13 +90,13 @@ def describe_estimator(path: Path, est: MLPClassifier | MLPRegressor, own: dict[
 
 
 def describe_trainer(path: Path, trainer: Trainer, own: dict[str, str]) -> None:
-    """What it trains and how, how far it came, and what is left of a fit that was cut off."""
+    """What it trains and how, how far it came, and where a fit stands that has not ended."""
     show(f"{path}: a trainer, of its save or of a Checkpoint")
     show(trainer.net.summary(optimizer=trainer.optimizer))
     defaults = {name: p.default for name, p in inspect.signature(Trainer).parameters.items()}
-    defaults |= {"optimizer": None, "schedule": Constant()}
+    defaults |= {"optimizer": None, "schedule": Constant()} | LATER
     values = {name: getattr(trainer, name) for name in ("loss", "optimizer", "schedule", *OPTIONS)}
-    texts = {name: told(v) for name, v in values.items() if v and v != defaults[name]}
+    texts = {name: told(v) for name, v in values.items() if v != defaults[name]}
     texts |= {name: f"{text} (to be given again)" for name, text in own.items()}
     show(f"Settings: {', '.join(f'{name} {text}' for name, text in texts.items())}")
     done = f"{count(trainer.epoch, 'epoch')} and {count(trainer.steps, 'step')} done"
@@ -104,10 +104,10 @@ def describe_trainer(path: Path, trainer: Trainer, own: dict[str, str]) -> None:
     if trainer.history:
         show(str(trainer.history))
     left = trainer._fit.left_over()
-    if left is not None:
+    if left is not None and trainer.epoch < left.plan.last_epoch:
         epochs = f"{left.plan.first_epoch} to {left.plan.last_epoch - 1}"
         at = f"epoch {trainer.epoch}, after {left.progress.done} of {left.plan.steps} steps"
-        show(f"A fit of epochs {epochs} was cut off in {at}; Trainer.load and fit go on with it")
+        show(f"A fit of epochs {epochs} stands in {at}; Trainer.load and fit go on with it")
 
 
 def describe(path: Path, model: TableModel) -> None:
