@@ -20,13 +20,15 @@ constexpr double kFlopsOfTrial = 1e8;
 constexpr int kShortestTurn = 1024, kLongestTurn = 16384;
 // The debt that loses, in steps. To wake threads and fill their caches takes 0.3 ms, 5 steps of 64-128-10, batch 128.
 constexpr double kPatience = 16;
-// A loss takes this debt and, where another program has the core, about 10 ms on Linux, two time slices. One thread
-// waits for so many losses: the second time, long enough for the threads of OpenBLAS, which spin for 0.1 s after a call
-// of NumPy's or scikit-learn's; after four losses in a row for 256, so that they take 0.4 % of the time. (Waits of 512
-// steps and more lasted for 0.6 s where steps take 1.2 ms, and kept whole fits on one thread.) The steps of large
-// networks, of a tenth of a second, would wait for minutes; they lose 3 % of a minute.
-constexpr double kSecondsOfLoss = 0.01, kSecondsOfWait = 60;
-constexpr int kShortestWait = 4, kLongestWait = 256, kWaitGrowth = 4;
+// After a loss one thread has a turn, of 10 ms and four such debts. A loss takes the debt, or 10 ms on Linux, two time
+// slices, where another program has the core. After each further loss in a row the turn is three times as long, at last
+// 81 times, so that losses take 1 % of the time or less. (Turns of 512 steps and more lasted for 0.6 s where steps take
+// 1.2 ms, and kept whole fits on one thread, because threads of OpenBLAS spin for 0.1 s after a call of NumPy's or
+// scikit-learn's.) The steps of large networks, of a tenth of a second, would wait for minutes; they lose 3 % of one.
+constexpr double kSecondsOfTurn = 0.01, kDebtsOfTurn = 4, kSecondsOfWait = 60;
+constexpr int kShortestWait = 1, kLongestWait = 81, kWaitGrowth = 3;
+// It has at least so many steps for each in which the debt grew, for it may grow slowly.
+constexpr int kStepsPerLost = 20;
 
 }  // namespace
 
@@ -77,6 +79,7 @@ void TeamSize::count_step(Clock::time_point now) {
     pace_ = std::min(pace_, seconds / step_flops_);
   } else if (phase_ == Phase::kTurnOfTeam) {
     debt_ = std::max(0.0, debt_ + seconds - pace_ * step_flops_);
+    debt_steps_ = debt_ > 0 ? debt_steps_ + 1 : 0;
     lost_ = lost_ || debt_ > kPatience * pace_ * flops_;
   }
 }
@@ -84,6 +87,7 @@ void TeamSize::count_step(Clock::time_point now) {
 void TeamSize::start(Phase phase) {
   phase_ = phase;
   steps_ = 0, debt_ = 0, lost_ = false;
+  if (phase == Phase::kTurnOfTeam) debt_steps_ = 0;
   if (phase == Phase::kTrial) pace_ = std::numeric_limits<double>::infinity();
 }
 
@@ -94,8 +98,8 @@ int TeamSize::phase_steps() const {
     case Phase::kTurnOfTeam:
       return turn_;
     case Phase::kTurnOfOne: {
-      const double step = pace_ * flops_, wait = wait_ * (kSecondsOfLoss + kPatience * step);
-      return 1 + static_cast<int>(std::min(wait, kSecondsOfWait) / step);
+      const double step = pace_ * flops_, wait = wait_ * (kSecondsOfTurn + kDebtsOfTurn * kPatience * step);
+      return std::max(kStepsPerLost * debt_steps_, 1 + static_cast<int>(std::min(wait, kSecondsOfWait) / step));
     }
   }
   return 0;
