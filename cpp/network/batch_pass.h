@@ -45,8 +45,8 @@ class Pass {
     for (index_t first = 0; first < rows; first += work_.rows) {
       const index_t chunk = std::min(work_.rows, rows - first);
       const Chunk c{order.from(first), first, chunk, total_weight, step, rule ? rule->optimizer->lowest_node : 0};
-      const bool by_columns = rule && c.lowest == 0 && !objective_.loss.custom &&
-                              plan_.copies_of_x(team.size()) <= work_.copies && plan_.is_shared_by_columns(team.size());
+      const bool by_columns = rule && c.lowest == 0 && !objective_.loss.custom && team.size() <= work_.copies &&
+                              plan_.is_shared_by_columns(team.size());
       if (by_columns) {
         columns_.chunk(team, c);
       } else {

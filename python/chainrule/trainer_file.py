@@ -162,7 +162,7 @@ def _built(
             check_registered("loss", document["loss"].get("kind"), LOSSES)
         found = read_schedule(document["schedule"])
         named = _metrics_of(document)
-    schedule, metrics = _completed(document, found, named, schedule, metrics)
+    schedule, metrics = _completed(found, named, schedule, metrics)
     with file_errors(WHERE, name):
         names = [key for key in tensors if "/" not in key and key not in ("costs", "penalties")]
         parameters = {key: tensors.pop(key) for key in names}
@@ -220,7 +220,6 @@ def _metric_of(entry: Any) -> Metric | str:
 
 
 def _completed(
-    document: dict[str, Any],
     schedule: Schedule | str,
     metrics: list[Metric | str],
     given_schedule: Schedule | Callable[[float], float] | None,
