@@ -6,9 +6,9 @@
 #include <limits>
 #include <optional>
 #include <sstream>
-#include <type_traits>
 
 #include "base/threads.h"
+#include "ops/finite.h"
 
 namespace chainrule {
 
@@ -122,20 +122,14 @@ double element(const RowSource& source, index_t i, index_t j) {
 
 namespace {
 
-// Whether every |element| <= limit, which is false for NaN.
 template <class S>
 bool row_is_within(const char* row, index_t column_bytes, index_t columns, S limit) {
-  using Flag = std::conditional_t<sizeof(S) == 4, std::int32_t, std::int64_t>;  // as wide as S, so that it vectorizes
-  Flag outside = 0;
-  if (column_bytes == sizeof(S)) {
-    const S* values = reinterpret_cast<const S*>(row);
-    for (index_t j = 0; j < columns; ++j) outside |= std::fabs(values[j]) <= limit ? 0 : 1;
-  } else {
-    for (index_t j = 0; j < columns; ++j) {
-      outside |= std::fabs(*reinterpret_cast<const S*>(row + j * column_bytes)) <= limit ? 0 : 1;
-    }
+  if (column_bytes == sizeof(S)) return are_within(reinterpret_cast<const S*>(row), columns, limit);
+  bool within = true;
+  for (index_t j = 0; j < columns; ++j) {
+    within &= std::fabs(*reinterpret_cast<const S*>(row + j * column_bytes)) <= limit;
   }
-  return outside == 0;
+  return within;
 }
 
 // Of the numbers that the network can hold.

@@ -99,7 +99,8 @@ class Pass {
     each_unit(team, [&](const PlannedUnit& u) {
       const bool is_own = by_columns && u.node == 0, shared = team.size() > 1 && !is_own;
       const bool looks = at_once && (far || shared);
-      const Slice<T> s = (is_own ? columns_.first_slice(team) : work_.slices[u.node]).at(0, rows);
+      Slice<T> s = work_.slices[u.node].at(0, rows);
+      if (is_own) s.x = work_.x_of(team.id());
       if (!u.trained) {
         if (complete && tracks_ && !(rule && rule->is_frozen(net_, u))) net_.track(u, s);
         return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/threads.h"
+#include "ops/finite.h"
 
 namespace chainrule {
 
@@ -26,9 +27,7 @@ void Model<T>::refresh_mirror(const PlannedUnit& u) {
 
 template <class T>
 bool Model<T>::parameters_are_finite() const {
-  bool finite = true;
-  for (index_t i = 0; i < parameters_.size(); ++i) finite &= parameters_[i] - parameters_[i] == 0;
-  return finite;
+  return are_finite(parameters_.data(), parameters_.size());
 }
 
 // Rows on their way through the layers: some rows of memory in which values have their slots.

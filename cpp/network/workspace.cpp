@@ -7,7 +7,9 @@ namespace chainrule {
 namespace {
 
 // Calls f(columns) for every slice of the workspace that has rows of the batch, but for x, in the order in which they
-// lie.
+// lie. A core that walks from panel to panel fetches lines up to 256 KB beyond them, in which others may write: x, of
+// which each has a copy, comes last, and gradients before outputs (64-128-10, batch 64, on two threads: 2 %, in float64
+// 7 %).
 template <class T>
 void each_slice(const Plan<T>& plan, const std::function<void(index_t columns)>& f) {
   f(plan.n_outputs);
@@ -53,11 +55,11 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
       sums(sums_of_workspace(plan, rows)),
       scratch(n_threads * kScratch) {
   const index_t stride = panel_stride<T>(rows);
-  const index_t x_size = size_of_x(plan, rows, copies);
-  memory = Buffer<T>(x_size + panels_of_workspace(plan) * stride);
-  x = {memory.data(), panel_stride<T>(copies * rows)};
+  const index_t size = panels_of_workspace(plan) * stride;
+  memory = Buffer<T>(size + size_of_x(plan, rows, copies));
+  x = {memory.data() + size, panel_stride<T>(copies * rows)};
   std::vector<Panels<T>> claimed;
-  T* next = memory.data() + x_size;
+  T* next = memory.data();
   each_slice<T>(plan, [&](index_t columns) {
     claimed.push_back(columns > 0 ? Panels<T>{next, stride} : Panels<T>{});
     next += n_panels<T>(columns) * stride;
@@ -72,7 +74,7 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
     Slice<T> s{};
     s.rows = rows;
     s.x = value(node.input), s.x2 = value(node.input2);
-    s.y = mine[0], s.d = mine[1], s.notes = mine[2];
+    s.d = mine[0], s.y = mine[1], s.notes = mine[2];
     s.dx = gradient(node.input), s.dx2 = gradient(node.input2);
     s.adds = node.adds, s.adds2 = node.adds2;
     s.share = scale.data();

@@ -13,11 +13,12 @@ namespace chainrule {
 inline constexpr index_t kDepth = 256, kRowsAtOnce = 132, kTransposedDepth = 512;
 
 template <class T>
-void multiply(Product<T> p) {
-  const index_t most = p.transposed ? kTransposedDepth : kDepth, pieces = (p.k + most - 1) / most;
-  const index_t depth = padded<T>((p.k + pieces - 1) / pieces);
-  const index_t rows_at_once = p.transposed ? p.m : kRowsAtOnce;
-  const Product<T> whole = p;
+void multiply(const Product<T>& whole) {
+  const index_t most = whole.transposed ? kTransposedDepth : kDepth;
+  const index_t rows_at_once = whole.transposed ? whole.m : kRowsAtOnce;
+  if (whole.k <= most && whole.m <= rows_at_once) return kernels<T>().multiply(whole);
+  const index_t pieces = (whole.k + most - 1) / most, depth = padded<T>((whole.k + pieces - 1) / pieces);
+  Product<T> p = whole;
   p.ahead = nullptr;
   for (index_t l = 0; l < whole.k; l += depth) {
     p.k = std::min(depth, whole.k - l);

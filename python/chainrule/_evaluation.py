@@ -38,10 +38,15 @@ def _value(metric: Metric, loss: Loss, data: Data, prediction: NDArray[Any]) -> 
 
 
 def evaluate_epoch(
-    trainer: "Trainer", data: Data, batch_weights: NDArray[np.float64], validation: Data | None
+    trainer: "Trainer",
+    data: Data,
+    order: NDArray[np.int64],
+    batch: int,
+    validation: Data | None,
 ) -> dict[str, float]:
     """Loss and metrics of the latest epoch; those of the validation data by the averages."""
-    values = {"loss": float(np.average(trainer.step_costs, weights=batch_weights))}
+    weights = data.batch_weights(order, batch)
+    values = {"loss": float(np.average(trainer.step_costs, weights=weights))}
     if trainer.metrics:
         values |= evaluate(trainer, data, cost=False)
     if validation is not None:

@@ -145,8 +145,7 @@ class Run:
             rest = np.full(steps - len(costs), costs[-1])
             costs, penalties = np.append(costs, rest), np.append(penalties, rest)
         t.step_costs, t.step_penalties = costs, penalties
-        weights = self.data.batch_weights(order, self.plan.batch)
-        found = t._evaluate_epoch(self.data, weights, self.validation)
+        found = t._evaluate_epoch(self.data, order, self.plan.batch, self.validation)
         logs = {"epoch": t.epoch, **found, "learning_rate": rate, "seconds": at.seconds}
         monitored = monitored_key(logs, t.schedule.monitor, t.schedule.where)
         state = t.schedule.advance(t._schedule_state, logs[monitored])

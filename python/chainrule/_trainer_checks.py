@@ -89,16 +89,17 @@ def check_rows(where: str, rows: Any, n: int) -> NDArray[np.int64] | None:
     expected = f"a list of integers from 0 to {n - 1} or None"
     if indices.ndim != 1 or indices.dtype.kind not in "iu" or len(indices) == 0:
         raise ValueError(message(where, "rows", expected, rows))
-    _check_within(where, "rows", expected, indices, n)
-    return indices.astype(np.int64)
+    return _within(where, "rows", expected, indices.copy(), n)
 
 
-def _check_within(
+def _within(
     where: str, argument: str, expected: str, indices: NDArray[np.integer[Any]], n: int
-) -> None:
-    if indices.min() < 0 or indices.max() >= n:
+) -> NDArray[np.int64]:
+    order = np.ascontiguousarray(indices, np.int64)
+    if order.view(np.uint64).max() >= n:  # what is negative looks larger still
         got = f"some from {indices.min()} to {indices.max()}"
         raise ValueError(f"[{where}] {argument}: expected {expected}, got {got}")
+    return order
 
 
 def check_shuffle(
@@ -132,8 +133,7 @@ def _check_order(where: str, order: Any, rows: int) -> NDArray[np.int64]:
     if indices.shape != (rows,) or indices.dtype.kind not in "iu":
         got = f"{indices.dtype} of shape {indices.shape}"
         raise ValueError(f"[{where}] shuffle: expected {expected}, got {got}")
-    _check_within(where, "shuffle", expected, indices, rows)
-    return np.ascontiguousarray(indices, np.int64)
+    return _within(where, "shuffle", expected, indices, rows)
 
 
 def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]:

@@ -273,10 +273,10 @@ class Trainer(Stepping):
         return trainer_from_bytes, (type(self), trainer_to_bytes(self), *own)
 
     def _evaluate_epoch(
-        self, data: Data, batch_weights: NDArray[np.float64], validation: Data | None
+        self, data: Data, order: NDArray[np.int64], batch: int, validation: Data | None
     ) -> dict[str, float]:
         """What the history says of the latest epoch, besides its number, rate and time."""
-        return evaluate_epoch(self, data, batch_weights, validation)
+        return evaluate_epoch(self, data, order, batch, validation)
 
     def _keys(self, validates: bool) -> list[str]:
         """Those of the records of a fit, with validation data or without."""

@@ -100,8 +100,11 @@ class Rules(Callback):
     def _losses(self, trainer: Trainer) -> Array:
         """scikit-learn's squared error is a mean over outputs, its gradient that of the sum."""
         costs, penalties = trainer.step_costs, trainer.step_penalties
+        outputs = self.estimator._outputs_in_loss(trainer.loss)
+        if outputs == 1:
+            return costs
         with np.errstate(invalid="ignore"):  # of a diverging loss
-            return (costs - penalties) / self.estimator._outputs_in_loss(trainer.loss) + penalties
+            return (costs - penalties) / outputs + penalties
 
     def _by_score(self, trainer: Trainer, score: float) -> None:
         est = self.estimator
@@ -154,7 +157,7 @@ class RuledTrainer(Trainer):
             del self.rules
 
     def _evaluate_epoch(
-        self, data: Data, batch_weights: Array, validation: Data | None
+        self, data: Data, order: Array, batch: int, validation: Data | None
     ) -> dict[str, float]:
         return self.rules.evaluate(self)
 

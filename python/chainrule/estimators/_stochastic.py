@@ -143,11 +143,8 @@ def _shuffled(est: Any, n: int) -> Callable[[int], Array]:
     order = np.arange(n)
 
     def next_order(epoch: int) -> Array:
-        nonlocal order
         if est.shuffle:
-            positions = np.arange(n)
-            est._random_state.shuffle(positions)
-            order = order[positions]
+            est._random_state.shuffle(order)
         return order
 
     return next_order
