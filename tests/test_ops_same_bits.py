@@ -100,6 +100,22 @@ def test_optimizer_step_follows_the_trainer_bit_for_bit(optimizer, dtype, rng, i
     assert state["steps"] == trainer.steps == 6
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_optimizers_take_roots_as_numpy_rounds_them(dtype, rng, isa):
+    """Of any numbers, those whose roots are nearly halfway between two others among them."""
+    info = np.finfo(dtype)
+    halfway = (1 - np.arange(1, 9) * info.epsneg).astype(dtype)
+    exponents = np.arange(info.minexp - info.nmant + 1, info.maxexp - 2)
+    scaled = [np.ldexp(m, exponents) for m in (*halfway, *rng.uniform(1, 2, 60).astype(dtype))]
+    edges = np.repeat(np.array([0, info.tiny, np.inf, np.nan], dtype), 40)
+    squares = np.concatenate([*scaled, edges, rng.uniform(1, 4, 100_000)]).astype(dtype)
+    rng.shuffle(squares)
+    g = np.full_like(squares, np.ldexp(1, (info.minexp - info.nmant) // 2 - 1))  # its square is 0
+    w, state = np.zeros_like(squares), {"kind": "rmsprop", "arrays": {"w": [2 * squares]}}
+    ops.optimizer_step(cr.RMSProp(1.0, rho=0.5, epsilon=info.tiny), {"w": w}, {"w": g}, state)
+    np.testing.assert_array_equal(w, -g / (np.sqrt(squares) + info.tiny))
+
+
 def test_optimizer_step_takes_a_schedule_s_rate():
     w, v = np.ones(5), np.ones(5)
     ops.optimizer_step(cr.SGD(0.5), {"w": w}, {"w": np.ones(5)}, {})

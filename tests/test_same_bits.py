@@ -121,9 +121,9 @@ def test_a_row_is_predicted_alike_wherever_it_stands(dtype, isa, threads, rng):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n_outputs", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("n_outputs", [1, 2, 3, 4, 5, 6, 7, 9, 10, 12, 13, 18, 22, 28, 33, 100])
 @pytest.mark.parametrize("n_inputs", [1, 7, 16, 33, 64, 300])
-def test_layers_of_few_outputs_predict_alike_in_any_number_of_rows(
+def test_any_number_of_outputs_is_predicted_alike_in_any_number_of_rows(
     n_inputs, n_outputs, dtype, isa, rng
 ):
     net = cr.Network([cr.Dense(n_outputs), cr.Dense(3, "tanh")], n_inputs, dtype)

@@ -217,15 +217,25 @@ static void multiply_strips(const Product<T>& p) {
   }
 }
 
-// Tried: long sums cut so that a block of A stays in the second-level cache (2 KB of each row); no faster on Zen 4.
+// Columns that fill little of the last panel are a product of their own: the last 4 of 100, in 200 rows of 64 inputs,
+// save 5 %, in float64 2 %. Tried: long sums cut so that a block of A stays in the second-level cache (2 KB of each
+// row); no faster on Zen 4.
 template <class T>
 static void multiply(const Product<T>& p) {
   if (p.transposed) return multiply_strips<T, true>(p);
-  if (p.columns > kNarrow || p.m < Of<T>::kLanes) return multiply_strips<T, false>(p);
-  const index_t done = multiply_narrow(p);
-  Product<T> rest = p;
-  rest.m -= done, rest.a.data += done * kPanel<T>, rest.c.data += done * kPanel<T>;
-  multiply_strips<T, false>(rest);
+  const index_t panels = p.columns / kPanel<T>, narrow = p.columns % kPanel<T>;
+  if (narrow == 0 || narrow > kNarrow<T> || p.m < Of<T>::kLanes) return multiply_strips<T, false>(p);
+  Product<T> part = p;
+  if (panels > 0) {
+    part.columns = panels * kPanel<T>;
+    multiply_strips<T, false>(part);
+    part.b.data += panels * p.b.panel, part.c.data += panels * p.c.panel;
+    if (p.start) part.start += panels * p.start_panel;
+  }
+  part.columns = narrow;
+  const index_t done = multiply_narrow(part);
+  part.m -= done, part.a.data += done * kPanel<T>, part.c.data += done * kPanel<T>;
+  multiply_strips<T, false>(part);
 }
 
 // As many independent chains as the registers hold next to two operands.

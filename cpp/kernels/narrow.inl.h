@@ -1,7 +1,9 @@
 // The product for a layer of few outputs, whose panel would be mostly padding: as many rows as a vector has lanes stand
 // in the lanes, with one sum per output. 20-64-64-2 predicts 100,000 rows 7 % sooner, in float64 3 % (Zen 4).
 
-inline constexpr int kNarrow = 4;  // columns up to which it pays
+// Columns up to which it pays: three quarters of a panel, or what the 16 registers of AVX2 hold.
+template <class T>
+inline constexpr int kNarrow = static_cast<int>(kPerPanel == 2 ? (sizeof(T) == 4 ? 8 : 3) : kPanel<T> * 3 / 4);
 
 // 0, 1, .. N - 1
 template <int... I>
@@ -37,22 +39,31 @@ template <class T, int N>
 static inline void multiply_lanes(const Product<T>& p, const T* a, T* c) {
   constexpr int lanes = Of<T>::kLanes;
   constexpr index_t width = kPanel<T>;
-  T column[N][lanes];
-  V<T> sum[N];
-  for (int j = 0; j < N; ++j) {
-    for (int i = 0; i < lanes; ++i) column[j][i] = p.start ? p.start[j] : c[i * width + j];
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < N; ++j) sum[j] = load(column[j]);
-  for (index_t l = 0; l < p.k; l += lanes) {
-    V<T> square[lanes];
+  V<T> sum[width] = {}, square[lanes];
+  auto load_columns = [&](const T* from) __attribute__((always_inline)) {
 #pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) square[i] = load(a + p.a.place(l) + i * width);
+    for (int i = 0; i < lanes; ++i) square[i] = load(from + i * width);
     transpose_square<T>(square);
+  };
+  if (p.start) {
+#pragma GCC unroll 16
+    for (int j = 0; j < N; ++j) sum[j] = splat(p.start[j]);
+  } else {
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j += lanes) {
+      load_columns(c + j);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        if (j + i < N) sum[j + i] = square[i];
+      }
+    }
+  }
+  for (index_t l = 0; l < p.k; l += lanes) {
+    load_columns(a + p.a.place(l));
     const T* b = p.b.data + l * width;
     const index_t left = p.k - l;
     auto add = [&](int i) {
-#pragma GCC unroll 4
+#pragma GCC unroll 16
       for (int j = 0; j < N; ++j) sum[j] = fma(square[i], splat(b[i * width + j]), sum[j]);
     };
     if (left >= lanes) {
@@ -66,17 +77,17 @@ static inline void multiply_lanes(const Product<T>& p, const T* a, T* c) {
     }
   }
 #pragma GCC unroll 4
-  for (int j = 0; j < N; ++j) store(column[j], sum[j]);
-  for (int i = 0; i < lanes; ++i) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kPerPanel; ++v) store(c + i * width + v * lanes, V<T>{});
-#pragma GCC unroll 4
-    for (int j = 0; j < N; ++j) c[i * width + j] = column[j][i];
+  for (index_t j = 0; j < width; j += lanes) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) square[i] = sum[j + i];
+    transpose_square<T>(square);
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) store(c + i * width + j, square[i]);
   }
 }
 
 // The rows that fill no vector are left.
-template <class T, int N = kNarrow>
+template <class T, int N = kNarrow<T>>
 static index_t multiply_narrow(const Product<T>& p) {
   if constexpr (N > 1) {
     if (p.columns < N) return multiply_narrow<T, N - 1>(p);

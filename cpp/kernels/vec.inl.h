@@ -59,6 +59,11 @@ static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return _mm512_fmadd_ps(
 static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return _mm512_fmadd_pd(a, b, c); }
 static inline vfloat sqrt(vfloat a) { return _mm512_maskz_sqrt_ps(-1, a); }
 static inline vdouble sqrt(vdouble a) { return _mm512_maskz_sqrt_pd(-1, a); }
+// 1 / sqrt(a) to 14 bits. And whether a > 0 > b in every lane.
+static inline vdouble rough_reciprocal_root(vdouble a) { return _mm512_maskz_rsqrt14_pd(-1, a); }
+static inline bool enclose_zero(vdouble a, vdouble b) {
+  return _mm512_mask_cmp_pd_mask(_mm512_cmp_pd_mask(a, __m512d{}, _CMP_GT_OQ), b, __m512d{}, _CMP_LT_OQ) == 0xff;
+}
 static inline vfloat splat(float a) { return _mm512_set1_ps(a); }
 static inline vdouble splat(double a) { return _mm512_set1_pd(a); }
 static inline vuint64 multiply_wide(vuint64 a, vuint64 b) { return (vuint64)_mm512_mul_epu32((__m512i)a, (__m512i)b); }

@@ -3,8 +3,8 @@
 // By rows, every thread needs the whole of what the others have written in the step before: parameters, and for their
 // gradients x and dz. By columns each keeps its share of the first layer, from x to the update; the threads exchange a,
 // for the second layer, and the gradient in that one's z. On two threads that share a third-level cache, steps of
-// 64-128-10, batch 64, are 18 % shorter so, in float64 15 %; of 64-100-10, batch 200, in float64 7 %; of 30-100-50-2,
-// batch 64, 11 and 5 %.
+// 64-128-10, batch 64, are 11 % shorter so, in float64 15 %; of 64-100-10, batch 200, in float64 8 %; of 30-100-50-2,
+// batch 64, 6 and 7 %.
 #pragma once
 
 #include <algorithm>
