@@ -224,7 +224,9 @@ template <class T>
 static void multiply(const Product<T>& p) {
   if (p.transposed) return multiply_strips<T, true>(p);
   const index_t panels = p.columns / kPanel<T>, narrow = p.columns % kPanel<T>;
-  if (narrow == 0 || narrow > kNarrow<T> || p.m < Of<T>::kLanes) return multiply_strips<T, false>(p);
+  if (narrow == 0 || narrow > kNarrow<T> || p.k < kNarrowTerms || p.m < Of<T>::kLanes) {
+    return multiply_strips<T, false>(p);
+  }
   Product<T> part = p;
   if (panels > 0) {
     part.columns = panels * kPanel<T>;

@@ -59,10 +59,12 @@ static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return _mm512_fmadd_ps(
 static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return _mm512_fmadd_pd(a, b, c); }
 static inline vfloat sqrt(vfloat a) { return _mm512_maskz_sqrt_ps(-1, a); }
 static inline vdouble sqrt(vdouble a) { return _mm512_maskz_sqrt_pd(-1, a); }
-// 1 / sqrt(a) to 14 bits. And whether a > 0 > b in every lane.
-static inline vdouble rough_reciprocal_root(vdouble a) { return _mm512_maskz_rsqrt14_pd(-1, a); }
-static inline bool enclose_zero(vdouble a, vdouble b) {
-  return _mm512_mask_cmp_pd_mask(_mm512_cmp_pd_mask(a, __m512d{}, _CMP_GT_OQ), b, __m512d{}, _CMP_LT_OQ) == 0xff;
+// 1 / sqrt(a) to 14 bits, 0 of 0. And whether above > 0 > below in every lane in which a is not 0.
+static inline __mmask8 are_not_zero(vdouble a) { return _mm512_cmp_pd_mask(a, __m512d{}, _CMP_NEQ_UQ); }
+static inline vdouble rough_reciprocal_root(vdouble a) { return _mm512_maskz_rsqrt14_pd(are_not_zero(a), a); }
+static inline bool enclose_zero(vdouble above, vdouble below, vdouble a) {
+  const __mmask8 above_it = _mm512_mask_cmp_pd_mask(are_not_zero(a), above, __m512d{}, _CMP_GT_OQ);
+  return _mm512_mask_cmp_pd_mask(above_it, below, __m512d{}, _CMP_LT_OQ) == are_not_zero(a);
 }
 static inline vfloat splat(float a) { return _mm512_set1_ps(a); }
 static inline vdouble splat(double a) { return _mm512_set1_pd(a); }

@@ -22,7 +22,8 @@ class ColumnPass {
   // As RowPass::chunk, but for the gradient in the first layer's z.
   void chunk(const Team& team, const Chunk& c) const {
     const Node<T>& first = plan_.nodes[0];
-    const Slice<T> s = first_slice(team);
+    Slice<T> s = work_.slices[0];
+    s.x = work_.x_of(team.id());
     samples_.x.gather(c.order, c.rows, plan_.n_inputs, work_.x_of(team.id()));
     each_block(team, c.rows, [&](const Block& b) {
       const Slice<T> part = s.at(b.row, b.rows);
@@ -45,13 +46,6 @@ class ColumnPass {
       activation_gradient<T>(plan_.nodes[0].activation, b.rows, columns(b), known.panels_from(b.panel),
                              s.d.panels_from(b.panel));
     });
-  }
-
-  // The first layer's buffers, with the x that this member has gathered.
-  Slice<T> first_slice(const Team& team) const {
-    Slice<T> s = work_.slices[0];
-    s.x = work_.x_of(team.id());
-    return s;
   }
 
  private:

@@ -134,7 +134,7 @@ struct Workspace {
   Buffer<std::int64_t> classes;  // (rows, groups of the output)
   Buffer<double> penalty;        // (units) each unit's part of the regularization
   Buffer<double> squares;        // (units) of each unit's gradient, for its norm
-  Buffer<T> memory;              // x, targets, and what the slices view
+  Buffer<T> memory;              // targets, what the slices view, and x
   Buffer<T> sums;                // of layers that mix rows
   Buffer<T> scratch;             // (threads, kScratch) the gradient that a thread is working on
 };

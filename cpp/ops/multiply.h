@@ -16,6 +16,8 @@ template <class T>
 void multiply(const Product<T>& whole) {
   const index_t most = whole.transposed ? kTransposedDepth : kDepth;
   const index_t rows_at_once = whole.transposed ? whole.m : kRowsAtOnce;
+  // As it is: a copy would wait for the stores that have just filled `whole` (a step of 30-64-1 takes 9 % more with
+  // this copy and that of a slice).
   if (whole.k <= most && whole.m <= rows_at_once) return kernels<T>().multiply(whole);
   const index_t pieces = (whole.k + most - 1) / most, depth = padded<T>((whole.k + pieces - 1) / pieces);
   Product<T> p = whole;
