@@ -99,7 +99,7 @@ class Pass {
     each_unit(team, [&](const PlannedUnit& u) {
       const bool is_own = by_columns && u.node == 0, shared = team.size() > 1 && !is_own;
       const bool looks = at_once && (far || shared);
-      Slice<T> s = work_.slices[u.node].at(0, rows);  // of a copy it would wait for the stores that make it
+      Slice<T> s = work_.slices[u.node].at(0, rows);  // not of a copy, for whose stores it would wait
       if (is_own) s.x = work_.x_of(team.id());
       if (!u.trained) {
         if (complete && tracks_ && !(rule && rule->is_frozen(net_, u))) net_.track(u, s);
