@@ -31,6 +31,15 @@ NETWORKS = {
         cr.Residual([cr.Dense(17, "tanh")]),
         cr.Dense(3, "softmax"),
     ],
+    "relu": [
+        cr.Dense(9, "relu"),
+        cr.Residual([cr.Dense(17, "relu"), cr.Dense(5, "relu")]),
+        A("relu"),
+        cr.Dense(4, "relu"),
+        cr.Residual([cr.Dense(6, "relu"), cr.Dense(4)]),
+        cr.LayerNorm(),
+        cr.Dense(3, "softmax"),
+    ],
     "activations": [
         A("tanh"),
         A("sigmoid"),

@@ -65,6 +65,41 @@ def test_a_script_has_the_bits_of_the_network(output, loss, dtype, rng, isa):
         np.testing.assert_array_equal(net.predict(X), A)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [1, 5, 40, 133])
+@pytest.mark.parametrize("widths", [(300, 70, 600), (64, 6, 100), (33, 257, 3), (17, 600, 68)])
+def test_relu_within_a_product_is_relu_after_it(widths, rows, dtype, rng, isa):
+    """Wide and narrow layers, sums in several pieces."""
+    net = build(widths[0], [(n, "relu", 0) for n in widths] + [(4, "softmax", 0)], dtype)
+    X, y = rng.normal(size=(rows, widths[0])), rng.integers(0, 4, rows)
+    cost, gradients, A = script(net, X, y, "cross_entropy")
+    assert net.backward(X, y, "cross_entropy") == cost
+    assert_same(net.gradients, gradients)
+    np.testing.assert_array_equal(net.predict(X), A)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [1, 5, 40])
+@pytest.mark.parametrize("n", [3, 10, 70])
+def test_relu_within_a_product_keeps_nan_and_the_sign_of_zero(n, rows, dtype, rng, isa):
+    X, largest = abs(rng.normal(size=(rows, 40))) + 2, np.finfo(dtype).max
+    net = build(40, [(n, "relu", 0)], dtype)
+    W, b = net.parameters["1.weight"], net.parameters["1.bias"]
+    W[:, 0] = b[0] = -0.0
+    net.parameters["1.weight"], net.parameters["1.bias"] = W, b
+    A, Z = net.predict(X), ops.dense_forward(X.astype(dtype), W, b)
+    np.testing.assert_array_equal(A, ops.activation(Z, "relu"))
+    np.testing.assert_array_equal(np.signbit(A), np.arange(n) == np.zeros((rows, 1)))
+
+    net = build(40, [(40, "relu", 0), (n, "relu", 0)], dtype)
+    W, V = net.parameters["1.weight"], net.parameters["2.weight"]
+    W[:, 0] = largest  # and infinity, times a weight of zero, is NaN
+    V[0, :3] = V[0, -3:] = 1, -1, 0
+    net.parameters["1.weight"], net.parameters["2.weight"] = W, V
+    for A in (net.predict(X)[:, :3], net.predict(X)[:, -3:]):
+        np.testing.assert_array_equal(A, np.tile(np.array([np.inf, 0, np.nan], dtype), (rows, 1)))
+
+
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
 def test_large_batches_on_threads_have_the_same_bits(n_threads, rng, threads):
     net = build(50, [(120, "relu", 0), (10, "softmax", 0)], "float32")

@@ -38,11 +38,11 @@ struct Tanh {
 // max(0, z), and NaN stays NaN. The derivative at 0 is 0 by convention.
 struct Relu {
   template <class T>
-  static V<T> value(V<T> z, V<T>) {
+  static V<T> value(V<T> z, V<T> = V<T>{}) {
     return z < splat(T(0)) ? splat(T(0)) : z;
   }
   template <class T>
-  static V<T> derivative(V<T> a, V<T>) {
+  static V<T> derivative(V<T> a, V<T> = V<T>{}) {
     return a > splat(T(0)) ? splat(T(1)) : splat(T(0));
   }
 };

@@ -36,7 +36,8 @@ struct Ahead {
 
 // C[i, j] = start + sum over l in order of A[i, l] * B[l, j],   i < m, l < k, j < columns.
 // With start == nullptr the sums go on from C; otherwise they start from start[j] (a bias, or zero). C is written in
-// whole panels; its padding is zero if that of B and of `start` is, else anything.
+// whole panels; its padding is zero if that of B and of `start` is, else anything. Complete sums become relu(C), if
+// `rectified`, or C relu'(active): each element is written once (20-64-64-2 predicts 3 % sooner, and is trained 2 %).
 template <class T>
 struct Product {
   index_t m, k, columns;
@@ -44,8 +45,10 @@ struct Product {
   bool transposed;
   Panels<const T> b;
   Panels<T> c;
-  const T* start;                // element j of panel p at start[p * start_panel + j]; or nullptr
-  index_t start_panel;           // kPanel, or 0 when all panels start alike
+  const T* start;       // element j of panel p at start[p * start_panel + j]; or nullptr
+  index_t start_panel;  // kPanel, or 0 when all panels start alike
+  bool rectified = false;
+  const T* active = nullptr;     // outputs of relu, which lie as C does; or nullptr
   const Ahead* ahead = nullptr;  // fetched meanwhile
 };
 

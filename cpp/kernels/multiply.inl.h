@@ -104,17 +104,20 @@ static inline void multiply_tile(const Product<T>& p, const T* a, const T* b, T*
   constexpr int lanes = Of<T>::kLanes, width = static_cast<int>(kPanel<T>);
   constexpr int across = kTransposed ? 1 : width, along = kTransposed ? width : 1;  // steps in i and in l
   V<T> acc[MR][NP][kPerPanel];
+  // f(vector of the tile, its place in C, its place in `start`)
+  auto each = [&](auto f) __attribute__((always_inline)) {
 #pragma GCC unroll 16
-  for (int i = 0; i < MR; ++i) {
+    for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
-    for (int q = 0; q < NP; ++q) {
+      for (int q = 0; q < NP; ++q) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kPerPanel; ++v) {
-        acc[i][q][v] =
-            start ? load(start + q * p.start_panel + v * lanes) : load(c + i * width + q * p.c.panel + v * lanes);
+        for (int v = 0; v < kPerPanel; ++v) {
+          f(acc[i][q][v], i * width + q * p.c.panel + v * lanes, q * p.start_panel + v * lanes);
+        }
       }
     }
-  }
+  };
+  each([&](V<T>& sum, index_t at, index_t of_start) { sum = load(start ? start + of_start : c + at); });
   // The next tile of C, which would wait for the second- or third-level cache.
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
@@ -131,14 +134,13 @@ static inline void multiply_tile(const Product<T>& p, const T* a, const T* b, T*
   }
   fetcher = f;
   multiply_rest<T, across, along, width / 2>(left, a, b, b_panel, acc);
-#pragma GCC unroll 16
-  for (int i = 0; i < MR; ++i) {
-#pragma GCC unroll 4
-    for (int q = 0; q < NP; ++q) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kPerPanel; ++v) store(c + i * width + q * p.c.panel + v * lanes, acc[i][q][v]);
-    }
+  if (!kTransposed && p.rectified) {
+    each([](V<T>& sum, index_t, index_t) { sum = Relu::value<T>(sum); });
+  } else if (!kTransposed && p.active) {
+    const T* active = p.active + (c - p.c.data);
+    each([&](V<T>& sum, index_t at, index_t) { sum = sum * Relu::derivative<T>(load(active + at)); });
   }
+  each([&](V<T>& sum, index_t at, index_t) { store(c + at, sum); });
 }
 
 // A tile of `rows` rows, at most MR of them.
@@ -232,11 +234,13 @@ static void multiply(const Product<T>& p) {
     part.columns = panels * kPanel<T>;
     multiply_strips<T, false>(part);
     part.b.data += panels * p.b.panel, part.c.data += panels * p.c.panel;
+    if (p.active) part.active += panels * p.c.panel;
     if (p.start) part.start += panels * p.start_panel;
   }
   part.columns = narrow;
   const index_t done = multiply_narrow(part);
   part.m -= done, part.a.data += done * kPanel<T>, part.c.data += done * kPanel<T>;
+  if (p.active) part.active += done * kPanel<T>;
   multiply_strips<T, false>(part);
 }
 

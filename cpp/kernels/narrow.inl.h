@@ -77,13 +77,17 @@ static inline void multiply_lanes(const Product<T>& p, const T* a, T* c) {
       }
     }
   }
+  const T* active = p.active ? p.active + (c - p.c.data) : nullptr;
 #pragma GCC unroll 4
   for (index_t j = 0; j < width; j += lanes) {
 #pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) square[i] = sum[j + i];
+    for (int i = 0; i < lanes; ++i) square[i] = p.rectified ? Relu::value<T>(sum[j + i]) : sum[j + i];
     transpose_square<T>(square);
 #pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) store(c + i * width + j, square[i]);
+    for (int i = 0; i < lanes; ++i) {
+      const index_t at = i * width + j;
+      store(c + at, active ? square[i] * Relu::derivative<T>(load(active + at)) : square[i]);
+    }
   }
 }
 

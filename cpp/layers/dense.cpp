@@ -82,6 +82,7 @@ void Dense<T>::forward_panels(Weights<T> weights, const Slice<T>& s, index_t pan
   p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_).panels_from(panel);
   p.c = s.y.panels_from(panel);
   p.start = weights.parameters + weight_.template size<T>() + panel * kPanel<T>, p.start_panel = kPanel<T>;  // b
+  p.rectified = s.rectifies;
   multiply(p);  // z = b + x W
 }
 
@@ -95,6 +96,7 @@ void Dense<T>::backward_panels(Weights<T> weights, const Slice<T>& s, index_t pa
   p.b = panels_of(weight_.transposed ? weights.parameters : weights.mirror, n_out_).panels_from(panel);
   p.c = s.dx.panels_from(panel);
   p.start = s.adds ? nullptr : kZeroPanel<T>, p.start_panel = 0;
+  if (s.gates) p.active = s.x.data + panel * s.x.panel;
   multiply(p);  // dx = dz W^T
 }
 

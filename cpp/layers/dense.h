@@ -17,6 +17,7 @@ class Dense final : public Layer<T> {
   index_t mirror_size(bool input_gradient) const override;
   index_t flops_per_sample() const override { return 2 * n_in_ * n_out_; }
 
+  bool knows_relu() const override { return true; }
   void forward(Weights<T> weights, const Slice<T>& s) const override {
     forward_panels(weights, s, 0, n_panels<T>(n_out_));
   }

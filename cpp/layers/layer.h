@@ -101,6 +101,7 @@ struct Slice {
   Panels<T> d;            // (rows, n_out) gradient in y
   Panels<T> dx, dx2;      // (rows, n_in) gradients in x and x2; null where nobody needs them
   bool adds, adds2;       // to what is in dx, in dx2: x has another reader
+  bool rectifies, gates;  // y is relu(z); x is such a y, and dx becomes the gradient in its z
   const T* share;         // (rows) weight of each row / their sum
   T* sums;                // (sums_size()) over all rows of the batch
   Mode mode;
@@ -129,9 +130,10 @@ class Layer {
   // Elements of the mirror: whatever the layer keeps beside its parameters and derives from them. Nobody asks for the
   // gradient in a network's input.
   virtual index_t mirror_size(bool input_gradient) const = 0;
-  virtual index_t flops_per_sample() const = 0;     // of forward
-  virtual index_t notes() const { return 0; }       // columns
-  virtual bool passes_on() const { return false; }  // y = x in prediction
+  virtual index_t flops_per_sample() const = 0;      // of forward
+  virtual index_t notes() const { return 0; }        // columns
+  virtual bool knows_relu() const { return false; }  // does what Slice::rectifies and gates ask for
+  virtual bool passes_on() const { return false; }   // y = x in prediction
   // `forward` and `backward` work on the thread that called, on all rows at once, and may throw.
   virtual bool runs_alone() const { return false; }
 

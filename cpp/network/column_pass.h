@@ -30,7 +30,7 @@ class ColumnPass {
       plan_.dense(0).forward_panels(net_.weights(first), part, b.panel, b.panels);
       const Panels<T> z = part.y.panels_from(b.panel);
       if (work_.z[0].data) copy_panels<T>(b.rows, columns(b), z, work_.z[0].from(b.row).panels_from(b.panel));
-      activate(first.activation, b.rows, columns(b), z);
+      activate_rest(first, b.rows, columns(b), z);
     });
     team.barrier();
     rows_.after_first_layer(team, c);
@@ -42,6 +42,7 @@ class ColumnPass {
     each_block(team, c.rows, [&](const Block& b) {
       const Slice<T> s = work_.slices[0].at(b.row, b.rows);
       plan_.dense(1).backward_panels(net_.weights(second), work_.slices[1].at(b.row, b.rows), b.panel, b.panels);
+      if (plan_.nodes[0].gated) return;
       const Panels<const T> known = work_.z[0].data ? work_.z[0].from(b.row) : s.y;
       activation_gradient<T>(plan_.nodes[0].activation, b.rows, columns(b), known.panels_from(b.panel),
                              s.d.panels_from(b.panel));

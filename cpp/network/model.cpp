@@ -104,8 +104,9 @@ void Model<T>::run(std::size_t begin, std::size_t end, const Tile& tile) const {
     Slice<T> s{};
     s.rows = tile.rows;
     s.x = tile.at(input), s.x2 = tile.at(plan_.slot(node.input2)), s.y = tile.at(node.slot);
+    s.rectifies = node.rectifies;
     if (input != node.slot) node.layer->forward(weights(node), s);  // otherwise it passes its input on
-    activate(node.activation, tile.rows, node.layer->n_out(), s.y);
+    activate_rest(node, tile.rows, node.layer->n_out(), s.y);
   }
 }
 

@@ -63,7 +63,7 @@ Trace<T> trace(Network<T>& network, const Samples& samples, const Objective& obj
     Slice<T> s = result.activated.slices[i];
     s.mode = mode;
     const Panels<T> y = s.y;
-    s.y = result.raw.slices[i].y;
+    s.y = result.raw.slices[i].y, s.rectifies = false;
     node.layer->forward(network.weights(node), s);
     copy_panels<T>(rows, node.layer->n_out(), s.y, y);  // the pass may have stopped at z
     activate(node.activation, rows, node.layer->n_out(), y);

@@ -27,6 +27,7 @@ Plan<T>::Plan(const NetworkSpec& spec, Use use)
   output_activation = nodes.back().activation;
   training_stages = find_stages(true), prediction_stages = find_stages(false);
   find_adders();
+  find_rectifiers();
   find_slots();
   if (begins_with_columns()) share_by_columns();
 }
@@ -182,6 +183,21 @@ void Plan<T>::find_adders() {
     if (node.input2 == node.input) continue;
     node.adds2 = written[node.input2];
     written[node.input2] = true;
+  }
+}
+
+// A layer that knows relu applies it as it writes its output. The gradient in z is formed likewise, as the reader that
+// comes last on the way back writes or adds its part.
+template <class T>
+void Plan<T>::find_rectifiers() {
+  std::vector<std::size_t> first_reader(nodes.size() + 1, nodes.size());
+  for (std::size_t i = nodes.size(); i-- > 0;) first_reader[nodes[i].input] = first_reader[nodes[i].input2] = i;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Node<T>& node = nodes[i];
+    node.rectifies = node.activation.kind == Activation::kRelu && node.layer->knows_relu();
+    if (node.input == 0 || first_reader[node.input] != i) continue;
+    Node<T>& before = nodes[node.input - 1];
+    node.gates = before.gated = before.rectifies && node.layer->knows_relu();
   }
 }
 

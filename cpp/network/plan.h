@@ -25,12 +25,20 @@ template <class T>
 struct Node {
   std::unique_ptr<Layer<T>> layer;
   ActivationSpec activation;
-  std::size_t input, input2;         // values it reads: a sum two, any other one twice
-  bool adds = false, adds2 = false;  // its gradients in them are added: a later node reads the value, too
+  std::size_t input, input2;          // values it reads: a sum two, any other one twice
+  bool adds = false, adds2 = false;   // its gradients in them are added: a later node reads the value, too
+  bool rectifies = false;             // its layer applies relu, the activation
+  bool gates = false, gated = false;  // its layer forms the gradient in the z of its input; a reader's in its own z
   index_t parameter_offset, mirror_offset;
   bool has_mirror;
   std::size_t slot = 0;  // of its output in prediction
 };
+
+// What the layer has left of the activation.   (rows, n)
+template <class T>
+void activate_rest(const Node<T>& node, index_t rows, index_t n, Panels<T> z) {
+  if (!node.rectifies) activate(node.activation, rows, n, z);
+}
 
 // A top-level layer of the description: the nodes that have its z and its output, and whether that is the output after
 // the node's activation.
@@ -95,6 +103,7 @@ struct Plan {
   std::vector<Stage> find_stages(bool training) const;
   bool has(bool (Layer<T>::*property)() const) const;
   void find_adders();
+  void find_rectifiers();
   bool begins_with_columns() const;
   void share_by_columns();
   void find_slots();

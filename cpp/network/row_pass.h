@@ -148,7 +148,7 @@ class RowPass {
       if (!node.layer->runs_alone()) node.layer->forward(net_.weights(node), s);
       if (!activates(i)) continue;
       if (work_.z[i].data) copy_panels<T>(rows, node.layer->n_out(), s.y, work_.z[i].from(first));
-      activate(node.activation, rows, node.layer->n_out(), s.y);
+      activate_rest(node, rows, node.layer->n_out(), s.y);
     }
   }
 
@@ -158,7 +158,7 @@ class RowPass {
       const Node<T>& node = plan_.nodes[i];
       const Slice<T> s = slice(i, c, first, rows);
       // forward: a = g(z)
-      if (activates(i)) {
+      if (activates(i) && !node.gated) {
         const Panels<const T> known = work_.z[i].data ? work_.z[i].from(first) : s.y;
         activation_gradient<T>(node.activation, rows, node.layer->n_out(), known, s.d);  // dz = da * g'(z)
       }

@@ -77,6 +77,7 @@ Workspace<T>::Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads
     s.d = mine[0], s.y = mine[1], s.notes = mine[2];
     s.dx = gradient(node.input), s.dx2 = gradient(node.input2);
     s.adds = node.adds, s.adds2 = node.adds2;
+    s.rectifies = node.rectifies, s.gates = node.gates;
     s.share = scale.data();
     s.sums = next_sums;
     next_sums += node.layer->sums_size(rows);
