@@ -6,7 +6,14 @@ import pytest
 import chainrule as cr
 from chainrule import reference
 
-from .helpers import build, reference_activations, reference_loss, reference_parameters, targets
+from .helpers import (
+    build,
+    needs_fma,
+    reference_activations,
+    reference_loss,
+    reference_parameters,
+    targets,
+)
 
 LIMITS = [{"clip_value": 0.01}, {"clip_norm": 0.05}, {"clip_value": 0.02, "clip_norm": 0.05}]
 # The second takes several units, the third several chunks of rows.
@@ -65,6 +72,24 @@ def test_limits_beyond_every_gradient_change_no_bit():
         trainer.fit(X, Y, 2, 50)
     for name, value in plain.net.parameters.items():
         assert value.tobytes() == wide.net.parameters[name].tobytes()
+
+
+@needs_fma
+@pytest.mark.parametrize("l2", [0.0, 1e-10])
+def test_a_gradient_of_minus_zero_keeps_its_sign(l2):
+    net = cr.Network([cr.Dense(1)], 1, "float32")
+    net.parameters["1.weight"] = [[-1e-40]]
+    trainer = cr.Trainer(net, "squared_error", cr.SGD(0.1), l2=l2, clip_norm=1.0)
+    net.backward([[1e-30]], [[1e-36]], "squared_error")
+    assert np.signbit(net.gradients["1.weight"])
+    trainer.apply_gradients()
+    assert np.signbit(net.gradients["1.weight"])
+
+
+def test_a_penalty_that_overflows_is_infinite():
+    net = cr.Network([cr.Dense(2, "sigmoid"), cr.Dense(1)], 2, "float32")
+    net.parameters["1.weight"] = np.full((2, 2), 3e38)
+    assert net.cost(np.ones((4, 2)), np.zeros((4, 1)), "squared_error", l2=0.1) == np.inf
 
 
 def test_the_norm_is_the_same_on_any_number_of_threads(threads):

@@ -172,12 +172,12 @@ struct Adjuster {
   V<T> operator()(int v, V<T> w, V<T> g) noexcept {
     const V<T> zero = splat(T(0)), l1 = splat(by.l1), limit = splat(by.limit);
     squares.part[v] += w * w;
-    V<T> of_l1 = zero;
     if (has_l1) {
       sizes.part[v] += w < zero ? -w : w;
-      of_l1 = w > zero ? l1 : (w < zero ? -l1 : zero);
+      g += fma(splat(by.l2), w, w > zero ? l1 : (w < zero ? -l1 : zero));
+    } else {
+      g += splat(by.l2) * (w + zero);  // not -0
     }
-    g += fma(splat(by.l2), w, of_l1);
     if (has_more) {
       g = g > limit ? limit : g < -limit ? -limit : g;
       g = splat(by.scale) * g;

@@ -1,10 +1,10 @@
 // What a network is made of. A layer knows shapes and arithmetic; it owns no memory and is handed slices.
 //
-// A layer is z = f(x); what the plan puts after it is an activation, which is not its business. `forward` writes z to
-// y; `backward` finds the gradient in z in d and writes the gradient in x to dx; `gradient` then forms the parameters'
-// gradients. Rows do not depend on each other in `forward` and `backward`, so threads share a batch by rows; units do
-// not depend on each other in `gradient` and `refresh`, so threads share the parameters by units. A layer that mixes
-// the rows of a batch does it between the two, see `collect`.
+// A layer is z = f(x); what the plan puts after it is an activation, which is not its business, but for relu, see
+// Slice. `forward` writes z to y; `backward` finds the gradient in z in d and writes the gradient in x to dx;
+// `gradient` then forms the parameters' gradients. Rows do not depend on each other in `forward` and `backward`, so
+// threads share a batch by rows; units do not depend on each other in `gradient` and `refresh`, so threads share the
+// parameters by units. A layer that mixes the rows of a batch does it between the two, see `collect`.
 #pragma once
 
 #include <cstdint>

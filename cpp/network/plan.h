@@ -25,10 +25,11 @@ template <class T>
 struct Node {
   std::unique_ptr<Layer<T>> layer;
   ActivationSpec activation;
-  std::size_t input, input2;          // values it reads: a sum two, any other one twice
-  bool adds = false, adds2 = false;   // its gradients in them are added: a later node reads the value, too
-  bool rectifies = false;             // its layer applies relu, the activation
-  bool gates = false, gated = false;  // its layer forms the gradient in the z of its input; a reader's in its own z
+  std::size_t input, input2;         // values it reads: a sum two, any other one twice
+  bool adds = false, adds2 = false;  // its gradients in them are added: a later node reads the value, too
+  bool rectifies = false;            // its layer applies relu, the activation
+  bool gates = false;                // its layer, on the way back, forms the gradient in the z of its input
+  bool gated = false;                // a reader of its output forms that in its own z
   index_t parameter_offset, mirror_offset;
   bool has_mirror;
   std::size_t slot = 0;  // of its output in prediction
