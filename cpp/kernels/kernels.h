@@ -49,7 +49,7 @@ struct Product {
   const T* start;       // element j of panel p at start[p * start_panel + j]; or nullptr
   index_t start_panel;  // kPanel, or 0 when all panels start alike
   bool rectified = false;
-  const T* active = nullptr;     // outputs of relu, which lie as C does; or nullptr
+  index_t active = 0;            // from an element of C to the output of relu there; or 0
   const Ahead* ahead = nullptr;  // fetched meanwhile
 };
 

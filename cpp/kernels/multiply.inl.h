@@ -137,8 +137,7 @@ static inline void multiply_tile(const Product<T>& p, const T* a, const T* b, T*
   if (!kTransposed && p.rectified) {
     each([](V<T>& sum, index_t, index_t) { sum = Relu::value<T>(sum); });
   } else if (!kTransposed && p.active) {
-    const T* active = p.active + (c - p.c.data);
-    each([&](V<T>& sum, index_t at, index_t) { sum = sum * Relu::derivative<T>(load(active + at)); });
+    each([&](V<T>& sum, index_t at, index_t) { sum = sum * Relu::derivative<T>(load(c + p.active + at)); });
   }
   each([&](V<T>& sum, index_t at, index_t) { store(c + at, sum); });
 }
@@ -234,13 +233,11 @@ static void multiply(const Product<T>& p) {
     part.columns = panels * kPanel<T>;
     multiply_strips<T, false>(part);
     part.b.data += panels * p.b.panel, part.c.data += panels * p.c.panel;
-    if (p.active) part.active += panels * p.c.panel;
     if (p.start) part.start += panels * p.start_panel;
   }
   part.columns = narrow;
   const index_t done = multiply_narrow(part);
   part.m -= done, part.a.data += done * kPanel<T>, part.c.data += done * kPanel<T>;
-  if (p.active) part.active += done * kPanel<T>;
   multiply_strips<T, false>(part);
 }
 

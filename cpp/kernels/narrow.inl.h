@@ -77,7 +77,6 @@ static inline void multiply_lanes(const Product<T>& p, const T* a, T* c) {
       }
     }
   }
-  const T* active = p.active ? p.active + (c - p.c.data) : nullptr;
 #pragma GCC unroll 4
   for (index_t j = 0; j < width; j += lanes) {
 #pragma GCC unroll 16
@@ -86,7 +85,7 @@ static inline void multiply_lanes(const Product<T>& p, const T* a, T* c) {
 #pragma GCC unroll 16
     for (int i = 0; i < lanes; ++i) {
       const index_t at = i * width + j;
-      store(c + at, active ? square[i] * Relu::derivative<T>(load(active + at)) : square[i]);
+      store(c + at, p.active ? square[i] * Relu::derivative<T>(load(c + p.active + at)) : square[i]);
     }
   }
 }

@@ -96,8 +96,8 @@ void Dense<T>::backward_panels(Weights<T> weights, const Slice<T>& s, index_t pa
   p.b = panels_of(weight_.transposed ? weights.parameters : weights.mirror, n_out_).panels_from(panel);
   p.c = s.dx.panels_from(panel);
   p.start = s.adds ? nullptr : kZeroPanel<T>, p.start_panel = 0;
-  if (s.gates) p.active = s.x.data + panel * s.x.panel;
-  multiply(p);  // dx = dz W^T
+  if (s.gates) p.active = s.x.data - s.dx.data;  // both of one workspace, with panels of one stride
+  multiply(p);                                   // dx = dz W^T
 }
 
 template <class T>

@@ -21,17 +21,16 @@ void multiply(const Product<T>& whole) {
   if (whole.k <= most && whole.m <= rows_at_once) return kernels<T>().multiply(whole);
   const index_t pieces = (whole.k + most - 1) / most, depth = padded<T>((whole.k + pieces - 1) / pieces);
   Product<T> p = whole;
-  p.ahead = nullptr, p.rectified = false, p.active = nullptr;
+  p.ahead = nullptr;
   for (index_t l = 0; l < whole.k; l += depth) {
     p.k = std::min(depth, whole.k - l);
     p.b.data = whole.b.data + l * kPanel<T>;
     if (l > 0) p.start = nullptr;
     const bool is_last = l + depth >= whole.k;
-    p.rectified = is_last && whole.rectified;
+    p.rectified = is_last && whole.rectified, p.active = is_last ? whole.active : 0;
     for (index_t i = 0; i < whole.m; i += rows_at_once) {
       p.m = std::min(rows_at_once, whole.m - i);
       if (is_last && i + rows_at_once >= whole.m) p.ahead = whole.ahead;
-      if (is_last && whole.active) p.active = whole.active + i * kPanel<T>;
       p.a.data = whole.a.data + (whole.transposed ? l * kPanel<T> : whole.a.place(l) + i * kPanel<T>);
       p.c.data = whole.c.data + i * kPanel<T>;
       kernels<T>().multiply(p);
