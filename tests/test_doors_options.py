@@ -14,10 +14,7 @@ Y = TARGETS["cross_entropy"]
 NAN, INF = math.nan, math.inf
 
 EPOCHS = "[Trainer.fit] epochs: expected an integer >= 1, got"
-BATCH = (
-    "[Trainer.fit] batch_size: expected an integer from 1 to 8 (the number of rows), 'auto' or "
-    "None, got"
-)
+BATCH = "[Trainer.fit] batch_size: expected an integer >= 1, 'auto' or None, got"
 VALIDATION = "[Trainer.fit] validation_data: expected (X, Y) or (X, Y, sample_weight), got"
 CALLBACKS = "[Trainer.fit] callbacks: expected an object of Callback, got"
 SHUFFLE = "[Trainer.fit] shuffle: expected True, False or a function of the epoch, got"
@@ -32,8 +29,6 @@ BAD_FIT = [
     ("epochs", NAN, TypeError, f"{EPOCHS} nan"),
     ("batch_size", 0, ValueError, f"{BATCH} 0"),
     ("batch_size", -1, ValueError, f"{BATCH} -1"),
-    ("batch_size", 9, ValueError, f"{BATCH} 9"),
-    ("batch_size", 10**30, ValueError, f"{BATCH} {10**30}"),
     ("batch_size", 1.5, TypeError, f"{BATCH} 1.5"),
     ("batch_size", 4.0, TypeError, f"{BATCH} 4.0"),
     ("batch_size", True, TypeError, f"{BATCH} True"),

@@ -155,6 +155,17 @@ def test_a_fit_in_order_goes_on_in_order(data, tmp_path):
     assert outcome(loaded) == outcome(expected)
 
 
+def test_a_fit_with_a_batch_larger_than_the_data_goes_on_with_it(data, tmp_path):
+    expected, trainer = new_trainer("adam"), new_trainer("adam")
+    expected.fit(**data, epochs=4, batch_size=1000)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(**data, epochs=4, batch_size=1000, callbacks=[Cut(2)])
+    trainer.save(tmp_path / "run")
+    loaded = cr.Trainer.load(tmp_path / "run")
+    loaded.fit(**data, batch_size=1000)
+    assert outcome(loaded) == outcome(expected)
+
+
 # ---- other data ---------------------------------------------------------------------------------
 
 

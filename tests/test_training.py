@@ -50,6 +50,17 @@ def test_every_row_is_used_exactly_once_per_epoch(n, batch_size, rng):
     np.testing.assert_allclose(seen, 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("batch_size", [101, 1000, 10**30])
+def test_a_batch_larger_than_the_data_is_all_rows(batch_size, digits):
+    X, y, *_ = digits
+    larger, whole = new_trainer(), new_trainer()
+    larger.fit(X[:100], y[:100], epochs=3, batch_size=batch_size)
+    whole.fit(X[:100], y[:100], epochs=3, batch_size=100)
+    assert larger.steps == whole.steps == 3
+    assert weights_of(larger.net) == weights_of(whole.net)
+    assert larger.history["loss"] == whole.history["loss"]
+
+
 def test_shuffle_is_keyed_by_seed_and_epoch_and_can_be_switched_off(digits):
     X, y, *_ = digits
     runs = {}

@@ -22,12 +22,13 @@ AS_BEFORE = ", as in the fit that goes on"
 
 
 def check_batch_size(where: str, batch_size: Any, rows: int, optimizer: Optimizer) -> int:
+    """The rows of a batch. More than there are make one batch of all."""
     if batch_size is None:
         return rows
     if isinstance(batch_size, str) and batch_size == "auto":
         return rows if optimizer.full_batches else min(32, rows)
-    note = " (the number of rows), 'auto' or None"
-    size = check_integer(where, "batch_size", batch_size, 1, rows, note)
+    note = ", 'auto' or None"
+    size = min(rows, check_integer(where, "batch_size", batch_size, 1, note=note))
     if size < rows and optimizer.full_batches:
         warn(
             f"[{where}] batch_size: {type(optimizer).__name__} follows the signs of successive "
