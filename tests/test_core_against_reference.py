@@ -12,6 +12,7 @@ from .helpers import (
     HIDDEN,
     LOSSES,
     OUTPUTS,
+    WITH_FMA,
     build,
     fewest_outputs,
     reference_pass,
@@ -153,3 +154,67 @@ def test_canonical_pairs_stay_finite_at_extreme_outputs(loss, dtype, isa):
         assert np.isfinite(net.backward(X, Y, loss))
         assert all(np.isfinite(g).all() for g in net.gradients.values())
         assert np.isfinite(net.predict(X)).all()
+
+
+# ---- NaN as an output of relu --------------------------------------------------------------------
+
+
+@pytest.fixture
+def deaf(own_functions):
+    """An activation that passes everything on but NaN, so that no more than relu's outputs are."""
+    cr.register_activation(
+        "deaf", lambda z: np.where(np.isnan(z), 0, z).astype(z.dtype), lambda z: np.ones_like(z)
+    )
+
+
+def with_overflow(dtype, units, n_outputs, rows, rng):
+    """A network and samples of which every seventh overflows in the first layer.
+
+    Of the relu that follows a third of the outputs is NaN then, infinity times 0, and a third
+    infinite.
+    """
+    layers = [(4, "relu", 0), (units, "relu", 0), (n_outputs, "deaf", 0)]
+    net, X = build(9, layers, dtype), rng.normal(size=(rows, 9))
+    X[:, 0] = 2 * (np.arange(rows) % 7 == 0)
+    first, second = net.parameters["1.weight"], net.parameters["2.weight"]
+    first[:, 0] = 0
+    first[0, 0] = np.finfo(dtype).max
+    second[0] = np.resize([0, 1, -1], units)
+    net.parameters["1.weight"], net.parameters["2.weight"] = first, second
+    return net, X, rng.normal(size=(rows, n_outputs))
+
+
+@pytest.mark.usefixtures("deaf")
+@pytest.mark.parametrize("n_outputs", [5, 40])  # fewer terms than a narrow product has, and more
+@pytest.mark.parametrize("units", [3, 8, 16, 33, 150])
+def test_relu_passes_no_gradient_where_it_gives_nan(units, n_outputs, isa, rng):
+    net, X, Y = with_overflow("float64", units, n_outputs, 50, rng)
+    with np.errstate(over="ignore", invalid="ignore"):
+        _, gradients, A, caches = reference_pass(net, X, Y, "squared_error")
+    assert np.isnan(caches[1].A[::3, ::7]).all()
+    cost = np.sum((A - Y) ** 2) / 2 / len(Y)
+    assert net.backward(X, Y, "squared_error") == pytest.approx(cost, rel=1e-12)
+    assert np.isfinite(gradients["1.weight"]).all()
+    for name, expected in gradients.items():
+        found, finite = net.gradients[name], np.isfinite(expected)
+        np.testing.assert_array_equal(found[~finite], expected[~finite], err_msg=name)
+        assert relative_difference(found[finite], expected[finite]) < 1e-12, name
+    assert (net.trace(X, Y, "squared_error").dZ[2][::7, ::3] == 0).all()
+
+
+@pytest.mark.usefixtures("deaf", "threads")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("units", [3, 150])
+def test_nan_of_relu_gives_the_same_bits_everywhere(units, dtype, rng):
+    net, X, Y = with_overflow(dtype, units, 40, 3000, rng)
+    before, alike = _core.isa(), set()
+    for isa in WITH_FMA or [before]:
+        _core.use_isa(isa)
+        for n in (1, 2, 3):
+            cr.set_num_threads(n)
+            cost = net.backward(X, Y, "squared_error")
+            alike.add((cost, *(g.tobytes() for g in net.gradients.values())))
+    _core.use_isa(before)
+    assert np.isfinite(net.gradients["1.weight"]).all()
+    assert np.isnan(net.gradients["3.weight"][::3]).all()
+    assert len(alike) == 1
