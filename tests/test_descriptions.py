@@ -9,7 +9,7 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 
-from chainrule._errors import check_integer
+from chainrule._errors import check_integer, check_number
 from chainrule.activations import Activation, as_activation
 from chainrule.initializers import Initializer
 from chainrule.layers import (
@@ -254,6 +254,14 @@ def test_refusal_tells_range_note_and_value():
     assert check_integer("f", "n", np.int64(1437), 1, 1437) == 1437
     with pytest.raises(ValueError, match=r"\[f\] n: expected an integer from 1 to 1437, got 1438"):
         check_integer("f", "n", 1438, 1, 1437)
+
+
+@pytest.mark.parametrize("check", [check_integer, check_number])
+@pytest.mark.parametrize("value", [np.timedelta64(3), np.timedelta64(3, "s"), True, 1j, "1"])
+def test_what_only_looks_like_a_number_is_refused(value, check):
+    arguments = (1,) if check is check_integer else ()
+    with pytest.raises(TypeError, match=r"\[f\] n: expected an? (integer|finite number)"):
+        check("f", "n", value, *arguments)
 
 
 def test_refusal_shows_a_large_value_in_one_short_line():

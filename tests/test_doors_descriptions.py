@@ -53,6 +53,7 @@ BAD_CONSTRUCTION = [
     (lambda: network(dtype="float16"), ValueError, f"{DTYPE} 'float16'"),
     (lambda: network(dtype=int), ValueError, f"{DTYPE} <class 'int'>"),
     (lambda: network(dtype=None), ValueError, f"{DTYPE} None"),
+    (lambda: network(dtype="\udc80"), ValueError, f"{DTYPE} '\\udc80'"),
     (lambda: network(dtype="single?"), ValueError, f"{DTYPE} 'single?'"),
     (lambda: network(dtype=">f4"), ValueError, f"{DTYPE} '>f4'"),
     (lambda: network(seed=-1), ValueError, f"[Network] seed: {SEED} -1"),

@@ -113,7 +113,27 @@ BAD_CALLS = [
     (
         lambda t: t.net.summary(0),
         ValueError,
-        "[Network.summary] batch_size: expected an integer >= 1, got 0",
+        "[Network.summary] batch_size: expected an integer from 1 to 2147483648, got 0",
+    ),
+    (
+        lambda t: t.net.summary(2**63),
+        ValueError,
+        f"[Network.summary] batch_size: expected an integer from 1 to 2147483648, got {2**63}",
+    ),
+    (
+        lambda t: cr.check_gradients(None, X, Y, "cross_entropy"),
+        TypeError,
+        "[check_gradients] net: expected an object of Network, got None",
+    ),
+    (
+        lambda t: cr.Predictor(None),
+        TypeError,
+        "[Network.predictor] net: expected an object of Network, got None",
+    ),
+    (
+        lambda t: cr.learning_rate_range_test(t, X, Y, steps=2**63),
+        ValueError,
+        f"[learning_rate_range_test] steps: expected an integer from 10 to 1000000, got {2**63}",
     ),
 ]
 
@@ -164,7 +184,7 @@ def test_parameters_are_checked_when_they_are_set(name, value, error, problem):
 def test_unknown_parameters_are_errors_that_list_the_known():
     trainer = trainer_at_work()
     net, before = trainer.net, state_of(trainer)
-    for name, hint in [("1.weights", " (did you mean '1.weight'?)"), ("x", ""), (1, "")]:
+    for name, hint in [("1.weights", " (did you mean '1.weight'?)"), ("x", ""), (1, ""), ([], "")]:
         message = f"[Network.parameters] name: expected {PARAMETERS}, got {name!r}{hint}"
         for use in (
             lambda name=name: net.parameters[name],
@@ -194,6 +214,10 @@ def test_the_course_s_views_are_checked_too():
         net.W[1] = np.zeros((4, 5))
     with pytest.raises(ValueError, match=r"b\[2\]: expected shape \(3, 1\), got \(3,\)"):
         net.b[2] = np.zeros(3)
+    with pytest.raises(ValueError, match=r"W\[1\]: expected shape \(5, 4\), got list, which is no"):
+        net.W[1] = [[0.0], [1.0, 2.0]]
+    with pytest.raises(TypeError, match=r"W\[1\]: expected an array without a mask, got a masked"):
+        net.W[1] = np.ma.zeros((5, 4))
     with pytest.raises(ValueError, match=r"1\.weight: expected finite numbers, got nan"):
         net.W[1] = np.full((5, 4), NAN)
     assert state_of(trainer) == before

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 
 import numpy as np
@@ -91,6 +92,33 @@ def test_history_comes_back_from_json(history):
 def test_columns_of_unlike_length_are_refused():
     with pytest.raises(ValueError, match=r"lists of one length, got \{'epoch': 2, 'loss': 1\}"):
         History.from_dict({"epoch": [1, 2], "loss": [0.5]})
+
+
+@pytest.mark.parametrize(
+    ("use", "text"),
+    [
+        (lambda h: History(5), "[History] records: expected a list of records, got 5"),
+        (lambda h: History([5]), "[History] record: expected a dict of numbers, got 5"),
+        (lambda h: h.append(None), "[History] record: expected a dict of numbers, got None"),
+        (lambda h: h.append({"a": np.timedelta64(1, "s")}), "[History] a: expected a number, got"),
+        (lambda h: h[1:], "[History] key: expected a name or the number of an epoch, got slice("),
+        (lambda h: h[["loss"]], "[History] key: expected a name or the number of an epoch, got ["),
+        (lambda h: History.from_dict([1]), "[History.from_dict] columns: expected a dict of lists"),
+        (
+            lambda h: History.from_dict({"a": 1}),
+            "[History.from_dict] columns['a']: expected a list",
+        ),
+    ],
+)
+def test_what_is_no_history_is_refused(use, text, history):
+    before = history.to_dict()
+    with pytest.raises(TypeError, match=re.escape(text)):
+        use(history)
+    assert history.to_dict() == before
+
+
+def test_numpy_integers_count_epochs(history):
+    assert history[np.int64(-1)] == history.last()
 
 
 def test_history_becomes_a_data_frame(history):
@@ -186,6 +214,9 @@ def test_plot_copes_with_one_epoch_and_with_values_that_are_not_finite(plot_hist
 def test_plot_refuses_an_empty_history(plot_history):
     with pytest.raises(ValueError, match=r"\[plot_history\] history: expected at least one epoch"):
         plot_history(History())
+    text = r"\[plot_history\] history: expected an object of History, got \{\}"
+    with pytest.raises(TypeError, match=text):
+        plot_history({})
 
 
 def test_plot_without_matplotlib_names_the_extra(plot_history, history, monkeypatch):

@@ -252,3 +252,27 @@ def test_weight_two_is_the_row_twice_and_weight_zero_is_no_row(metric):
 def test_metric_refuses(metric, Y, prediction, weight, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         metric(Y, prediction, weight)
+
+
+BAD = {
+    "text": ["a", "b"],
+    "complex": [1j, 0],
+    "objects": np.array([0, 1], object),
+    "records": np.zeros(2, "f8,i4"),
+    "durations": np.zeros(2, "m8[s]"),
+    "ragged": [[0], [1, 0]],
+    "masked": np.ma.array([0, 1], mask=[0, 1]),
+    "a generator": (i for i in range(2)),
+}
+
+
+@pytest.mark.parametrize("metric", [accuracy, log_loss, r2, mean_absolute_error])
+@pytest.mark.parametrize("argument", ["Y", "prediction", "sample_weight"])
+@pytest.mark.parametrize("kind", BAD)
+def test_metric_refuses_what_is_no_array_of_numbers(kind, argument, metric):
+    right = {"Y": [0, 1], "prediction": [[0.5], [0.25]], "sample_weight": None}
+    expected = "an array without a mask" if kind == "masked" else "numbers"
+    text = re.escape(f"[{metric.__name__}] {argument}: expected {expected}")
+    error = ValueError if kind == "ragged" else TypeError
+    with pytest.raises(error, match=text):
+        metric(**right | {argument: BAD[kind]})

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 
 import pytest
@@ -97,6 +98,8 @@ def test_what_is_no_path_is_a_type_error_before_anything(net):
                 use(path)
             expected = f"[{where}] path: expected a str or a pathlib.Path, got {path!r}"
             assert str(caught.value) == expected
+        with pytest.raises(ValueError, match=re.escape(f"[{where}] path: expected a name without")):
+            use("net\0.c")
 
 
 def test_a_failed_exchange_names_the_file_and_not_the_temporary(net, tmp_path, monkeypatch):

@@ -8,9 +8,15 @@ import numbers
 import sys
 import warnings
 from collections.abc import Iterable
+from types import MethodType
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 T = TypeVar("T")
+# Registered as numbers, and yet none.
+NO_NUMBERS = (bool, np.timedelta64)
 OURS = ("chainrule.", "sklearn.callback.")  # frames that `warn` passes over
 # What other libraries call them, in lower case and without spaces, hyphens and underscores.
 ELSEWHERE = {
@@ -101,7 +107,7 @@ def check_integer(
     """
     ends = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
     expected = f"an integer {ends}{note}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Integral):
         raise TypeError(message(where, argument, expected, value))
     number = int(value)
     if number < minimum or (maximum is not None and number > maximum):
@@ -127,7 +133,7 @@ def check_number(
     ends = ((">", above), (">=", minimum), ("<", below), ("<=", maximum))
     limits = " and ".join(f"{sign} {end:g}" for sign, end in ends if math.isfinite(end))
     expected = f"a finite number {limits}".rstrip() + note
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise TypeError(message(where, argument, expected, value))
     try:
         number = float(value)
@@ -136,6 +142,52 @@ def check_number(
     if not (above < number < below and minimum <= number <= maximum):  # false for NaN, too
         raise ValueError(message(where, argument, expected, value))
     return number
+
+
+def check_list(where: str, argument: str, expected: str, value: Any) -> list[Any]:
+    """The elements of a list, or of anything else that can be gone through."""
+    try:
+        elements = iter(value)
+    except TypeError:
+        raise TypeError(message(where, argument, expected, value)) from None
+    return list(elements)
+
+
+def check_array(where: str, argument: str, expected: str, value: Any) -> NDArray[Any]:
+    """The value as NumPy has it. Raises TypeError for a masked array, whose mask would be lost.
+
+    Raises ValueError for what is no array, such as rows of unlike length.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        problem = "expected an array without a mask, got a masked array; fill it first"
+        raise TypeError(f"[{where}] {argument}: {problem}")
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        got = f"{type(value).__name__}, which is no array: {error}"
+        raise ValueError(f"[{where}] {argument}: expected {expected}, got {got}") from None
+
+
+def check_takes(where: str, argument: str, name: str, function: Any, *parameters: str) -> None:
+    """A function of the user's, `name`, must take these by position; one that does not tell may."""
+    import inspect
+
+    expected = f"{name}({', '.join(parameters)})"
+    if not callable(function):
+        raise TypeError(message(where, argument, f"{expected}, a function", function))
+    try:
+        # Not that of the function behind a decorator, which may take others.
+        signature = inspect.signature(function, follow_wrapped=False)
+        signature.bind(*parameters)
+    except ValueError:  # none is known, or a method lacks self
+        if not isinstance(function, MethodType):
+            return
+        raise TypeError(
+            f"[{where}] {argument}: expected {expected}, got one without self"
+        ) from None
+    except TypeError:
+        got = f"{name}{signature}"
+        raise TypeError(f"[{where}] {argument}: expected {expected}, got {got}") from None
 
 
 def warn(text: str, category: type[Warning] = UserWarning) -> None:

@@ -18,10 +18,12 @@ PathLike = str | os.PathLike[str]
 
 
 def check_path(where: str, path: object) -> str:
-    """The path as text. Raises TypeError."""
+    """The path as text. Raises TypeError, or ValueError for one that no file can have."""
     name = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(name, str):
         raise TypeError(message(where, "path", "a str or a pathlib.Path", path))
+    if "\0" in name:
+        raise ValueError(message(where, "path", "a name without NUL characters", path))
     return name
 
 

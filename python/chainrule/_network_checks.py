@@ -17,7 +17,7 @@ MOST_LEVELS = 32  # of layers inside others: what goes down them stays far from 
 
 def check_dtype(where: str, dtype: Any, names: Iterable[str]) -> "np.dtype[Any]":
     for name in names:
-        with contextlib.suppress(TypeError):  # NumPy's, for what is no dtype at all
+        with contextlib.suppress(TypeError, ValueError):  # NumPy's, for what is no dtype at all
             if dtype is not None and np.dtype(dtype) == name:  # None is NumPy's float64
                 return np.dtype(name)
     raise ValueError(message(where, "dtype", f"one of {quoted(names)}", dtype))

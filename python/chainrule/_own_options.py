@@ -7,7 +7,7 @@ several names fit a parameter, the longest counts.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chainrule._errors import check_number, message, unknown
+from chainrule._errors import check_list, check_number, message, unknown
 from chainrule.optimizers import Optimizer
 
 Table = list[tuple[str, tuple[int, ...], bool, bool]]  # name, shape, decays, trained
@@ -84,9 +84,10 @@ def _factors(
 def _frozen(where: str, given: Any, names: list[str]) -> list[str]:
     if given is None:
         return []
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise TypeError(message(where, "frozen", "a list of names or None", given))
-    listed = list(given)
+    expected = "a list of names or None"
+    if isinstance(given, str):
+        raise TypeError(message(where, "frozen", expected, given))
+    listed = check_list(where, "frozen", expected, given)
     for name in listed:
         _check_name(where, "frozen", name, names)
     return listed

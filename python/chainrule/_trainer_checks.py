@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,16 @@ from numpy.typing import NDArray
 
 from chainrule import _core
 from chainrule._data import target_kind
-from chainrule._errors import check_instance, check_integer, check_number, message, warn
+from chainrule._errors import (
+    check_array,
+    check_instance,
+    check_integer,
+    check_list,
+    check_number,
+    check_takes,
+    message,
+    warn,
+)
 from chainrule._unfinished import Plan
 from chainrule.callbacks import Callback
 from chainrule.losses import Hinge, Loss, MulticlassHinge
@@ -79,6 +89,12 @@ def _check_same_shuffle(where: str, shuffle: Any, before: bool | None) -> Any:
     return shuffle
 
 
+# What callbacks are asked and told, with what: (trainer, epoch) of on_epoch_begin, and so on.
+METHODS = {
+    name: method.__code__.co_varnames[1 : method.__code__.co_argcount]
+    for name, method in vars(Callback).items()
+    if isinstance(method, FunctionType)
+}
 # The order of the rows in an epoch, by its number.
 RowOrder = Callable[[int], NDArray[np.int64]]
 
@@ -86,8 +102,8 @@ RowOrder = Callable[[int], NDArray[np.int64]]
 def check_rows(where: str, rows: Any, n: int) -> NDArray[np.int64] | None:
     if rows is None:
         return None
-    indices = np.asarray(rows)
     expected = f"a list of integers from 0 to {n - 1} or None"
+    indices = check_array(where, "rows", expected, rows)
     if indices.ndim != 1 or indices.dtype.kind not in "iu" or len(indices) == 0:
         raise ValueError(message(where, "rows", expected, rows))
     return _within(where, "rows", expected, indices.copy(), n)
@@ -108,6 +124,7 @@ def check_shuffle(
 ) -> RowOrder:
     """The order of the n `rows`, or of all for None."""
     if callable(shuffle):
+        check_takes(where, "shuffle", "shuffle", shuffle, "epoch")
 
         def positions(epoch: int) -> NDArray[np.int64]:
             return _check_order(where, shuffle(epoch), n)
@@ -129,8 +146,8 @@ def check_shuffle(
 
 
 def _check_order(where: str, order: Any, rows: int) -> NDArray[np.int64]:
-    indices = np.asarray(order)
     expected = f"shuffle(epoch) to return {rows} integers from 0 to {rows - 1}"
+    indices = check_array(where, "shuffle", expected, order)
     if indices.shape != (rows,) or indices.dtype.kind not in "iu":
         got = f"{indices.dtype} of shape {indices.shape}"
         raise ValueError(f"[{where}] shuffle: expected {expected}, got {got}")
@@ -140,10 +157,15 @@ def _check_order(where: str, order: Any, rows: int) -> NDArray[np.int64]:
 def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]:
     if isinstance(callbacks, Callback):
         callbacks = [callbacks]
-    if not isinstance(callbacks, Iterable):
-        raise TypeError(message(where, "callbacks", "a list of callbacks", callbacks))
-    given = list(callbacks)
-    return [check_instance(where, "callbacks", callback, Callback) for callback in given]
+    given = check_list(where, "callbacks", "a list of callbacks", callbacks)
+    for callback in given:
+        check_instance(where, "callbacks", callback, Callback)
+        kind = type(callback)
+        for name, parameters in METHODS.items():
+            if getattr(kind, name, None) is not getattr(Callback, name):
+                method = getattr(callback, name)
+                check_takes(where, "callbacks", f"{kind.__name__}.{name}", method, *parameters)
+    return given
 
 
 def check_limit(where: str, argument: str, value: Any) -> float | None:

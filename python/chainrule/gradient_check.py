@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from chainrule._data import Features
 from chainrule._dataclass import dataclass
-from chainrule._errors import check_integer, check_number
+from chainrule._errors import check_instance, check_integer, check_number
 from chainrule.losses import Loss
 from chainrule.network import Network
 
@@ -57,6 +57,7 @@ def check_gradients(
     shows as a difference that vanishes with another `step`.
     """
     where = "check_gradients"
+    check_instance(where, "net", net, Network)
     step = check_number(where, "step", step, above=0)
     max_elements = check_integer(where, "max_elements", max_elements, 1)
     twin = Network._without_values(net.layers, net.n_inputs, "float64", net.seed)

@@ -7,9 +7,10 @@ name and "val_" + its name. The "val_" keys exist in epochs with validation data
 import math
 import numbers
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from chainrule._errors import message, unknown
+from chainrule._errors import check_list, message, unknown
 
 if TYPE_CHECKING:
     import pandas
@@ -28,11 +29,13 @@ class History:
 
     def __init__(self, records: Iterable[Mapping[str, float]] = ()) -> None:
         self._records: list[Record] = []
-        for record in records:
+        for record in check_list("History", "records", "a list of records", records):
             self.append(record)
 
     def append(self, record: Mapping[str, float]) -> None:
         """Adds an epoch; values become plain int and float. Raises TypeError for other things."""
+        if not isinstance(record, Mapping):
+            raise TypeError(message("History", "record", "a dict of numbers", record))
         self._records.append({key: _plain(key, value) for key, value in record.items()})
 
     def keys(self) -> list[str]:
@@ -43,9 +46,11 @@ class History:
     def __getitem__(self, key: str) -> list[float]: ...
     @overload
     def __getitem__(self, key: int) -> Record: ...
-    def __getitem__(self, key: str | int) -> list[float] | Record:
-        if isinstance(key, int):
-            return dict(self._records[key])
+    def __getitem__(self, key: Any) -> list[float] | Record:
+        if isinstance(key, numbers.Integral):
+            return dict(self._records[int(key)])
+        if not isinstance(key, str):
+            raise TypeError(message("History", "key", "a name or the number of an epoch", key))
         if key not in self:
             raise KeyError(str(unknown("History", "key", key, self.keys())))
         return [record.get(key, math.nan) for record in self._records]
@@ -76,10 +81,17 @@ class History:
     @classmethod
     def from_dict(cls, columns: Mapping[str, list[float | None]]) -> Self:
         """The history whose `to_dict` this is. Raises ValueError for columns of unlike length."""
+        where = "History.from_dict"
+        if not isinstance(columns, Mapping):
+            raise TypeError(message(where, "columns", "a dict of lists of numbers", columns))
+        columns = {
+            key: check_list(where, f"columns[{key!r}]", "a list of numbers", column)
+            for key, column in columns.items()
+        }
         lengths = {key: len(column) for key, column in columns.items()}
         if len(set(lengths.values())) > 1:
             expected = "lists of one length"
-            raise ValueError(message("History.from_dict", "columns", expected, lengths))
+            raise ValueError(message(where, "columns", expected, lengths))
         epochs = range(max(lengths.values(), default=0))
         return cls(
             {key: value for key, column in columns.items() if (value := column[i]) is not None}
@@ -121,10 +133,9 @@ def monitored_key(keys: Iterable[str], monitor: str | None, where: str) -> str:
 def _plain(key: str, value: Any) -> float:
     if type(value) is float or type(value) is int:  # the checks below take ten times as long
         return value
-    if isinstance(value, numbers.Integral):
-        return int(value)
     if isinstance(value, numbers.Real):
-        return float(value)
+        with suppress(TypeError):  # of a duration, which NumPy counts among the numbers
+            return int(value) if isinstance(value, numbers.Integral) else float(value)
     raise TypeError(message("History", key, "a number", value))
 
 

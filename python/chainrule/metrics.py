@@ -16,13 +16,23 @@ Every metric raises ValueError if shapes, labels or weights do not fit.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._dataclass import dataclass
-from chainrule._errors import check_bool, message, quoted, unknown
+from chainrule._errors import (
+    check_array,
+    check_bool,
+    check_list,
+    check_takes,
+    message,
+    quoted,
+    unknown,
+)
 from chainrule.history import OWN_KEYS
 
 Array = NDArray[np.float64]
@@ -41,11 +51,11 @@ def accuracy(
     probabilities and 0 for margins, as of the hinge loss, whose labels may also be -1 and 1: for
     such None means 0, else 0.5. A trainer gives that of its loss.
     """
-    labels = np.asarray(Y)
-    one_each = labels.ndim == 2 or np.shape(prediction)[-1:] == (1,)  # else classes
+    labels, p = _numbers("accuracy", "Y", Y), _predicted("accuracy", prediction)
+    one_each = labels.ndim == 2 or p.shape[1] == 1  # else classes
     if one_each and np.isin(labels, (-1, 1)).all() and (labels == -1).any():
-        labels, threshold = labels > 0, 0.0 if threshold is None else threshold
-    labels, p, weight = _labels("accuracy", labels, prediction, sample_weight)
+        labels, threshold = (labels > 0).astype(np.float64), 0.0 if threshold is None else threshold
+    labels, p, weight = _labels("accuracy", labels, p, sample_weight)
     if _one_of_many(labels):
         right = p.argmax(axis=1) == labels.argmax(axis=1)
     else:
@@ -92,8 +102,18 @@ def mean_absolute_error(
     return float(np.average(np.abs(target - p).mean(axis=1), weights=weight))
 
 
+def _numbers(where: str, argument: str, value: ArrayLike) -> Array:
+    """As float64, or a TypeError."""
+    expected = "numbers (floating-point, integer or boolean)"
+    array = check_array(where, argument, expected, value)
+    if array.dtype.kind not in "fiub":
+        text = f"[{where}] {argument}: expected {expected}, got {type(value).__name__}"
+        raise TypeError(f"{text} of dtype {array.dtype}")
+    return array.astype(np.float64, copy=False)
+
+
 def _predicted(where: str, prediction: ArrayLike) -> Array:
-    p = np.asarray(prediction, np.float64)
+    p = _numbers(where, "prediction", prediction)
     if p.ndim != 2 or p.size == 0:
         raise ValueError(message(where, "prediction", "shape (m, n_y), not empty", p.shape))
     return p
@@ -104,14 +124,14 @@ def _aligned(
 ) -> tuple[Array, Array, Array | None]:
     """Y and prediction as (m, n_y) float64 and the weights as (m,), or a ValueError."""
     p = _predicted(where, prediction)
-    target = np.asarray(Y, np.float64)
+    target = _numbers(where, "Y", Y)
     if target.ndim == 1 and p.shape[1] == 1:
         target = target[:, None]
     if target.shape != p.shape:
         raise ValueError(message(where, "Y", f"shape {p.shape} like the prediction", np.shape(Y)))
     if sample_weight is None:
         return target, p, None
-    weight = np.asarray(sample_weight, np.float64)
+    weight = _numbers(where, "sample_weight", sample_weight)
     if weight.shape != p.shape[:1]:
         raise ValueError(message(where, "sample_weight", f"shape ({len(p)},)", weight.shape))
     if not (np.isfinite(weight).all() and weight.min() >= 0 and weight.sum() > 0):
@@ -124,7 +144,7 @@ def _labels(
     where: str, Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[Array, Array, Array | None]:
     """Like `_aligned`, for labels in [0, 1]; class indices become one-hot rows."""
-    labels, n_y = np.asarray(Y), _predicted(where, prediction).shape[1]
+    labels, n_y = _numbers(where, "Y", Y), _predicted(where, prediction).shape[1]
     if labels.ndim == 1 and n_y > 1:
         if not np.isin(labels, np.arange(n_y)).all():
             raise ValueError(message(where, "Y", f"class indices from 0 to {n_y - 1}", labels))
@@ -150,10 +170,24 @@ class Metric:
     function: Callable[..., float]
     larger_is_better: bool | None = None
 
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and self.name):
+            raise TypeError(message("Metric", "name", "a name", self.name))
+        function: Any = self.function
+        if not callable(function):
+            expected = "a function of Y, prediction and sample_weight"
+            raise TypeError(message("Metric", "function", expected, function))
+        if self.larger_is_better is not None:
+            check_bool("Metric", "larger_is_better", self.larger_is_better)
+
     def __call__(
         self, Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        return float(self.function(Y, prediction, sample_weight))
+        result: Any = self.function(Y, prediction, sample_weight)
+        if not isinstance(result, str | bytes):
+            with suppress(TypeError, ValueError, OverflowError):
+                return float(result)
+        raise TypeError(message(f"metric {self.name!r}", "result", "a number", result))
 
 
 METRICS: dict[str, Metric] = {
@@ -177,9 +211,9 @@ def resolve_metrics(
     """
     if isinstance(metrics, str) or callable(metrics):
         metrics = (metrics,)
-    if not isinstance(metrics, Iterable):
-        raise TypeError(message(where, "metrics", "a list of names, functions or Metrics", metrics))
-    resolved = tuple(_resolve(metric, where) for metric in metrics)
+    expected = "a list of names, functions or Metrics"
+    given = check_list(where, "metrics", expected, metrics)
+    resolved = tuple(_resolve(metric, where) for metric in given)
     names = [metric.name for metric in resolved]
     for name in names:
         if names.count(name) > 1 or name in OWN_KEYS or name.startswith("val_"):
@@ -190,6 +224,9 @@ def resolve_metrics(
 
 def _resolve(metric: object, where: str) -> Metric:
     if isinstance(metric, Metric):
+        if metric not in METRICS.values():
+            takes = "Y", "prediction", "sample_weight"
+            check_takes(where, "metrics", metric.name, metric.function, *takes)
         return metric
     if isinstance(metric, str):
         if metric not in METRICS:
@@ -197,7 +234,9 @@ def _resolve(metric: object, where: str) -> Metric:
         return METRICS[metric]
     if callable(metric) and hasattr(metric, "__name__"):
         known = METRICS.get(metric.__name__)
-        return known if known and known.function is metric else Metric(metric.__name__, metric)
+        if known and known.function is metric:
+            return known
+        return _resolve(Metric(metric.__name__, metric), where)
     raise TypeError(message(where, "metrics", f"{quoted(METRICS)}, a function or a Metric", metric))
 
 

@@ -217,7 +217,7 @@ class Network(Interchange):
         nothing. Raises TypeError or ValueError for anything else.
         """
         where = "Network.summary"
-        batch = check_integer(where, "batch_size", batch_size, 1)
+        batch = check_integer(where, "batch_size", batch_size, 1, 2**31)
         described = resolve_optimizer(optimizer, where)
         _, _, n_states = core_optimizer(described)
         sizes = self._core.sizes(batch)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule._errors import message, unknown
+from chainrule._errors import check_array, message, unknown
 
 if TYPE_CHECKING:
     from chainrule import _core
@@ -49,7 +49,7 @@ class Parameters(Mapping[str, Array]):
         return dict, (dict(self),)
 
     def _at(self, name: str) -> int:
-        if name not in self._index:
+        if not isinstance(name, str) or name not in self._index:
             where = f"Network.{type(self).__name__.lower()}"
             raise KeyError(str(unknown(where, "name", name, self._index)))
         return self._index[name]
@@ -83,10 +83,10 @@ class CourseView(Sequence[Array]):
         return array.T.copy() if array.ndim == 2 else array[:, np.newaxis]
 
     def __setitem__(self, layer: int, value: ArrayLike) -> None:
-        name = self._name(layer)
-        array, shape = np.asarray(value), self[layer].shape
+        name, shape = self._name(layer), self[layer].shape
+        symbol = f"{'W' if self._kind == 'weight' else 'b'}[{layer}]"
+        array = check_array("Network", symbol, f"shape {shape}", value)
         if array.shape != shape:
-            symbol = f"{'W' if self._kind == 'weight' else 'b'}[{layer}]"
             raise ValueError(message("Network", symbol, f"shape {shape}", array.shape))
         self._parameters[name] = array.T if self._kind == "weight" else array[:, 0]
 

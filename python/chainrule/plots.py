@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-from chainrule._errors import message
+from chainrule._errors import check_instance, message
 from chainrule.history import OWN_KEYS, History
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def plot_history(
 
     Raises ValueError for a history without epochs, ImportError without matplotlib.
     """
+    check_instance("plot_history", "history", history, History)
     if not len(history):
         raise ValueError(message("plot_history", "history", "at least one epoch", history))
     names = [key for key in history.to_dict() if key not in OWN_KEYS and not key.startswith("val_")]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._data import Features
-from chainrule._errors import check_integer
+from chainrule._errors import check_instance, check_integer
 from chainrule.layers import Layer
 from chainrule.network import Network
 from chainrule.runtime import MOST_THREADS
@@ -32,6 +32,7 @@ class Predictor:
 
     def __init__(self, net: Network, n_threads: int | None = None) -> None:
         where = "Network.predictor"
+        check_instance(where, "net", net, Network)
         if n_threads is not None:
             n_threads = check_integer(where, "n_threads", n_threads, 1, MOST_THREADS)
         self._layers, self._n_inputs, self._dtype = net.layers, net.n_inputs, net.dtype

@@ -23,7 +23,7 @@ from chainrule._description import (
     resolve,
     store,
 )
-from chainrule._errors import check_number, message
+from chainrule._errors import check_number, check_takes, message
 from chainrule.metrics import check_direction, improves
 
 
@@ -226,6 +226,7 @@ def as_schedule(schedule: object, where: str = "as_schedule") -> Schedule:
     if isinstance(schedule, Mapping):
         return resolve(schedule, SCHEDULES, where, "schedule")
     if callable(schedule):
+        check_takes(where, "schedule", "schedule", schedule, "epoch")
         return FunctionOfEpoch(schedule)
     expected = "a schedule, a function epoch -> factor or None"
     raise TypeError(message(where, "schedule", expected, schedule))

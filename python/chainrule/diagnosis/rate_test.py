@@ -93,7 +93,7 @@ def learning_rate_range_test(
     check_instance(where, "trainer", trainer, Trainer)
     low = check_number(where, "lowest", lowest, above=0)
     high = check_number(where, "highest", highest, above=low)
-    steps = check_integer(where, "steps", steps, 10)
+    steps = check_integer(where, "steps", steps, 10, 10**6)
     data = trainer._data(where, X, Y, sample_weight)
     rows = data.samples.rows
     batch = check_batch_size(where, batch_size, rows, trainer.optimizer)

@@ -1,0 +1,146 @@
+"""Functions and callbacks of the user's: their arguments are looked at before the first step."""
+
+import functools
+import re
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+from .doors import TARGETS, X, build, refusal, trainer_at_work
+
+Y = TARGETS["cross_entropy"]
+OCCASIONS = {
+    "on_fit_begin": "trainer, epochs, steps_per_epoch",
+    "on_epoch_begin": "trainer, epoch",
+    "on_steps_end": "trainer, steps, loss",
+    "on_epoch_end": "trainer, epoch, logs",
+    "on_fit_end": "trainer",
+    "state": "",
+    "restore": "state",
+}
+
+
+def never(self, *, trainer):
+    """Cannot be called by position."""
+
+
+def no_self():
+    """Not a method at all."""
+
+
+@pytest.mark.parametrize("occasion", OCCASIONS)
+def test_a_callback_with_other_arguments_is_refused(occasion):
+    trainer, right = trainer_at_work(), f"Mine.{occasion}({OCCASIONS[occasion]})"
+    for method, got in (
+        (never, f"Mine.{occasion}(*, trainer)"),
+        (no_self, "one without self"),
+        (None, None),
+    ):
+        mine = type("Mine", (cr.Callback,), {occasion: method})()
+        text = f"[Trainer.fit] callbacks: expected {right}, got {got}"
+        if method is None:
+            text = text.replace(", got", ", a function, got")
+        with refusal(trainer, TypeError, text):
+            trainer.fit(X, Y, epochs=3, callbacks=[mine])
+
+
+def test_a_callback_may_take_its_arguments_as_it_likes():
+    calls = []
+
+    class Mine(cr.Callback):
+        def on_epoch_end(self, *arguments):
+            calls.append(len(arguments))
+
+        @staticmethod
+        def on_epoch_begin(trainer, number, more=None):
+            calls.append(number)
+
+    mine = Mine()
+    mine.on_fit_end = calls.append
+    trainer = trainer_at_work()
+    trainer.fit(X, Y, callbacks=mine)
+    assert calls == [2, 3, trainer]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"shuffle": lambda: None}, "shuffle: expected shuffle(epoch), got shuffle()"),
+        ({"shuffle": lambda epoch, n: None}, "shuffle: expected shuffle(epoch), got shuffle(epoch"),
+        (
+            {"rows": [[0], [1, 2]]},
+            "rows: expected a list of integers from 0 to 7 or None, got list",
+        ),
+        ({"rows": np.ma.array([0, 1], mask=[0, 1])}, "rows: expected an array without a mask"),
+        ({"callbacks": np.array(3)}, "callbacks: expected a list of callbacks, got array(3)"),
+    ],
+)
+def test_fit_refuses_them(options, text):
+    trainer = trainer_at_work()
+    with pytest.raises((TypeError, ValueError), match=re.escape(f"[Trainer.fit] {text}")):
+        trainer.fit(X, Y, **options)
+    assert trainer.epoch == 2
+
+
+def test_an_order_that_is_no_array_is_refused_by_its_name():
+    trainer = trainer_at_work()
+    text = re.escape("[Trainer.fit] shuffle: expected shuffle(epoch) to return 8 integers from 0")
+    with pytest.raises(ValueError, match=text):
+        trainer.fit(X, Y, shuffle=lambda epoch: [[0], [1, 2]])
+    assert (trainer.epoch, trainer.steps) == (2, 6)
+
+
+# ---- metrics ------------------------------------------------------------------------------------
+
+
+def two(Y, prediction):
+    return 0.0
+
+
+def three(Y, prediction, weights):
+    return 0.5
+
+
+@functools.wraps(two)
+def wrapped(*arguments):
+    return float(len(arguments))
+
+
+def test_a_metric_takes_targets_prediction_and_weights():
+    text = "[Trainer] metrics: expected two(Y, prediction, sample_weight), got two(Y, prediction)"
+    for metric in (two, cr.Metric("two", two)):
+        with pytest.raises(TypeError, match=re.escape(text)):
+            cr.Trainer(build(), "cross_entropy", metrics=[metric])
+    trainer = cr.Trainer(build(), "cross_entropy", metrics=[three, cr.Metric("w", wrapped)])
+    assert trainer.evaluate(X, Y) | {"loss": 0} == {"loss": 0, "three": 0.5, "w": 3.0}
+
+
+@pytest.mark.parametrize("result", [None, "3", 1j, [1.0], np.zeros(2), 10**400], ids=repr)
+def test_a_metric_that_gives_no_number_is_named(result):
+    trainer = cr.Trainer(
+        build(), "cross_entropy", metrics=[cr.Metric("mine", lambda Y, p, w: result)]
+    )
+    text = "[metric 'mine'] result: expected a number, got "
+    with refusal(trainer, TypeError, text + message_of(result)):
+        trainer.fit(X, Y)
+
+
+def message_of(value):
+    shown = " ".join(repr(value).split())
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((None, three), "[Metric] name: expected a name, got None"),
+        (("", three), "[Metric] name: expected a name, got ''"),
+        (("mine", None), "[Metric] function: expected a function of Y, prediction and"),
+        (("mine", three, 1), "[Metric] larger_is_better: expected True or False, got 1"),
+    ],
+)
+def test_a_metric_s_description_is_checked(arguments, text):
+    with pytest.raises(TypeError, match=re.escape(text)):
+        cr.Metric(*arguments)
