@@ -144,6 +144,11 @@ def check_number(
     return number
 
 
+def check_limit(where: str, argument: str, value: Any) -> float | None:
+    """The value as `check_number` has it, above 0, or None."""
+    return None if value is None else check_number(where, argument, value, above=0)
+
+
 def check_list(where: str, argument: str, expected: str, value: Any) -> list[Any]:
     """The elements of a list, or of anything else that can be gone through."""
     try:

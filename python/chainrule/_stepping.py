@@ -5,45 +5,52 @@ The core does many mini-batches per call.
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._attributes import checked, fixed
 from chainrule._data import Data, Features
+from chainrule._errors import check_choice, check_integer, check_limit, check_number
 from chainrule._own_options import own_options
-from chainrule.losses import Loss
+from chainrule.losses import Loss, resolve_loss
+from chainrule.metrics import Metric, resolve_metrics
 from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Optimizer
-from chainrule.schedules import Schedule, ScheduleState
+from chainrule.schedules import Schedule, ScheduleState, as_schedule
 
 if TYPE_CHECKING:
     from chainrule import _core
 
 Floats = NDArray[np.float64]
+# What the state of the optimizer in the core was made for.
+ANOTHER = "Trainer", "make another Trainer"
 SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
 
 
 class Stepping:
     """What it needs of a trainer is listed here; `Trainer` tells of it."""
 
-    net: Network
-    loss: Loss
-    optimizer: Optimizer
-    schedule: Schedule
-    seed: int
-    l2: float
-    l1: float
-    penalize: str
-    clip_value: float | None
-    clip_norm: float | None
-    learning_rate_factors: dict[str, float]
-    decay_factors: dict[str, float]
-    frozen: list[str]
-    ema: float | None
+    net: Network = fixed(*ANOTHER)
+    loss: Loss = checked("Trainer", lambda where, _, given: resolve_loss(given, where))
+    optimizer: Optimizer = fixed(*ANOTHER)
+    schedule: Schedule = checked("Trainer", lambda where, _, given: as_schedule(given, where))
+    metrics: Sequence[Metric] = checked("Trainer", lambda at, _, given: resolve_metrics(given, at))
+    seed: int = checked("Trainer", partial(check_integer, minimum=0, maximum=2**63 - 1))
+    l2: float = checked("Trainer", partial(check_number, minimum=0))
+    l1: float = checked("Trainer", partial(check_number, minimum=0))
+    penalize: str = checked("Trainer", partial(check_choice, known=("mean", "sum")))
+    clip_value: float | None = checked("Trainer", check_limit)
+    clip_norm: float | None = checked("Trainer", check_limit)
+    learning_rate_factors: dict[str, float] = fixed(*ANOTHER)
+    decay_factors: dict[str, float] = fixed(*ANOTHER)
+    frozen: list[str] = fixed(*ANOTHER)
+    ema: float | None = fixed(*ANOTHER)
     epoch: int
     _state: "_core._Optimizer"
     _schedule_state: ScheduleState
@@ -110,13 +117,13 @@ class Stepping:
             core = self.net._core
             options = own_options(core.parameter_table(), rates, decays, frozen)
             self._state.set_own_options(core, options)
-        self.learning_rate_factors, self.decay_factors, self.frozen = rates, decays, frozen
+        vars(self).update(learning_rate_factors=rates, decay_factors=decays, frozen=frozen)
 
     def _set_ema(self, ema: float | None) -> None:
         """Checked. Other averages than before begin at zero, where the steps count from."""
         if ema != self.ema:
             self._state.start_averages(self.net._core, ema or 0.0)
-        self.ema = ema
+        vars(self)["ema"] = ema
 
     def _show_own_weights(self) -> None:
         self._state.show_averages(self.net._core, False)

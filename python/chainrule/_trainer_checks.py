@@ -16,7 +16,6 @@ from chainrule._errors import (
     check_instance,
     check_integer,
     check_list,
-    check_number,
     check_takes,
     message,
     warn,
@@ -166,10 +165,6 @@ def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]
                 method = getattr(callback, name)
                 check_takes(where, "callbacks", f"{kind.__name__}.{name}", method, *parameters)
     return given
-
-
-def check_limit(where: str, argument: str, value: Any) -> float | None:
-    return None if value is None else check_number(where, argument, value, above=0)
 
 
 def check_metrics(where: str, metrics: Any, net: Network) -> tuple[Metric, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule import _core
+from chainrule._attributes import fixed
 from chainrule._custom_cost import measure
 from chainrule._data import Data, Features, check_outputs
 from chainrule._errors import check_bool, check_integer, check_number
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+ANOTHER = "make another Network"
 CORES = {"float32": _core.Network32, "float64": _core.Network64}
 
 
@@ -42,6 +44,15 @@ class Network(Interchange):
     `dtype`, "float32" or "float64", of the parameters and of all computing; `seed` >= 0 of the
     first weights. Raises TypeError or ValueError for anything else.
     """
+
+    layers: tuple[Layer, ...] = fixed("Network", ANOTHER)
+    n_inputs: int = fixed("Network", ANOTHER)
+    dtype: "np.dtype[Any]" = fixed("Network", ANOTHER)
+    seed: int = fixed("Network", ANOTHER)
+    parameters: Parameters = fixed("Network", "assign to one, as in net.parameters['1.weight']")
+    gradients: Gradients = fixed("Network", "backward() computes them")
+    W: CourseView = fixed("Network", "assign to that of a layer, as in net.W[1]")
+    b: CourseView = fixed("Network", "assign to that of a layer, as in net.b[1]")
 
     def __init__(
         self, layers: Sequence[Layer], n_inputs: int, dtype: Any = "float32", seed: int = 0

@@ -6,7 +6,7 @@ last complete step.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, Literal, Self
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule import _core
 from chainrule._class_weight import ClassWeight, weights_of_targets
 from chainrule._data import Data, Features, check_outputs, target_kind
-from chainrule._errors import check_choice, check_instance, check_integer, check_number
+from chainrule._errors import check_instance, check_number
 from chainrule._evaluation import (
     check_validation,
     evaluate,
@@ -34,7 +34,6 @@ from chainrule._stepping import Stepping
 from chainrule._trainer_checks import (
     RowOrder,
     check_callbacks,
-    check_limit,
     check_metrics,
     check_plan,
     check_precision,
@@ -46,7 +45,6 @@ from chainrule._trainer_checks import (
 from chainrule.callbacks import Callback
 from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
-from chainrule.metrics import Metric
 from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
@@ -81,7 +79,8 @@ class Trainer(Stepping):
     Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
     completed), `steps` (optimizer steps done), `step_costs` and `step_penalties` (the cost before
     each step of the latest epoch, and the penalty in it), `stop_reason` (None, or why the last fit
-    ended early), `is_unfinished`.
+    ended early), `is_unfinished`. `loss`, `schedule`, `metrics`, `seed`, penalties and clipping may
+    be set between fits, and are checked then; the other arguments stay as they are.
     """
 
     _fit_name = "Trainer.fit"  # what a user called; stands in messages
@@ -109,13 +108,10 @@ class Trainer(Stepping):
         self.loss = resolve_loss(loss, "Trainer")
         self.optimizer = resolve_optimizer(optimizer, "Trainer")
         self.schedule = as_schedule(schedule, "Trainer")
-        self.seed = check_integer("Trainer", "seed", seed, 0, 2**63 - 1)
-        self.metrics: Sequence[Metric] = check_metrics("Trainer", metrics, net)
-        self.l2 = check_number("Trainer", "l2", l2, minimum=0)
-        self.l1 = check_number("Trainer", "l1", l1, minimum=0)
-        self.penalize = check_choice("Trainer", "penalize", penalize, ("mean", "sum"))
-        self.clip_value = check_limit("Trainer", "clip_value", clip_value)
-        self.clip_norm = check_limit("Trainer", "clip_norm", clip_norm)
+        self.seed = seed
+        self.metrics = check_metrics("Trainer", metrics, net)
+        self.l2, self.l1, self.penalize = l2, l1, penalize
+        self.clip_value, self.clip_norm = clip_value, clip_norm
         self.history = History()
         self.step_costs = self.step_penalties = np.zeros(0)
         self.epoch = 0
@@ -136,7 +132,7 @@ class Trainer(Stepping):
         )
         self.learning_rate_factors, self.decay_factors, self.frozen = {}, {}, []
         self._set_own_options(*by_name)
-        self.ema: float | None = None
+        self.ema = None
         if ema is not None:
             self._set_ema(check_number("Trainer", "ema", ema, above=0, below=1))
         # While a fit runs, for callbacks: its data and which rows of them take part (None: all).

@@ -24,14 +24,14 @@ def twin(trainer: Trainer, net: Network | None = None) -> Trainer:
     """A trainer of a copy of its network, in the same state; or a new one of `net`."""
     other = object.__new__(Trainer)
     vars(other).update(vars(trainer))
-    other.net = copy.copy(trainer.net) if net is None else net
+    # Averages follow the weights and change nothing.
+    vars(other).update(net=copy.copy(trainer.net) if net is None else net, ema=None)
     core = other.net._core
     kind, hyperparameters, _ = core_optimizer(trainer.optimizer)
     other._state = CORE_OPTIMIZERS[other.net.dtype.name](core, kind, hyperparameters)
     by_name = (trainer.learning_rate_factors, trainer.decay_factors, trainer.frozen)
     if any(by_name):
         other._state.set_own_options(core, own_options(core.parameter_table(), *by_name))
-    other.ema = None  # averages follow the weights and change nothing
     if net is None:
         write_state(other, read_state(trainer) | {"averages": {}})
     return other

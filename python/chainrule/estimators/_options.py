@@ -11,12 +11,11 @@ from sklearn.utils import check_random_state
 
 from chainrule._class_weight import check_class_weight
 from chainrule._description import Share
-from chainrule._errors import check_choice, check_integer, check_number, message
+from chainrule._errors import check_choice, check_integer, check_limit, check_number, message
 from chainrule._own_options import check_own_options
 from chainrule._sklearn import ACTIVATIONS
 from chainrule._trainer_checks import (
     check_callbacks,
-    check_limit,
     check_precision,
     is_for_numbers,
     numbers_of,

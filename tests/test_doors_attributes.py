@@ -1,0 +1,106 @@
+"""Attributes of networks and trainers: checked when they are set, or not to be set at all."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+from .doors import TARGETS, X, build, refusal, state_of, trainer_at_work
+
+Y = TARGETS["cross_entropy"]
+TRAINER = "make another Trainer"
+NETWORK = "make another Network"
+BY_LAYER = "assign to that of a layer, as in net.{}[1]"
+FIXED = {
+    "net": TRAINER,
+    "optimizer": TRAINER,
+    "learning_rate_factors": TRAINER,
+    "decay_factors": TRAINER,
+    "frozen": TRAINER,
+    "ema": TRAINER,
+}
+FIXED_OF_NETWORKS = {
+    "layers": NETWORK,
+    "n_inputs": NETWORK,
+    "dtype": NETWORK,
+    "seed": NETWORK,
+    "parameters": "assign to one, as in net.parameters['1.weight']",
+    "gradients": "backward() computes them",
+    "W": BY_LAYER.format("W"),
+    "b": BY_LAYER.format("b"),
+}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_what_a_trainer_is_made_of_stays(name):
+    trainer = trainer_at_work()
+    other = cr.Trainer(build(dtype="float64"), "cross_entropy", cr.SGD(0.1), ema=0.9)
+    message = f"[Trainer] {name}: cannot be set; {FIXED[name]}"
+    for value in (getattr(other, name), None):
+        with refusal(trainer, AttributeError, message):
+            setattr(trainer, name, value)
+    trainer.step(X, Y)
+
+
+@pytest.mark.parametrize("name", FIXED_OF_NETWORKS)
+def test_what_a_network_is_made_of_stays(name):
+    trainer, other = trainer_at_work(), build(dtype="float64")
+    message = f"[Network] {name}: cannot be set; {FIXED_OF_NETWORKS[name]}"
+    for value in (getattr(other, name), dict(other.parameters), None):
+        with refusal(trainer, AttributeError, message):
+            setattr(trainer.net, name, value)
+
+
+NUMBER = "expected a finite number >"
+BAD = [
+    ("loss", "hinges", ValueError, "expected one of "),
+    ("loss", None, TypeError, "expected one of "),
+    ("schedule", "cosine", TypeError, "expected a schedule, a function epoch -> factor or None"),
+    ("schedule", lambda: 1.0, TypeError, "expected schedule(epoch), got schedule()"),
+    ("metrics", "acuracy", ValueError, "expected one of 'accuracy'"),
+    ("metrics", np.array(3), TypeError, "expected a list of names, functions or Metrics"),
+    ("seed", -1, ValueError, "expected an integer from 0 to"),
+    ("l2", float("nan"), ValueError, f"{NUMBER}= 0, got nan"),
+    ("l2", "x", TypeError, f"{NUMBER}= 0, got 'x'"),
+    ("l1", -1, ValueError, f"{NUMBER}= 0, got -1"),
+    ("penalize", "max", ValueError, "expected one of 'mean', 'sum', got 'max'"),
+    ("clip_value", 0, ValueError, f"{NUMBER} 0, got 0"),
+    ("clip_norm", -1, ValueError, f"{NUMBER} 0, got -1"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "error", "problem"), BAD)
+def test_a_trainer_checks_what_is_set(name, value, error, problem):
+    trainer, kept = trainer_at_work(), getattr(trainer_at_work(), name)
+    before = state_of(trainer)
+    with pytest.raises(error) as caught:
+        setattr(trainer, name, value)
+    assert str(caught.value).startswith(f"[Trainer] {name}: {problem}")
+    assert getattr(trainer, name) == kept
+    assert state_of(trainer) == before
+
+
+def test_what_is_set_between_fits_holds_for_the_next():
+    def trained(before, after):
+        trainer = cr.Trainer(build(), "cross_entropy", cr.Adam(0.01), **before)
+        trainer.fit(X, Y, epochs=2, batch_size=3)
+        for name, value in after.items():
+            setattr(trainer, name, value)
+        trainer.fit(X, Y, epochs=2, batch_size=3)
+        return state_of(trainer) | {"history": trainer.history["loss"]}
+
+    options = {"l2": 0.1, "clip_norm": 0.5, "penalize": "sum"}
+    assert trained(options, {}) == trained(options, options)
+    assert trained({}, options) != trained({}, {})
+    assert trained({}, {"schedule": lambda epoch: 1.0}) == trained({}, {})
+    assert trained({}, {"loss": "focal"}) == trained({}, {"loss": cr.Focal()})
+
+
+def test_pickles_keep_them():
+    trainer = cr.Trainer(build(), "cross_entropy", l2=0.1, ema=0.9, frozen=["1.bias"])
+    again = pickle.loads(pickle.dumps(trainer))
+    assert (again.l2, again.ema, again.frozen) == (0.1, 0.9, ["1.bias"])
+    with pytest.raises(AttributeError, match=r"\[Trainer\] ema: cannot be set"):
+        again.ema = None
