@@ -69,3 +69,26 @@ def test_a_domain_that_no_step_fits_in_is_refused():
         cr.register_activation("mine", np.tanh, tanh_derivative, domain=(1e6, 1e6 + 0.02))
     cr.register_activation("mine", np.tanh, tanh_derivative, domain=(1e6, 1e6 + 10.1))
     cr.register_activation("mine", np.tanh, tanh_derivative, domain=(-1000.02, -1000), replace=True)
+
+
+def test_of_many_outputs_a_hundred_are_looked_at_the_first_and_the_last_among_them():
+    calls = []
+
+    def value(A, Y):
+        calls.append(len(A))
+        return squares(A, Y)
+
+    cr.register_loss("wide", value, squares_derivative, n_outputs=1000)
+    assert 1400 <= len(calls) < 1500
+    for wrong in (0, -1):
+
+        def derivative(A, Y, wrong=wrong):
+            dA = squares_derivative(A, Y)
+            dA[:, wrong] *= 2
+            return dA
+
+        with pytest.raises(
+            ValueError, match=r"derivative: expected .* where it is worst"
+        ) as caught:
+            cr.register_loss("bad", squares, derivative, n_outputs=1000)
+        assert len(str(caught.value)) < 300  # not all of Y

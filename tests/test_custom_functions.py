@@ -142,6 +142,9 @@ def test_built_in_names_cannot_be_unregistered():
         cr.unregister_loss("huber")
     with pytest.raises(ValueError, match=r"\[unregister_activation\] name: .*, got 'relu'"):
         cr.unregister_activation("relu")
+    for name in (None, ["relu"]):
+        with pytest.raises(TypeError, match=r"\[unregister_loss\] name: expected a string, got"):
+            cr.unregister_loss(name)
 
 
 @pytest.mark.parametrize("name", ["two words", "", "1st", "a-b", "relu", "softmax", "logistic"])
@@ -262,8 +265,11 @@ def test_a_loss_may_be_for_so_many_outputs():
         cr.Trainer(three, "normal")
     with pytest.raises(ValueError, match=r"\[Network.summary, layer 1 .Dense.\] loss: expected 2"):
         three.summary(loss="normal")
-    with pytest.raises(ValueError, match=r"n_outputs: expected an integer >= 1, got 0"):
-        cr.register_loss("normal", surprise, derivative, n_outputs=0)
+    for n in (0, 2**63):
+        with pytest.raises(
+            ValueError, match=r"n_outputs: expected an integer from 1 to 1048576, got"
+        ):
+            cr.register_loss("normal", surprise, derivative, n_outputs=n)
 
 
 def mean_of_rows(A, Y):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule._errors import short
 
 from .doors import TARGETS, X, build, refusal, trainer_at_work
 
@@ -123,13 +124,8 @@ def test_a_metric_that_gives_no_number_is_named(result):
         build(), "cross_entropy", metrics=[cr.Metric("mine", lambda Y, p, w: result)]
     )
     text = "[metric 'mine'] result: expected a number, got "
-    with refusal(trainer, TypeError, text + message_of(result)):
+    with refusal(trainer, TypeError, text + short(repr(result))):
         trainer.fit(X, Y)
-
-
-def message_of(value):
-    shown = " ".join(repr(value).split())
-    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,14 @@ class FileFormatError(ValueError):
 
 
 def message(where: str, argument: str, expected: str, got: object) -> str:
-    """`[where] argument: expected ..., got ...`, the value on one line of at most 80 characters."""
-    shown = " ".join(repr(got).split())
-    shown = shown if len(shown) <= 80 else shown[:77] + "..."
-    return f"[{where}] {argument}: expected {expected}, got {shown}"
+    """`[where] argument: expected ..., got ...`, the value as `short` has it."""
+    return f"[{where}] {argument}: expected {expected}, got {short(repr(got))}"
+
+
+def short(text: str) -> str:
+    """On one line, of at most 80 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 80 else line[:77] + "..."
 
 
 def quoted(names: Iterable[str]) -> str:

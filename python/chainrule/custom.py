@@ -106,13 +106,14 @@ def register_loss(
 
     The check is that of `register_activation`, at random A from `domain` (low, high), by default
     (-10, 10), of counts (0.1, 10), of labels and classes (0.01, 0.99), and random targets of their
-    kind, for n_outputs or else for one output (not of classes) and three. Errors are those, too.
+    kind, for n_outputs (of more than 100 for 100, evenly spread) or else for one output (not of
+    classes) and three. Errors are those, too.
     """
     where = "register_loss"
     kind, usual = TARGETS[check_choice(where, "targets", targets, TARGETS)]
     low, high = usual if domain is None else _check_domain(where, domain)
     if n_outputs is not None:
-        n_outputs = check_integer(where, "n_outputs", n_outputs, 1)
+        n_outputs = check_integer(where, "n_outputs", n_outputs, 1, 2**20)
     threshold = check_number(where, "threshold", threshold)
     functions = Functions(value, derivative, kind, n_outputs, threshold, (low, high))
     functions = _check(where, "loss", name, functions, replace)
@@ -132,8 +133,10 @@ def unregister_loss(name: str) -> None:
 
 
 def _unregister(kind: str, name: str, of_reference: dict[str, Any]) -> None:
-    if isinstance(name, str) and name in BUILT_IN[kind]:
-        where = f"unregister_{kind}"
+    where = f"unregister_{kind}"
+    if not isinstance(name, str):
+        raise TypeError(message(where, "name", "a string", name))
+    if name in BUILT_IN[kind]:
         raise ValueError(message(where, "name", f"a registered {kind}, no built-in one", name))
     if name not in TABLES[kind]:
         raise not_registered(kind, name)
