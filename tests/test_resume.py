@@ -197,3 +197,22 @@ def test_an_epoch_ends_as_a_whole_where_ctrl_c_comes_in_its_last_lines(data, mon
     assert len(trainer.history) == trainer.epoch == 0
     trainer.fit(**data, resume=True)
     assert outcome(trainer) == outcome(expected)
+
+
+def test_a_second_ctrl_c_while_the_first_is_dealt_with_loses_nothing(data):
+    class Twice(Log):
+        def state(self):
+            if not presses:
+                return super().state()
+            raise presses.pop()
+
+    expected, trainer, presses = new_trainer("adam"), new_trainer("adam"), []
+    expected.fit(**data, epochs=3, batch_size=BATCH)
+    log, cut = Twice(), Cut(9)
+    presses.append(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(**data, epochs=3, batch_size=BATCH, callbacks=[log, cut])
+    assert presses == []
+    assert trainer.is_unfinished
+    trainer.fit(**data, resume=True)
+    assert outcome(trainer) == outcome(expected)

@@ -31,7 +31,10 @@ class LastFit:
         try:
             run.go()
         except BaseException:
-            self.unfinished = run.cut_off()
+            try:
+                self.unfinished = run.cut_off()
+            except KeyboardInterrupt:  # of somebody impatient
+                self.unfinished = run.cut_off()
             raise
         finally:
             self.run = outer
