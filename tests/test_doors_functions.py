@@ -63,6 +63,10 @@ def test_a_callback_may_take_its_arguments_as_it_likes():
     trainer = trainer_at_work()
     trainer.fit(X, Y, callbacks=mine)
     assert calls == [2, 3, trainer]
+    mine.on_fit_end = lambda: None
+    text = "[Trainer.fit] callbacks: expected Mine.on_fit_end(trainer), got Mine.on_fit_end()"
+    with refusal(trainer, TypeError, text):
+        trainer.fit(X, Y, callbacks=mine)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,7 @@ METHODS = {
     for name, method in vars(Callback).items()
     if isinstance(method, FunctionType)
 }
+CHECKED: WeakSet[type[Callback]] = WeakSet()  # classes whose methods are right
 # The order of the rows in an epoch, by its number.
 RowOrder = Callable[[int], NDArray[np.int64]]
 
@@ -158,13 +160,20 @@ def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]
         callbacks = [callbacks]
     given = check_list(where, "callbacks", "a list of callbacks", callbacks)
     for callback in given:
-        check_instance(where, "callbacks", callback, Callback)
-        kind = type(callback)
-        for name, parameters in METHODS.items():
-            if getattr(kind, name, None) is not getattr(Callback, name):
-                method = getattr(callback, name)
-                check_takes(where, "callbacks", f"{kind.__name__}.{name}", method, *parameters)
+        _check_methods(where, check_instance(where, "callbacks", callback, Callback))
     return given
+
+
+def _check_methods(where: str, callback: Callback) -> None:
+    """Those of a class are looked at once (20 us each), those of an object every time."""
+    kind = type(callback)
+    names = METHODS if kind not in CHECKED else METHODS.keys() & getattr(callback, "__dict__", {})
+    for name in names:
+        method = getattr(callback, name)
+        if getattr(method, "__func__", None) is not getattr(Callback, name):
+            called = f"{kind.__name__}.{name}"
+            check_takes(where, "callbacks", called, method, *METHODS[name])
+    CHECKED.add(kind)
 
 
 def check_metrics(where: str, metrics: Any, net: Network) -> tuple[Metric, ...]:
