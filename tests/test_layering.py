@@ -122,7 +122,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"_custom_cost", "_torch"},
     {"interchange"},
     {"network"},
-    {"_trainer_checks", "checkpoint", "predictor", "_fit_file", "_stepping"},
+    {"_options", "_trainer_checks", "checkpoint", "predictor", "_fit_file", "_stepping"},
     {"_run", "trainer_file", "checkpointing"},
     {"_last_fit"},
     {"trainer", "gradient_check"},

@@ -1,46 +1,31 @@
 """Attributes that are checked whenever they are set, and attributes that are set once.
 
-Neither has a `__get__`, so reading them costs what reading any attribute does. What may change a
-fixed one goes through `vars(object)`.
+Each is kept under its name with an underscore, where the class itself reads it, sooner, and changes
+what is fixed for others.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 
-class Checked:
+def checked(where: str, name: str, check: Callable[[str, str, Any], Any]) -> Any:
     """Holds what `check(where, name, value)` returns."""
+    kept = f"_{name}"
 
-    def __init__(self, where: str, check: Callable[[str, str, Any], Any]) -> None:
-        self._where, self._check = where, check
+    def store(instance: object, value: Any) -> None:
+        setattr(instance, kept, check(where, name, value))
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __set__(self, instance: object, value: Any) -> None:
-        vars(instance)[self._name] = self._check(self._where, self._name, value)
+    return property(attrgetter(kept), store)
 
 
-class Fixed:
+def fixed(where: str, name: str, instead: str) -> Any:
     """Set once; then assigning raises AttributeError, which says what to do `instead`."""
+    kept = f"_{name}"
 
-    def __init__(self, where: str, instead: str) -> None:
-        self._where, self._instead = where, instead
+    def store(instance: object, value: Any) -> None:
+        if hasattr(instance, kept):
+            raise AttributeError(f"[{where}] {name}: cannot be set; {instead}")
+        setattr(instance, kept, value)
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __set__(self, instance: object, value: Any) -> None:
-        if self._name in vars(instance):
-            raise AttributeError(f"[{self._where}] {self._name}: cannot be set; {self._instead}")
-        vars(instance)[self._name] = value
-
-
-def checked(where: str, check: Callable[[str, str, Any], Any]) -> Any:
-    """A `Checked`, to type checkers of the type that the attribute is annotated with."""
-    return Checked(where, check)
-
-
-def fixed(where: str, instead: str) -> Any:
-    """A `Fixed`, likewise."""
-    return Fixed(where, instead)
+    return property(attrgetter(kept), store)

@@ -5,52 +5,45 @@ The core does many mini-batches per call.
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule._attributes import checked, fixed
 from chainrule._data import Data, Features
-from chainrule._errors import check_choice, check_integer, check_limit, check_number
 from chainrule._own_options import own_options
-from chainrule.losses import Loss, resolve_loss
-from chainrule.metrics import Metric, resolve_metrics
+from chainrule.losses import Loss
 from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Optimizer
-from chainrule.schedules import Schedule, ScheduleState, as_schedule
+from chainrule.schedules import Schedule, ScheduleState
 
 if TYPE_CHECKING:
     from chainrule import _core
 
 Floats = NDArray[np.float64]
-# What the state of the optimizer in the core was made for.
-ANOTHER = "Trainer", "make another Trainer"
 SECONDS_PER_CALL = 0.05  # a person does not notice a Ctrl-C that takes this long
 
 
 class Stepping:
     """What it needs of a trainer is listed here; `Trainer` tells of it."""
 
-    net: Network = fixed(*ANOTHER)
-    loss: Loss = checked("Trainer", lambda where, _, given: resolve_loss(given, where))
-    optimizer: Optimizer = fixed(*ANOTHER)
-    schedule: Schedule = checked("Trainer", lambda where, _, given: as_schedule(given, where))
-    metrics: Sequence[Metric] = checked("Trainer", lambda at, _, given: resolve_metrics(given, at))
-    seed: int = checked("Trainer", partial(check_integer, minimum=0, maximum=2**63 - 1))
-    l2: float = checked("Trainer", partial(check_number, minimum=0))
-    l1: float = checked("Trainer", partial(check_number, minimum=0))
-    penalize: str = checked("Trainer", partial(check_choice, known=("mean", "sum")))
-    clip_value: float | None = checked("Trainer", check_limit)
-    clip_norm: float | None = checked("Trainer", check_limit)
-    learning_rate_factors: dict[str, float] = fixed(*ANOTHER)
-    decay_factors: dict[str, float] = fixed(*ANOTHER)
-    frozen: list[str] = fixed(*ANOTHER)
-    ema: float | None = fixed(*ANOTHER)
+    _net: Network
+    _loss: Loss
+    _optimizer: Optimizer
+    _schedule: Schedule
+    _seed: int
+    _l2: float
+    _l1: float
+    _penalize: str
+    _clip_value: float | None
+    _clip_norm: float | None
+    _learning_rate_factors: dict[str, float]
+    _decay_factors: dict[str, float]
+    _frozen: list[str]
+    _ema: float | None
     epoch: int
     _state: "_core._Optimizer"
     _schedule_state: ScheduleState
@@ -68,7 +61,7 @@ class Stepping:
         """
         data = self._data("Trainer.step", X, Y, sample_weight)
         rows = data.samples.rows
-        check_mixed_rows("Trainer.step", self.net, rows, rows, "X")
+        check_mixed_rows("Trainer.step", self._net, rows, rows, "X")
         with self._hold("Trainer.step"):
             rates = np.array([self._rate(self.epoch + self._single_steps)])
             costs, _ = self._train(data, None, rows, rates, "Trainer.step")
@@ -84,8 +77,8 @@ class Stepping:
         """
         with self._hold("Trainer.apply_gradients"):
             rate = self._rate(self.epoch + self._single_steps)
-            self.net._core.apply_gradients(self._state, rate, self._clip)
-            self.net._set_step(self.steps)
+            self._net._core.apply_gradients(self._state, rate, self._clip)
+            self._net._set_step(self.steps)
             self._single_steps += 1
 
     @contextmanager
@@ -94,12 +87,12 @@ class Stepping:
 
         Without `ema`, and before the first step, these are the same. No training meanwhile.
         """
-        if self.ema is None or self._state.shows_averages:
-            yield self.net
+        if self._ema is None or self._state.shows_averages:
+            yield self._net
             return
         try:
-            self._state.show_averages(self.net._core, True)
-            yield self.net
+            self._state.show_averages(self._net._core, True)
+            yield self._net
         finally:
             self._show_own_weights()
 
@@ -112,30 +105,30 @@ class Stepping:
         self, rates: dict[str, float], decays: dict[str, float], frozen: list[str]
     ) -> None:
         """What `check_own_options` returned, from the next step on."""
-        before = self.learning_rate_factors, self.decay_factors, self.frozen
+        before = self._learning_rate_factors, self._decay_factors, self._frozen
         if (rates, decays, frozen) != before:
-            core = self.net._core
+            core = self._net._core
             options = own_options(core.parameter_table(), rates, decays, frozen)
             self._state.set_own_options(core, options)
-        vars(self).update(learning_rate_factors=rates, decay_factors=decays, frozen=frozen)
+        self._learning_rate_factors, self._decay_factors, self._frozen = rates, decays, frozen
 
     def _set_ema(self, ema: float | None) -> None:
         """Checked. Other averages than before begin at zero, where the steps count from."""
-        if ema != self.ema:
-            self._state.start_averages(self.net._core, ema or 0.0)
-        vars(self)["ema"] = ema
+        if ema != self._ema:
+            self._state.start_averages(self._net._core, ema or 0.0)
+        self._ema = ema
 
     def _show_own_weights(self) -> None:
-        self._state.show_averages(self.net._core, False)
+        self._state.show_averages(self._net._core, False)
 
     def _rates(self, steps: int) -> Floats:
         """The learning rate of each step of the present epoch."""
-        if self.schedule.is_constant_within_epochs:
+        if self._schedule.is_constant_within_epochs:
             return np.full(steps, self._rate(self.epoch))
         return np.array([self._rate(self.epoch + i / steps) for i in range(steps)])
 
     def _rate(self, epoch: float) -> float:
-        return self.optimizer.learning_rate * self.schedule.factor(epoch, self._schedule_state)
+        return self._optimizer.learning_rate * self._schedule.factor(epoch, self._schedule_state)
 
     def _train(
         self,
@@ -150,37 +143,37 @@ class Stepping:
         arguments = (
             self._state,
             data.samples,
-            self.loss.parts,
-            self.l2,
-            self.l1,
-            self.penalize == "sum",
+            self._loss.parts,
+            self._l2,
+            self._l1,
+            self._penalize == "sum",
             self._clip,
             order,
             batch,
             rates,
-            self.seed,
+            self._seed,
             SECONDS_PER_CALL,
             failures := list[BaseException](),
             where,
         )
         parts = [] if parts is None else parts
         # One call for Python, so that no Ctrl-C comes between the steps and the record of them.
-        parts.extend(starmap(self.net._core.train, [arguments]))
-        self.net._set_step(self.steps)
+        parts.extend(starmap(self._net._core.train, [arguments]))
+        self._net._set_step(self.steps)
         for failure in failures:  # of a function of the user's, after some steps
             raise failure
         return parts[-1]
 
     @property
     def _clip(self) -> tuple[float, float]:
-        return self.clip_value or math.inf, self.clip_norm or math.inf
+        return self._clip_value or math.inf, self._clip_norm or math.inf
 
     def _hold(self, where: str) -> AbstractContextManager[None]:
         if self._state.shows_averages:
             raise RuntimeError(
                 f"[{where}] the network shows its averages: leave trainer.averaged()"
             )
-        return self.net._held_by_trainer(where)
+        return self._net._held_by_trainer(where)
 
     def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
-        return Data(self.net, where, X, Y, self.loss, sample_weight)
+        return Data(self._net, where, X, Y, self._loss, sample_weight)

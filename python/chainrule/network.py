@@ -45,14 +45,16 @@ class Network(Interchange):
     first weights. Raises TypeError or ValueError for anything else.
     """
 
-    layers: tuple[Layer, ...] = fixed("Network", ANOTHER)
-    n_inputs: int = fixed("Network", ANOTHER)
-    dtype: "np.dtype[Any]" = fixed("Network", ANOTHER)
-    seed: int = fixed("Network", ANOTHER)
-    parameters: Parameters = fixed("Network", "assign to one, as in net.parameters['1.weight']")
-    gradients: Gradients = fixed("Network", "backward() computes them")
-    W: CourseView = fixed("Network", "assign to that of a layer, as in net.W[1]")
-    b: CourseView = fixed("Network", "assign to that of a layer, as in net.b[1]")
+    layers: tuple[Layer, ...] = fixed("Network", "layers", ANOTHER)
+    n_inputs: int = fixed("Network", "n_inputs", ANOTHER)
+    dtype: "np.dtype[Any]" = fixed("Network", "dtype", ANOTHER)
+    seed: int = fixed("Network", "seed", ANOTHER)
+    parameters: Parameters = fixed(
+        "Network", "parameters", "assign to one, as in net.parameters['1.weight']"
+    )
+    gradients: Gradients = fixed("Network", "gradients", "backward() computes them")
+    W: CourseView = fixed("Network", "W", "assign to that of a layer, as in net.W[1]")
+    b: CourseView = fixed("Network", "b", "assign to that of a layer, as in net.b[1]")
 
     def __init__(
         self, layers: Sequence[Layer], n_inputs: int, dtype: Any = "float32", seed: int = 0

@@ -28,6 +28,7 @@ from chainrule._evaluation import (
 from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
 from chainrule._optimizer import core_optimizer, read_weights
+from chainrule._options import Options
 from chainrule._own_options import check_own_options
 from chainrule._run import Run
 from chainrule._stepping import Stepping
@@ -52,7 +53,7 @@ from chainrule.schedules import Schedule, as_schedule
 CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
 
 
-class Trainer(Stepping):
+class Trainer(Options, Stepping):
     """Minimizes the cost of a network by gradient descent.
 
     Arguments: `net`; `loss`, by name or object; `optimizer`; `schedule`, whose factor multiplies
@@ -282,7 +283,7 @@ class Trainer(Stepping):
     def _data(
         self, where: str, X: Any, Y: Any, sample_weight: Any, class_weight: ClassWeight = None
     ) -> Data:
-        data = Data(self.net, where, X, Y, self.loss, sample_weight)
+        data = Data(self._net, where, X, Y, self._loss, sample_weight)
         if class_weight is None:
             return data
         kind, groups = target_kind(self.loss), self.net._core.groups

@@ -25,7 +25,7 @@ def twin(trainer: Trainer, net: Network | None = None) -> Trainer:
     other = object.__new__(Trainer)
     vars(other).update(vars(trainer))
     # Averages follow the weights and change nothing.
-    vars(other).update(net=copy.copy(trainer.net) if net is None else net, ema=None)
+    other._net, other._ema = copy.copy(trainer.net) if net is None else net, None
     core = other.net._core
     kind, hyperparameters, _ = core_optimizer(trainer.optimizer)
     other._state = CORE_OPTIMIZERS[other.net.dtype.name](core, kind, hyperparameters)

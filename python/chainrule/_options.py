@@ -1,0 +1,40 @@
+"""The options of a trainer as its attributes: checked when they are set, or fixed."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from chainrule._attributes import checked, fixed
+from chainrule._errors import check_choice, check_integer, check_limit, check_number
+from chainrule.losses import Loss, resolve_loss
+from chainrule.metrics import Metric, resolve_metrics
+from chainrule.network import Network
+from chainrule.optimizers import Optimizer
+from chainrule.schedules import Schedule, as_schedule
+
+checked_option = partial(checked, "Trainer")
+# Of those the state of the optimizer in the core is made.
+fixed_option = partial(fixed, "Trainer", instead="make another Trainer")
+
+
+class Options:
+    """`Trainer` tells of them."""
+
+    net: Network = fixed_option("net")
+    loss: Loss = checked_option("loss", lambda where, _, value: resolve_loss(value, where))
+    optimizer: Optimizer = fixed_option("optimizer")
+    schedule: Schedule = checked_option(
+        "schedule", lambda where, _, value: as_schedule(value, where)
+    )
+    metrics: Sequence[Metric] = checked_option(
+        "metrics", lambda where, _, value: resolve_metrics(value, where)
+    )
+    seed: int = checked_option("seed", partial(check_integer, minimum=0, maximum=2**63 - 1))
+    l2: float = checked_option("l2", partial(check_number, minimum=0))
+    l1: float = checked_option("l1", partial(check_number, minimum=0))
+    penalize: str = checked_option("penalize", partial(check_choice, known=("mean", "sum")))
+    clip_value: float | None = checked_option("clip_value", check_limit)
+    clip_norm: float | None = checked_option("clip_norm", check_limit)
+    learning_rate_factors: dict[str, float] = fixed_option("learning_rate_factors")
+    decay_factors: dict[str, float] = fixed_option("decay_factors")
+    frozen: list[str] = fixed_option("frozen")
+    ema: float | None = fixed_option("ema")
