@@ -54,7 +54,8 @@ class OneTarget:
         if self.is_multilabel:
             _check_labels(where, argument, y)
         else:
-            _check_known(argument, unique_labels(y), self.classes, all_of_them)
+            found = sorted_classes(where, argument, y) if y.dtype == object else unique_labels(y)
+            _check_known(argument, found, self.classes, all_of_them)
 
     def encode(self, y: Any) -> Array:
         if self.is_multiclass:
@@ -91,6 +92,8 @@ class OneTarget:
 
     def accuracy(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
         """The share of rows that are right; y is encoded."""
+        if len(self.classes) == 1:  # which each row is and is predicted to be
+            return 1.0
         predicted = outputs.argmax(axis=1) if self.is_multiclass else outputs > 0.5
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
@@ -187,8 +190,10 @@ def sorted_classes(where: str, what: str, values: Any) -> Array:
     array = np.asarray(values)
     if array.dtype == object or not isinstance(values, np.ndarray):
         values = list(values)
-        if not values or None in values or len({isinstance(v, str) for v in values}) > 1:
-            expected = "labels of one type that can be sorted, at least one"
+        if not values:
+            raise ValueError(message(where, what, "at least one label", values))
+        if None in values or len({isinstance(v, str) for v in values}) > 1:
+            expected = "labels of one type that can be sorted"
             raise TypeError(message(where, what, expected, values))
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(message(where, what, "labels without NaN or infinity", values))

@@ -75,6 +75,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """
 
     _target: Targets  # what y is
+    classes_: Any  # sorted, or those of each output in a list
 
     def __init__(
         self,
@@ -174,6 +175,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             if _check_partial_fit_first_call(self, classes):
                 is_multilabel = type_of_target(y).startswith("multilabel")
                 self._target = OneTarget(y if is_multilabel else classes)
+                if set(self.classes_) != set(self._target.classes) and is_multilabel:
+                    expected = f"the columns of y, 0 to {len(self._target.classes) - 1}"
+                    raise ValueError(message(where, "classes", expected, classes))
         elif not hasattr(self, "classes_"):
             self._target = SeveralTargets.of_classes(where, classes)
             self.classes_ = self._target.classes
