@@ -4,10 +4,10 @@ What is refused is refused by scikit-learn's own error, which is a ValueError an
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names
@@ -34,6 +34,8 @@ from chainrule.network import Network
 from chainrule.optimizers import SGD, Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import as_schedule
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SOLVERS = ("lbfgs", "sgd", "adam")
 RATES = ("constant", "invscaling", "adaptive")
 OF_STEPS = (  # which "lbfgs" does not take
@@ -42,16 +44,20 @@ OF_STEPS = (  # which "lbfgs" does not take
 )
 
 
-@contextmanager
-def refusals() -> Iterator[None]:
+def refuses(function: Callable[P, T]) -> Callable[P, T]:
     """Who waits for scikit-learn's ValueError of a bad parameter need not wait for others."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise InvalidParameterError(*error.args).with_traceback(error.__traceback__) from None
+
+    @wraps(function)
+    def checking(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise InvalidParameterError(*error.args).with_traceback(error.__traceback__) from None
+
+    return checking
 
 
-@refusals()
+@refuses
 def check(est: Any, where: str) -> None:
     """Raises InvalidParameterError that names the parameter, what was expected and what came."""
 
@@ -159,7 +165,7 @@ def _is_bool(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
 
 
-@refusals()
+@refuses
 def random_state(est: Any, where: str) -> np.random.RandomState:
     """The generator that `random_state` means."""
     try:
@@ -169,7 +175,7 @@ def random_state(est: Any, where: str) -> np.random.RandomState:
         raise ValueError(message(where, "random_state", expected, est.random_state)) from None
 
 
-@refusals()
+@refuses
 def hidden_layers(est: Any, where: str) -> list[Layer]:
     """`layers`, or dense layers of `hidden_layer_sizes` units with their `activation`."""
     if est.layers is not None:
@@ -205,7 +211,7 @@ class Momentum(SGD):
     momentum: Share = 0.9
 
 
-@refusals()
+@refuses
 def check_numbers(est: Any, where: str, dtype: Any) -> None:
     """Those that each step uses must be numbers of the model, too."""
     values = {name: getattr(est, name) for name in ("clip_value", "clip_norm")}
@@ -214,7 +220,7 @@ def check_numbers(est: Any, where: str, dtype: Any) -> None:
     check_precision(where, values, dtype)
 
 
-@refusals()
+@refuses
 def of_parameters(
     est: Any, where: str, net: Network, optimizer: Optimizer | None = None
 ) -> tuple[dict[str, float], dict[str, float], list[str]]:
@@ -223,7 +229,7 @@ def of_parameters(
     return check_own_options(where, net._core.parameter_table(), optimizer, *given)
 
 
-@refusals()
+@refuses
 def optimizer(est: Any, where: str, dtype: Any) -> Optimizer:
     """The `optimizer`, or the one that `solver` and its parameters describe."""
     if est.optimizer is not None:

@@ -14,7 +14,7 @@ from chainrule._errors import message
 from chainrule.activations import Activation
 from chainrule.estimators._base import BaseMLP
 from chainrule.estimators._checks import checked_for_score
-from chainrule.estimators._options import refusals
+from chainrule.estimators._options import refuses
 from chainrule.estimators._targets import (
     OneTarget,
     SeveralTargets,
@@ -213,7 +213,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _stratify(self, y: Array) -> Array | None:
         return y if y.ndim == 2 and y.shape[1] == 1 else None
 
-    @refusals()
+    @refuses
     def _all_weights(self, where: str, y: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
             return weights

@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from chainrule._errors import message
 from chainrule.estimators._base import BaseMLP
 from chainrule.losses import Loss, resolve_loss
+from chainrule.metrics import r2
 
 Array = NDArray[Any]
 
@@ -140,7 +141,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self._n_targets if loss.name == "squared_error" else 1
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
-        return float(r2_score(y, outputs, sample_weight=sample_weight))
+        if len(y) == 1:  # NaN, with scikit-learn's warning
+            return float(r2_score(y, outputs, sample_weight=sample_weight))
+        return r2(y, outputs, sample_weight)
 
 
 def _columns(y: Any) -> Array:
