@@ -79,10 +79,15 @@ def test_bad_parameters_are_named_with_the_method(kind, name, value, binary):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("max_iter", 1.5), ("solver", "x"), ("random_state", "x"), ("layers", 3)]
+    ("name", "value"),
+    [
+        *(("max_iter", 1.5), ("solver", "x"), ("random_state", "x"), ("layers", 3)),
+        *(("activation", "x"), ("class_weight", [{0: 1}]), ("frozen", ["3"])),
+    ],
 )
 def test_a_bad_parameter_is_scikit_learns_error(name, value, binary):
-    with pytest.raises(InvalidParameterError, match=rf"^\[MLPClassifier.fit\] {name}: ") as caught:
+    expected = rf"^\[MLPClassifier.fit(, layer 1 \(Dense\))?\] {name}: "
+    with pytest.raises(InvalidParameterError, match=expected) as caught:
         cr.MLPClassifier(**{name: value}).fit(*binary)
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, TypeError)

@@ -71,7 +71,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     with a warning, too.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
-    `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
+    `fit` raises an InvalidParameterError, scikit-learn's ValueError and TypeError, that names the
+    parameter for one that it cannot use.
     """
 
     _target: Targets  # what y is
