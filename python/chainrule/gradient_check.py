@@ -1,5 +1,7 @@
 """Are the gradients right? Central differences of the cost against back-propagation."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -15,6 +15,8 @@ Give a metric all rows at once: neither the task nor r2 can be put together from
 Every metric raises ValueError if shapes, labels or weights do not fit.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from math import isfinite
 
@@ -24,6 +26,8 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule._dataclass import dataclass
 from chainrule._errors import check_bool, message, quoted, unknown
 from chainrule.history import OWN_KEYS
+
+__all__ = ["METRICS", "Metric", "accuracy", "log_loss", "mean_absolute_error", "r2"]
 
 Array = NDArray[np.float64]
 

@@ -4,6 +4,8 @@ Samples are rows. A weight matrix is (n_in, n_out); the course's `W[l]` is its t
 read and set as `net.W[l]`. Layers count from 1.
 """
 
+from __future__ import annotations
+
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -118,7 +120,7 @@ class Network(Interchange):
         """
         return self._core.predict(X, out, "Network.predict")
 
-    def predictor(self, n_threads: int | None = None) -> "Predictor":
+    def predictor(self, n_threads: int | None = None) -> Predictor:
         """What `predict` does now, frozen, for production: one row sooner, many threads at once.
 
         A call takes at most `n_threads` threads, with None as many as `predict`; 1 is best where

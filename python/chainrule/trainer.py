@@ -5,6 +5,8 @@ after a longer step, callbacks run and Ctrl-C is seen; the network is then in it
 last complete step.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack

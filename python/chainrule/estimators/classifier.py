@@ -1,5 +1,7 @@
 """The classifier: two classes, several, several labels or several classifications at once."""
 
+from __future__ import annotations
+
 from typing import Any, Literal, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The regressor: one target or several."""
 
+from __future__ import annotations
+
 from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike, NDArray
