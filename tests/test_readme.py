@@ -34,7 +34,7 @@ def test_the_snippets_run(tmp_path, capsys):
     said = capsys.readouterr().out
     for words in (
         "History of ",
-        "22 Dense         softmax",
+        "3 to 21 Residual  as 2 ",
         "20 epochs more, 20 in all",
         "(1797, 16) (1797, 1)",
         "relative difference ",
