@@ -6,6 +6,10 @@ import re
 import pytest
 
 import chainrule as cr
+from chainrule import _core
+from chainrule.initializers import INITIALIZERS
+from chainrule.losses import LOSSES
+from chainrule.optimizers import OPTIMIZERS
 
 pytest.importorskip("sklearn")
 
@@ -49,6 +53,18 @@ def test_help_says_what_each_name_is_for(name):  # the reference's formulas spea
     thing = PUBLIC[name]
     for what in (thing, *methods(thing).values()):
         assert inspect.getdoc(what), what
+
+
+def test_help_lists_the_names_that_there_are():
+    for kind, names in (
+        (cr.Activation, _core.activations()),
+        (cr.Initializer, ["auto", *INITIALIZERS]),
+        (cr.Trainer, cr.metrics.METRICS),
+    ):
+        words = re.findall(r"\w+", inspect.getdoc(kind))
+        assert set(names) <= set(words)
+    for name, kind in (LOSSES | OPTIMIZERS).items():  # as `Trainer` explains them
+        assert name.replace("_", "") == kind.__name__.lower()
 
 
 def test_help_of_a_description_shows_plain_types():

@@ -148,7 +148,11 @@ def _one_of_many(labels: Array) -> bool:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with its name and direction: `Metric("f1", my_f1, larger_is_better=True)`."""
+    """A metric with its name and direction: `Metric("f1", my_f1, larger_is_better=True)`.
+
+    `function(Y, prediction, sample_weight=None) -> float`: Y as `fit` takes it, the predictions
+    (m, n_y) of all rows, and the rows' weights (m,). `larger_is_better` is asked for by callbacks.
+    """
 
     name: str
     function: Callable[..., float]

@@ -40,9 +40,15 @@ CORES = {"float32": _core.Network32, "float64": _core.Network64}
 class Network(Interchange):
     """Layers with parameters. Deterministic in (layers, n_inputs, dtype, seed).
 
+        net = cr.Network([cr.Dense(64, "relu"), cr.Dense(10, "softmax")], n_inputs=784)
+
     Arguments: `layers`, a list of layers such as `Dense`; `n_inputs`, features per sample;
     `dtype`, "float32" or "float64", of the parameters and of all computing; `seed` >= 0 of the
     first weights. Raises TypeError or ValueError for anything else.
+
+    Attributes: these, and by name `parameters`, "1.weight" (n_in, n_out), "1.bias" (n_out,) and so
+    on, of which reading copies and assigning sets, and `gradients`, those of the last `backward`;
+    `W[l]` and `b[l]` are parameters in the course's shapes, (n[l], n[l-1]) and (n[l], 1).
     """
 
     def __init__(
