@@ -277,8 +277,9 @@ def warmup(
 ) -> Schedule:
     """A line from `start` to 1 over `epochs`, times the schedule's first factor; then the schedule.
 
-    The schedule begins when the warm-up ends: it sees `epoch - epochs`, and a plateau does not
-    count the epochs before. Goyal et al. 2017, sec. 2.2 ("gradual warmup").
+    `Trainer(net, loss, schedule=cr.warmup(cr.cosine(50), 5))`. The schedule begins when the warm-up
+    ends: it sees `epoch - epochs`, and a plateau does not count the epochs before. Goyal et al.
+    2017, sec. 2.2 ("gradual warmup").
     """
     return Warmup(as_schedule(schedule, "warmup"), epochs, start)
 
