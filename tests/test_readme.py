@@ -28,8 +28,8 @@ def test_the_snippets_run(tmp_path, capsys):
     for snippet in snippets:
         try:
             exec(compile(snippet, README, "exec"), names)
-        except ModuleNotFoundError as error:
-            if error.name != "torch":  # which only some have
+        except ImportError as error:
+            if "torch" not in str(error):  # which only some have
                 raise
     said = capsys.readouterr().out
     for words in (
