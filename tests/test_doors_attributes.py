@@ -58,7 +58,7 @@ BAD = [
     ("loss", "hinges", ValueError, "expected one of "),
     ("loss", None, TypeError, "expected one of "),
     ("schedule", "cosine", TypeError, "expected a schedule, a function epoch -> factor or None"),
-    ("schedule", lambda: 1.0, TypeError, "expected schedule(epoch), got schedule()"),
+    ("schedule", lambda: 1.0, TypeError, "expected a schedule, a function epoch -> factor or None"),
     ("metrics", "acuracy", ValueError, "expected one of 'accuracy'"),
     ("metrics", np.array(3), TypeError, "expected a list of names, functions or Metrics"),
     ("seed", -1, ValueError, "expected an integer from 0 to"),

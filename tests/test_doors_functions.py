@@ -36,7 +36,7 @@ def test_a_callback_with_other_arguments_is_refused(occasion):
     trainer, right = trainer_at_work(), f"Mine.{occasion}({OCCASIONS[occasion]})"
     for method, got in (
         (never, f"Mine.{occasion}(*, trainer)"),
-        (no_self, "one without self"),
+        (no_self, f"Mine.{occasion}(), without self"),
         (None, None),
     ):
         mine = type("Mine", (cr.Callback,), {occasion: method})()

@@ -177,26 +177,33 @@ def check_array(where: str, argument: str, expected: str, value: Any) -> NDArray
         raise ValueError(f"[{where}] {argument}: expected {expected}, got {got}") from None
 
 
-def check_takes(where: str, argument: str, name: str, function: Any, *parameters: str) -> None:
-    """A function of the user's, `name`, must take these by position; one that does not tell may."""
-    import inspect
+def takes(function: Any, count: int) -> bool:
+    """Whether it can be called with so many values; True for built-ins that do not say."""
+    import inspect  # as above
 
+    try:
+        # Not that of the function behind a decorator, which may take others.
+        inspect.signature(function, follow_wrapped=False).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # also of a method without self
+        return not isinstance(function, MethodType)
+    return True
+
+
+def check_takes(where: str, argument: str, name: str, function: Any, *parameters: str) -> None:
+    """A function of the user's, `name`, must take these by position."""
     expected = f"{name}({', '.join(parameters)})"
     if not callable(function):
         raise TypeError(message(where, argument, f"{expected}, a function", function))
-    try:
-        # Not that of the function behind a decorator, which may take others.
-        signature = inspect.signature(function, follow_wrapped=False)
-        signature.bind(*parameters)
-    except ValueError:  # none is known, or a method lacks self
-        if not isinstance(function, MethodType):
-            return
-        raise TypeError(
-            f"[{where}] {argument}: expected {expected}, got one without self"
-        ) from None
-    except TypeError:
-        got = f"{name}{signature}"
-        raise TypeError(f"[{where}] {argument}: expected {expected}, got {got}") from None
+    if not takes(function, len(parameters)):
+        import inspect
+
+        try:
+            got = f"{name}{inspect.signature(function, follow_wrapped=False)}"
+        except ValueError:
+            got = f"{name}(), without self"
+        raise TypeError(f"[{where}] {argument}: expected {expected}, got {got}")
 
 
 def warn(text: str, category: type[Warning] = UserWarning) -> None:

@@ -85,7 +85,7 @@ def _frozen(where: str, given: Any, names: list[str]) -> list[str]:
     if given is None:
         return []
     expected = "a list of names or None"
-    if isinstance(given, str):
+    if isinstance(given, str | Mapping):
         raise TypeError(message(where, "frozen", expected, given))
     listed = check_list(where, "frozen", expected, given)
     for name in listed:
@@ -98,5 +98,5 @@ def _check_name(where: str, argument: str, given: Any, names: list[str]) -> None
     for name in names:
         parts = name.split(".")
         known |= dict.fromkeys(".".join(parts[: n + 1]) for n in range(len(parts)))
-    if given not in known:
+    if not isinstance(given, str) or given not in known:
         raise unknown(where, argument, given, known)
