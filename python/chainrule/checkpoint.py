@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from chainrule._files import check_path, read_whole, write_atomically
 from chainrule._network_checks import check_nesting, check_registered_names
 from chainrule.layers import count_parameters, layer_from_dict
 from chainrule.network import CORES, Network
+
+if TYPE_CHECKING:
+    from chainrule import _core
 
 Array = NDArray[Any]
 N = TypeVar("N", bound=Network)
@@ -47,21 +50,26 @@ def network_tensors(net: Network, where: str = "Network.save") -> dict[str, Arra
     return dict(net.parameters)
 
 
-@contextmanager
-def tensors_to_write(net: Network, where: str = "Network.save") -> Iterator[dict[str, Tensor]]:
+def tensors_to_write(
+    net: Network, reading: "_core._Reading", where: str = "Network.save"
+) -> dict[str, Tensor]:
     """The parameters as `network_tensors` has them, but they are read when they are written.
 
-    Then it raises ValueError if one is not finite. Training waits until this is left. Raises
-    RuntimeError while another thread trains the network.
+    Then it raises ValueError if one is not finite. Training waits for the `reading`:
+
+        with net._core.reading(where) as reading:
+            ... tensors_to_write(net, reading, where) ...
+
+    which raises RuntimeError while another thread trains the network. It must not be left in a
+    generator, which Ctrl-C may keep from its end: the network would wait for it for ever.
     """
-    with net._core.reading(where) as reading:
 
-        def read(index: int, first: int, n: int) -> Array:
-            rows = reading.parameter_rows(index, first, n)
-            _check_finite(bool(np.isfinite(rows).all()), where)
-            return rows
+    def read(index: int, first: int, n: int) -> Array:
+        rows = reading.parameter_rows(index, first, n)
+        _check_finite(bool(np.isfinite(rows).all()), where)
+        return rows
 
-        yield rows_by_name(net, read)
+    return rows_by_name(net, read)
 
 
 def _check_finite(finite: bool, where: str) -> None:
@@ -144,9 +152,10 @@ def must_be_given(where: str, missing: Mapping[str, str], of: str) -> ValueError
 
 def save_network(net: Network, path: str | os.PathLike[str]) -> None:
     """The file behind `Network.save`."""
-    check_path("Network.save", path)
-    with _packed(net, "Network.save") as pieces:
-        write_atomically(path, pieces)
+    where = "Network.save"
+    check_path(where, path)
+    with net._core.reading(where) as reading:
+        write_atomically(path, _pieces(net, reading, where))
 
 
 def load_network(kind: type[N], path: str | os.PathLike[str]) -> N:
@@ -158,8 +167,8 @@ def load_network(kind: type[N], path: str | os.PathLike[str]) -> N:
 
 def network_to_bytes(net: Network) -> bytes:
     """What `save_network` would write."""
-    with _packed(net, "Network") as pieces:
-        return joined(pieces)
+    with net._core.reading("Network") as reading:
+        return joined(_pieces(net, reading, "Network"))
 
 
 def network_from_bytes(kind: type[N], content: bytes) -> N:
@@ -168,10 +177,9 @@ def network_from_bytes(kind: type[N], content: bytes) -> N:
         return _built(kind, unpack(content))
 
 
-@contextmanager
-def _packed(net: Network, where: str) -> Iterator[Iterator[tuple[int, Any]]]:
-    with tensors_to_write(net, where) as tensors:
-        yield pack(FORMAT, tensors, {"network": network_description(net)})
+def _pieces(net: Network, reading: "_core._Reading", where: str) -> Iterator[tuple[int, Any]]:
+    tensors = tensors_to_write(net, reading, where)
+    return pack(FORMAT, tensors, {"network": network_description(net)})
 
 
 def _built(kind: type[N], contents: Contents) -> N:

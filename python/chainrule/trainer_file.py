@@ -6,13 +6,12 @@
                 (`Unfinished.weights`); "callbacks/0", .. (arrays in the states of callbacks)
     documents   "network"; "trainer"; "fit", of one that is at work or was cut off
 
-Start at `_packed`. What is read is checked before anybody works with it: here, in `_fit_file`, and
+Start at `_pieces`. What is read is checked before anybody works with it: here, in `_fit_file`, and
 by the constructors that take it.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -43,6 +42,7 @@ from chainrule.optimizers import resolve_optimizer
 from chainrule.schedules import Constant, Schedule
 
 if TYPE_CHECKING:
+    from chainrule import _core
     from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
@@ -66,15 +66,16 @@ FIELDS = {
 
 def save_trainer(trainer: "Trainer", path: str | os.PathLike[str]) -> None:
     """The file behind `Trainer.save`."""
-    check_path("Trainer.save", path)
-    with _packed(trainer, "Trainer.save") as pieces:
-        write_atomically(path, pieces)
+    where = "Trainer.save"
+    check_path(where, path)
+    with trainer._hold(where), trainer.net._core.reading(where) as reading:
+        write_atomically(path, _pieces(trainer, reading, where))
 
 
 def trainer_to_bytes(trainer: "Trainer") -> bytes:
     """What `save_trainer` would write."""
-    with _packed(trainer, "Trainer") as pieces:
-        return joined(pieces)
+    with trainer._hold("Trainer"), trainer.net._core.reading("Trainer") as reading:
+        return joined(_pieces(trainer, reading, "Trainer"))
 
 
 def load_trainer(
@@ -107,24 +108,23 @@ def trainer_from_bytes(kind: type[T], content: bytes, schedule: Any, metrics: It
 # ---- writing ------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _packed(trainer: "Trainer", where: str) -> Iterator[Iterator[tuple[int, Any]]]:
+def _pieces(trainer: "Trainer", reading: "_core._Reading", where: str) -> Iterator[tuple[int, Any]]:
     net = trainer.net
-    with trainer._hold(where), tensors_to_write(net, where) as tensors:
-        for prefix, read in state_readers(trainer).items():
-            rows = rows_by_name(net, read)
-            tensors |= {f"{prefix}{name}": tensor for name, tensor in rows.items()}
-        tensors |= history_tensors(trainer.history)
-        costs, left = (trainer.step_costs, trainer.step_penalties), trainer._fit.left_over()
-        documents = {"network": network_description(net), "trainer": _document(trainer)}
-        if left is not None:
-            document, arrays = fit_document(left, where)
-            documents["fit"] = document
-            tensors |= fit_tensors(left, trainer, arrays, where)
-            if left.progress.phase == "steps":
-                costs = left.progress.joined()
-        tensors |= {"costs": costs[0], "penalties": costs[1]}
-        yield pack(FORMAT, tensors, documents)
+    tensors = tensors_to_write(net, reading, where)
+    for prefix, read in state_readers(trainer).items():
+        rows = rows_by_name(net, read)
+        tensors |= {f"{prefix}{name}": tensor for name, tensor in rows.items()}
+    tensors |= history_tensors(trainer.history)
+    costs, left = (trainer.step_costs, trainer.step_penalties), trainer._fit.left_over()
+    documents = {"network": network_description(net), "trainer": _document(trainer)}
+    if left is not None:
+        document, arrays = fit_document(left, where)
+        documents["fit"] = document
+        tensors |= fit_tensors(left, trainer, arrays, where)
+        if left.progress.phase == "steps":
+            costs = left.progress.joined()
+    tensors |= {"costs": costs[0], "penalties": costs[1]}
+    return pack(FORMAT, tensors, documents)
 
 
 def _document(trainer: "Trainer") -> dict[str, Any]:

@@ -78,7 +78,8 @@ def save_model(model: TableModel, path: Path) -> None:
         "about": model.about,
     }
     documents = {"network": network_description(model.network), "table": table}
-    with tensors_to_write(model.network) as tensors:
+    with model.network._core.reading("Network.save") as reading:
+        tensors = tensors_to_write(model.network, reading)
         tensors[PREPROCESSING] = dump_preprocessing(model.preprocessing)
         write_atomically(path, pack(FORMAT, tensors, documents))
 
