@@ -22,6 +22,7 @@ AS_BEFORE = ", as in the fit that goes on"
 
 
 def check_batch_size(where: str, batch_size: Any, rows: int, optimizer: Optimizer) -> int:
+    """Rows of a batch: of "auto" 32 or all, of None all. Raises TypeError or ValueError."""
     if batch_size is None:
         return rows
     if isinstance(batch_size, str) and batch_size == "auto":
@@ -83,6 +84,7 @@ RowOrder = Callable[[int], NDArray[np.int64]]
 
 
 def check_rows(where: str, rows: Any, n: int) -> NDArray[np.int64] | None:
+    """A copy of the indices of some of n rows; None is all of them. Raises ValueError."""
     if rows is None:
         return None
     indices = np.asarray(rows)
@@ -146,10 +148,12 @@ def check_callbacks(where: str, callbacks: Iterable[Callback]) -> list[Callback]
 
 
 def check_limit(where: str, argument: str, value: Any) -> float | None:
+    """A number > 0, or None for no limit. Raises TypeError or ValueError."""
     return None if value is None else check_number(where, argument, value, above=0)
 
 
 def check_metrics(where: str, metrics: Any, net: Network) -> tuple[Metric, ...]:
+    """Those that suit the outputs of the network. Raises TypeError or ValueError."""
     resolved = resolve_metrics(metrics, where)
     of_one_task = (METRICS["accuracy"], METRICS["log_loss"])
     if len(net._core.groups) > 1 and any(metric in of_one_task for metric in resolved):

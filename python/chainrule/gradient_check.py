@@ -59,9 +59,7 @@ def check_gradients(
     where = "check_gradients"
     step = check_number(where, "step", step, above=0)
     max_elements = check_integer(where, "max_elements", max_elements, 1)
-    twin = Network._without_values(net.layers, net.n_inputs, "float64", net.seed)
-    for name, value in net.parameters.items():
-        twin.parameters[name] = value
+    twin = net._in_float64()
     twin.backward(X, Y, loss, sample_weight, l2, l1)
 
     rng = np.random.default_rng(0)

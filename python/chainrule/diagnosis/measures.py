@@ -71,20 +71,12 @@ class LayerMeasure:
         return f"{self.path} {self.kind}"
 
 
-def in_float64(net: Network) -> Network:
-    """The same network where products of many large or small numbers stay in range."""
-    twin = Network._without_values(net.layers, net.n_inputs, "float64", net.seed)
-    for name, value in net.parameters.items():
-        twin.parameters[name] = value
-    return twin
-
-
 def measure_layers(
     net: Network, X: Any, Y: Any, loss: Loss, weights: Any, updates: Mapping[str, Array]
 ) -> list[LayerMeasure]:
     """Of all layers in order; `updates` by name of parameter."""
-    twin = in_float64(net)
-    rows = _measured(twin, X, Y, loss, weights, "")
+    # Where products of many large or small numbers stay in range.
+    rows = _measured(net._in_float64(), X, Y, loss, weights, "")
     return [_with_updates(row, net.parameters, updates) for row in rows]
 
 
