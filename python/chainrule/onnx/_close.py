@@ -8,6 +8,7 @@ digits in float32 is computed in float64.
 from chainrule import _core
 from chainrule.onnx._graph import Graph
 
+# The numbers in the core's formulas, by the dtype of a graph; cpp/kernels/constants.h tells them.
 CONSTANTS = {"float32": _core.constants(False), "float64": _core.constants(True)}
 
 

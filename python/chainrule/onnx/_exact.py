@@ -14,8 +14,8 @@ import numpy as np
 from chainrule.onnx._close import CONSTANTS
 from chainrule.onnx._graph import Graph
 
-PANEL = 16  # interleaved parts of a sum over a row
 OURS = CONSTANTS["float32"]
+PANEL = 16  # interleaved parts of a sum over a row
 
 
 def _float32(value: float) -> float:
