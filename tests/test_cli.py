@@ -184,7 +184,16 @@ def test_rows_without_a_target_are_left_out_and_said(command, capsys):
     said = capsys.readouterr()
     assert "10 rows without a target left out" in said.err
     assert "left out 'column 1': numbers the rows" in said.err
-    assert re.search(r"\n  0 +37 +33\.0 % +9 ", said.out)
+    assert re.search(r"\n 0 +37 +33\.0 % +9 ", said.out)
+
+
+def test_tables_fit_a_terminal_of_60_columns(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    load_iris(as_frame=True).frame.to_csv("iris.csv", index=False)
+    said = command("train", "iris.csv", "-t", "target", "--epochs", 1)
+    assert re.search(
+        r"\n +training +validation +\n +rows +share +rows +precision +recall +F1", said
+    )
 
 
 def test_training_without_validation_uses_all_rows(command):

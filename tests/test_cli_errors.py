@@ -148,6 +148,25 @@ def test_train_refuses(words, expected, capsys, tmp_path):
     assert sorted(tmp_path.iterdir()) == before  # nothing written
 
 
+def test_train_overwrites_only_a_file_that_was_named(capsys, tmp_path):
+    output = tmp_path / "good.safetensors"
+    output.write_text("precious")
+    expected = "good.safetensors: is there already; give --output, which may be overwritten"
+    assert expected in refusal(capsys, "train good.csv -t kind --epochs 1")
+    assert output.read_text() == "precious"
+    assert (
+        main(["train", "good.csv", "-t", "kind", "--epochs", "1", "-q", "-o", "good.safetensors"])
+        == 0
+    )
+    assert output.stat().st_size > 1000
+
+
+def test_a_wrong_option_is_told_where_help_is(capsys):
+    assert refusal(capsys, "train --target y") == (
+        "chainrule: Missing argument 'DATA' (see chainrule train --help)"
+    )
+
+
 @pytest.mark.usefixtures("model")
 @pytest.mark.parametrize(
     ("words", "expected"),

@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_digits, load_iris
 
 import chainrule as cr
+from chainrule.cli import main
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
@@ -108,6 +109,11 @@ def test_demo_reaches_97_percent_and_agrees_with_numpy(command, tmp_path):
     assert len(picture) > 10_000
 
 
+def test_demo_shows_progress_on_a_terminal_only(capsys):
+    assert main(["demo", "--epochs", "1", "--no-compare"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def run(*arguments, code=None, **options):
     """A process of its own: (status, standard output, standard error)."""
     start = ["-m", "chainrule"] if code is None else ["-c", code]
@@ -135,6 +141,22 @@ def test_a_reader_that_has_seen_enough_is_no_error(command, tmp_path):
         process.stdout.close()  # as `head -1` does, with 200 kB to come
         error = process.stderr.read()
     assert (process.returncode, error) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_standard_output_that_takes_no_more_is_one_line(tmp_path):
+    cr.Network([cr.Dense(3, "tanh")], n_inputs=2).save(tmp_path / "net.safetensors")
+    words = [sys.executable, "-m", "chainrule", "info", "net.safetensors"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    expected = "chainrule: standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, expected)
+
+
+def test_help_joins_the_lines_of_a_paragraph(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip() for line in command("train", "--help").splitlines()]
+    assert "Classification or regression is seen from the target. A share of the rows is" in lines
 
 
 def test_help_needs_no_heavy_library():

@@ -37,7 +37,7 @@ def test_labels_of_several_types_are_named(y):
     [
         ([["a", 1], [5, 6]], TypeError, r"\[MLPClassifier.partial_fit\] classes\[0\]: expected la"),
         ([[0, 1, 2], [5, None]], TypeError, r"\[MLPClassifier.partial_fit\] classes\[1\]: expect"),
-        ([[], [5, 6]], TypeError, r"\[MLPClassifier.partial_fit\] classes\[0\]: .*at least one"),
+        ([[], [5, 6]], ValueError, r"\[MLPClassifier.partial_fit\] classes\[0\]: .*at least one"),
         ([[0, 1, np.nan], [5, 6]], ValueError, "NaN"),
         ([[0.5, 1, 2], [5, 6]], ValueError, "Unknown label type: continuous"),
     ],
@@ -52,10 +52,45 @@ def test_classes_of_several_outputs_that_are_none(classes, error, text):
         est.partial_fit(X, Y2, classes=classes)
 
 
-@pytest.mark.parametrize("classes", [[], ["a", 1], [0, None]], ids=str)
+@pytest.mark.parametrize("classes", [["a", 1], [0, None]], ids=str)
 def test_classes_of_one_output_that_are_none(classes):
     with pytest.raises(TypeError, match=r"^\[MLPClassifier.partial_fit\] classes: expected labels"):
         small().partial_fit(X, Y, classes=classes)
+    with pytest.raises(ValueError, match=r"^\[MLPClassifier.partial_fit\] classes: .*at least one"):
+        small().partial_fit(X, Y, classes=[])
+
+
+@pytest.mark.parametrize("labels", [objects(0, "a", 1), objects(None)])
+def test_labels_of_several_types_are_named_in_what_follows(labels):
+    est = small(warm_start=True).fit(X, Y)
+    before = est.predict_proba(X)
+    expected = r"^\[MLPClassifier.{}\] {}: expected labels of one type that can be sorted, got "
+    with pytest.raises(TypeError, match=expected.format("partial_fit", "y")):
+        est.partial_fit(X, labels)
+    with pytest.raises(TypeError, match=expected.format("fit", "y")):
+        est.fit(X, labels)
+    with pytest.raises(TypeError, match=expected.format("fit", "y_val")):
+        est.fit(X, Y, X_val=X, y_val=labels)
+    assert (est.predict_proba(X) == before).all()
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [0, 1, 2, 3], ["a", "b", "c"], [1, 2, 3]], ids=str)
+def test_classes_of_labels_are_the_columns_of_y(classes):
+    labels = (Y[:, None] == [0, 1, 2]).astype(int)
+    est = small()
+    expected = r"^\[MLPClassifier.partial_fit\] classes: expected the columns of y, 0 to 2, got \["
+    with pytest.raises(ValueError, match=expected):
+        est.partial_fit(X, labels, classes=classes)
+    assert not hasattr(est, "classes_")
+    assert list(est.partial_fit(X, labels, classes=[2, 1, 0]).classes_) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("given", [{"early_stopping": True}, {}])
+def test_one_class_is_right_in_validation_too(given):
+    y = np.full(150, "one")
+    est = small(solver="sgd", momentum=0.0, **given)
+    est.fit(X, y, **({} if given else {"X_val": X, "y_val": y}))
+    assert est.history_["val_score"] == [est.score(X, y)] * 2 == [1.0, 1.0]
 
 
 def with_nan(y):

@@ -8,7 +8,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
+from sklearn.utils._param_validation import InvalidParameterError
 
 import chainrule as cr
 
@@ -39,15 +41,16 @@ BAD = {
     "n_iter_no_change": (0, -5, "x", np.nan, -np.inf, np.array([1, 2])),
     "max_fun": (0, "x"),
     "solver": ("newton", None, 3),
-    "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x", "", {}, np.array(5)),
+    "hidden_layer_sizes": (-1, (5, 0), (2.5,), "x", "", {}, np.array(5), iter([5])),
     "activation": ("swish", ["relu", "tanh", "relu"], 3),
-    "schedule": ("fast", 3),
+    "schedule": ("fast", 3, cr.cosine, lambda: 1.0, {"epochs": 3}),
     "layers": (3, ["relu"], [cr.Dense]),
-    "optimizer": ("newton", 3, cr.SGD, cr.Adam(1e-60)),
-    "callbacks": (3, 0, {}, ["x"], [cr.ProgressBar]),
+    "optimizer": ("newton", 3, cr.SGD, cr.Adam(1e-60), {"lr": 1}),
+    "callbacks": (3, 0, {}, ["x"], [cr.ProgressBar], iter([cr.ProgressBar()])),
+    "frozen": (3, "1", {"1": 0.5}, [["1"]], iter(["1"])),
     "clip_norm": (0, -1, "x", 1e-60),
     "clip_value": (0, np.inf, 1e-60),
-    "scoring": ("x", 3, ["accuracy"]),
+    "scoring": ("x", 3, ["accuracy"], lambda est, X: 1.0),
     "random_state": ("x", -1, 1.5),
     "class_weight": ("x", 3, {0: -1}, {0: "x"}, {0: np.inf}, [{0: -1}], {0: 0, 1: 0}),
     "label_smoothing": (-1, 1, "x"),
@@ -70,9 +73,31 @@ def test_bad_parameters_are_named_with_the_method(kind, name, value, binary):
             continue  # of a solver that is none
         where = rf"^\[{kind.__name__}\.{method}(, layer 1( \(Dense\))?)?\] "
         expected = rf"{where}({name}|layer|activation)(\.\w+)?: expected "
-        with pytest.raises((ValueError, TypeError), match=expected):
+        with pytest.raises(ValueError, match=expected):  # with scikit-learn's, also of a wrong type
             getattr(est, method)(X.astype(np.float32), y, **options)
         assert not hasattr(est, "coefs_")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("max_iter", 1.5), ("solver", "x"), ("random_state", "x"), ("layers", 3)),
+        *(("activation", "x"), ("class_weight", [{0: 1}]), ("frozen", ["3"])),
+    ],
+)
+def test_a_bad_parameter_is_scikit_learns_error(name, value, binary):
+    expected = rf"^\[MLPClassifier.fit(, layer 1 \(Dense\))?\] {name}: "
+    with pytest.raises(InvalidParameterError, match=expected) as caught:
+        cr.MLPClassifier(**{name: value}).fit(*binary)
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, TypeError)
+
+
+def test_a_metric_is_no_scorer(binary):
+    est = cr.MLPClassifier(max_iter=2, early_stopping=True, scoring=accuracy_score)
+    with pytest.raises(ValueError, match=r"^\[MLPClassifier.fit\] scoring: .*make_scorer"):
+        est.fit(*binary)
+    assert not hasattr(est, "coefs_")  # no epoch has passed
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

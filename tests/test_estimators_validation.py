@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_iris, make_multilabel_classification, make_regression
+from sklearn.exceptions import UndefinedMetricWarning
 
 import chainrule as cr
 
@@ -51,6 +52,35 @@ def test_reduce_on_plateau_follows_validation_data():
             state = schedule.advance(state, value)
         assert est.history_["learning_rate"] == pytest.approx(factors)
         assert factors[-1] < factors[0]
+
+
+TASKS = {
+    "one class": (cr.MLPClassifier, np.full(150, "a")),
+    "two classes": (cr.MLPClassifier, np.where(Y == 1, "a", "b")),
+    "three classes": (cr.MLPClassifier, Y),
+    "labels": (cr.MLPClassifier, (X.mean(axis=0) < X).astype(int)),
+    "two classifications": (cr.MLPClassifier, np.stack([Y, Y // 2 + 5], axis=1)),
+    "a number": (cr.MLPRegressor, X[:, 3]),
+    "two numbers": (cr.MLPRegressor, X[:, 2:]),
+    "a constant": (cr.MLPRegressor, np.stack([X[:, 2], np.ones(150)], axis=1)),
+}
+
+
+@pytest.mark.parametrize("weights", [None, np.arange(150) % 3], ids=["alike", "weighted"])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_validation_score_is_that_of_score(task, weights):
+    kind, y = TASKS[task]
+    est = kind(hidden_layer_sizes=5, max_iter=1, learning_rate_init=0.03, random_state=0)
+    est.fit(X, y, X_val=X, y_val=y, sample_weight_val=weights)
+    expected = est.score(X, y, weights)
+    assert est.history_["val_score"] == [pytest.approx(expected, rel=1e-12)]
+    assert task == "one class" or expected != 1
+
+
+def test_a_single_row_has_no_coefficient_of_determination():
+    with pytest.warns(UndefinedMetricWarning, match="R"):
+        est = cr.MLPRegressor(max_iter=1).fit(X, Y, X_val=X[:1], y_val=Y[:1])
+    assert np.isnan(est.history_["val_score"]).all()
 
 
 def test_a_schedule_that_follows_what_is_not_there_is_refused_before_the_first_epoch():

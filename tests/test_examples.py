@@ -96,7 +96,9 @@ def test_a_trouble_and_its_remedy(name, tmp_path, monkeypatch, capsys):
     accuracy = [trainer.history["val_accuracy"][-1] for trainer, _ in results.values()]
     assert accuracy[-1] == max(accuracy)
     assert (tmp_path / "picture.png").stat().st_size > 10_000
-    assert capsys.readouterr().out.count("test accuracy") == len(results)
+    said = capsys.readouterr().out
+    assert said.count("test accuracy") == len(results)
+    assert f"picture: {tmp_path / 'picture.png'}" in said
 
 
 def diagnosis_of(results, index):

@@ -159,6 +159,26 @@ def test_summary_counts_what_there_is(net):
         assert expected in text
 
 
+def test_summary_shows_layers_that_repeat_the_one_before_in_a_row():
+    block = cr.Residual([cr.Dense(8), cr.BatchNorm()])
+    layers = [block, block, *[cr.Dense(4, "relu")] * 5, cr.Dense(4, "tanh"), cr.Dense(4, "tanh")]
+    net = cr.Network(layers, n_inputs=8)
+    lines = repr(net.summary()).splitlines()[2:12]
+    assert [" ".join(line.split()) for line in lines] == [
+        "1 Residual (m, 8)",
+        "1.1 Dense identity (m, 8) 72",
+        "1.2 BatchNorm momentum 0.9, epsilon 1e-05 (m, 8) 16",
+        "2 Residual as 1 (m, 8) 88",
+        "3 Dense relu (m, 4) 36",  # of 8 inputs, so not as 4
+        "4 Dense relu (m, 4) 20",
+        "5 to 7 Dense as 4 (m, 4) 60",
+        "8 Dense tanh (m, 4) 20",
+        "9 Dense tanh (m, 4) 20",  # rather than a row that says less
+        f"{net.n_parameters} parameters",
+    ]
+    assert net.n_parameters == net.summary().n_parameters == 88 + 88 + 36 + 20 * 6
+
+
 def test_summary_counts_the_optimizer_s_states(net):
     expected = {"sgd": 0, cr.SGD(momentum=0.9): 1, "rmsprop": 1, "adam": 2, cr.AdamW(): 2}
     for optimizer, n_states in expected.items():

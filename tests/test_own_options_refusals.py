@@ -13,6 +13,8 @@ REFUSED = [
     ({"frozen": ["4"]}, ValueError, f"frozen: expected {NAMES} '4'"),
     ({"frozen": ["1.weights"]}, ValueError, f"frozen: expected {NAMES} '1.weights' (did you mean"),
     ({"frozen": [1]}, ValueError, f"frozen: expected {NAMES} 1"),
+    ({"frozen": [["1"]]}, ValueError, f"frozen: expected {NAMES} ['1']"),
+    ({"frozen": {"1": 0.1}}, TypeError, "frozen: expected a list of names or None, got {'1': 0.1}"),
     ({"frozen": "1"}, TypeError, "frozen: expected a list of names or None, got '1'"),
     ({"frozen": 1}, TypeError, "frozen: expected a list of names or None, got 1"),
     (

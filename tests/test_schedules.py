@@ -200,9 +200,22 @@ def test_a_function_that_gives_no_factor_is_refused_before_anything_happens(resu
     assert net.parameters["1.weight"] == before
 
 
-def test_schedule_without_its_parentheses_is_refused_with_a_hint_of_what_it_gave():
-    with pytest.raises(TypeError, match=r"result at epoch 1: .*got Cosine"):
-        as_schedule(cosine).factor(1)
+def test_a_schedule_without_its_parentheses_is_refused():
+    expected = (
+        r"^\[Trainer\] schedule: expected cosine\(...\), with its numbers, got <function cosine"
+    )
+    with pytest.raises(TypeError, match=expected):
+        as_schedule(cosine, "Trainer")
+    with pytest.raises(TypeError, match=r"expected Cosine\(...\), with its numbers, got <class"):
+        as_schedule(SCHEDULES["cosine"])
+
+
+@pytest.mark.parametrize("function", [lambda: 1.0, lambda epoch, steps: 1.0, dict.fromkeys([1])])
+def test_what_cannot_be_called_with_the_epoch_is_refused(function):
+    with pytest.raises((TypeError, ValueError), match=r"^\[Trainer\] schedule: expected "):
+        as_schedule(function, "Trainer")
+    assert as_schedule(lambda epoch, slope=0.5: slope).factor(3) == 0.5
+    assert as_schedule(math.hypot).factor(3) == 3.0  # a built-in that does not say what it takes
 
 
 @pytest.mark.parametrize(
@@ -223,6 +236,8 @@ def test_schedule_without_its_parentheses_is_refused_with_a_hint_of_what_it_gave
             "[reduce_on_plateau] patience: expected an integer",
         ),
         (lambda: as_schedule({"kind": "cosin"}), "(did you mean 'cosine'?)"),
+        (lambda: as_schedule({"epochs": 3}), "got {'epochs': 3}"),
+        (lambda: as_schedule({"kind": ["cosine"]}), "got ['cosine']"),
         (lambda: as_schedule({"kind": "cosine", "epochs": 3}), "end: missing"),
     ],
 )

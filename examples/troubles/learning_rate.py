@@ -18,7 +18,9 @@ def main(path="learning_rate.png", epochs=10):
     test = cr.learning_rate_range_test(trainer, X, Y)
     print(test)
     if path is not None:
-        test.plot(path.replace(".png", "_range.png"))
+        picture = path.replace(".png", "_range.png")
+        test.plot(picture)
+        print(f"picture: {picture}")
     results = {
         f"rate {rate:.2g}": fit(LAYERS, cr.SGD(rate, momentum=0.9), epochs)
         for rate in (1e-5, 10.0, test.suggestion)

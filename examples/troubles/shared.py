@@ -9,6 +9,13 @@ from sklearn.model_selection import train_test_split
 import chainrule as cr
 
 COLORS = ["#d9730d", "#3465a4", "#4e9a06"]
+# Of a layer, by their names in a diagnosis.
+NUMBERS = {
+    "gradient": "gradient, root mean square",
+    "ratio": "next update / weight",
+    "dead": "share of dead units",
+    "saturated": "share of saturated values",
+}
 
 
 def digits(n_train=None):
@@ -52,7 +59,7 @@ def report(title, results, path, numbers, log=True):
         )
         right.plot(trainer.history["loss"], color=color, label=f"{label}: {diagnosis.verdict}")
         right.plot(trainer.history["val_loss"], "--", color=color)
-    left.set(xlabel="layer", ylabel=numbers, yscale="log" if log else "linear")
+    left.set(xlabel="layer", ylabel=NUMBERS[numbers], yscale="log" if log else "linear")
     left.xaxis.get_major_locator().set_params(integer=True)
     right.set(xlabel="epoch", ylabel="cost (dashed: test)")
     right.set_yscale("log")
@@ -60,4 +67,5 @@ def report(title, results, path, numbers, log=True):
     figure.suptitle(title)
     if path is not None:
         figure.savefig(path, dpi=120)
+        print(f"picture: {path}")
     return results

@@ -67,6 +67,8 @@ else:
 
         def make(cls):
             dataclasses.dataclass(eq=False, repr=False)(cls)
+            types = cls.__init__.__annotations__  # `help` shows that of a field without its check
+            types.update({n: t.__origin__ for n, t in types.items() if hasattr(t, "__metadata__")})
             made = cls.__dataclass_params__  # what `dataclasses` goes by when others derive from it
             made.eq = made.repr = made.frozen = True
             for name, method in _methods(cls).items():

@@ -115,8 +115,8 @@ def resolve(
         expected = f"one of {quoted(known)} or an object of {classes}"
         raise TypeError(message(where, argument, expected, value))
     fields = dict(value)
-    name = fields.pop("kind", None)
-    if name not in known:
+    name = fields.pop("kind", value)  # without a kind all of it is refused
+    if not isinstance(name, str) or name not in known:
         raise unknown(where, argument, name, known, note)
     return _build(known[name], where, fields)
 

@@ -138,6 +138,19 @@ def check_number(
     return number
 
 
+def takes(function: Any, count: int) -> bool:
+    """Whether it can be called with so many values; True for built-ins that do not say."""
+    import inspect  # as above
+
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:
+        pass
+    return True
+
+
 def warn(text: str, category: type[Warning] = UserWarning) -> None:
     """Warns where chainrule was called, be that through scikit-learn's decorators."""
     frame, level = sys._getframe().f_back, 2

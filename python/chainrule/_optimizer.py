@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
 AVERAGE = "average/"  # before the name of a parameter
 
 

@@ -84,7 +84,7 @@ def _factors(
 def _frozen(where: str, given: Any, names: list[str]) -> list[str]:
     if given is None:
         return []
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         raise TypeError(message(where, "frozen", "a list of names or None", given))
     listed = list(given)
     for name in listed:
@@ -97,5 +97,5 @@ def _check_name(where: str, argument: str, given: Any, names: list[str]) -> None
     for name in names:
         parts = name.split(".")
         known |= dict.fromkeys(".".join(parts[: n + 1]) for n in range(len(parts)))
-    if given not in known:
+    if not isinstance(given, str) or given not in known:
         raise unknown(where, argument, given, known)

@@ -3,6 +3,8 @@
 The core does many mini-batches per call.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 from collections.abc import Iterator
@@ -45,7 +47,7 @@ class Stepping:
     frozen: list[str]
     ema: float | None
     epoch: int
-    _state: "_core._Optimizer"
+    _state: _core._Optimizer
     _schedule_state: ScheduleState
     _single_steps: int  # by `step` and `apply_gradients`
 

@@ -47,7 +47,11 @@ SLOPES = {
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation by name; two have a `slope` below 0: leaky_relu, 0 <= slope < 1, by default
+    """An activation by name, in `Dense` or a layer on its own: `Activation("relu")`.
+
+    Names: identity, sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, silu, softplus, mish,
+    hard_sigmoid, hard_tanh, and in the last layer softmax, and exp for rates. Formulas stand in
+    `chainrule.activations`. Two have a `slope` below 0: leaky_relu, 0 <= slope < 1, by default
     0.01, and elu, where it is that at 0 (elu's alpha), slope >= 0, by default 1.
 
     Softmax alone has `groups`, the units of each: `Activation("softmax", groups=(3, 4, 2))` makes

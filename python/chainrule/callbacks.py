@@ -35,7 +35,12 @@ State = dict[str, Any]
 
 
 class Callback:
-    """Does nothing at every occasion."""
+    """Does nothing at every occasion; derive from it, for `Trainer.fit(callbacks=[..])`.
+
+    class Norms(cr.Callback):
+        def on_epoch_end(self, trainer, epoch, logs):
+            print(epoch, logs["loss"], np.linalg.norm(trainer.net.parameters["1.weight"]))
+    """
 
     # Whether a fit may go on without it, because it ends with the same weights then.
     optional: ClassVar[bool] = False

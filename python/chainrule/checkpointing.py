@@ -27,7 +27,7 @@ class Checkpoint(Callback):
     Steps and time are looked at when callbacks are, every 50 ms. It also saves at the end of the
     last epoch and when a fit is cut off by Ctrl-C or an exception. A file is whole at any moment,
     and one that was there stays until the new one is. What is saved is always a fit at work: loaded
-    after its last epoch, `fit` has nothing left to do but to end.
+    after its last epoch, `fit` has nothing left to do but to end: `trainer.epoch` stays.
 
     `keep=1` writes to `path`. With more, files are numbered, `run.000001.safetensors` and so on,
     and the newest `keep` of them stay; `Checkpoint.newest(path)` finds the one to load.

@@ -23,6 +23,8 @@ Record = dict[str, float]
 class History:
     """A sequence of epochs: `history["loss"]` is a list, `history[-1]` the last epoch's record.
 
+    Keys: "epoch", from 0; "loss" and, with validation data, "val_loss"; each metric's name, and
+    "val_" before it; "learning_rate"; "seconds", of the training alone. Printed it is a table.
     A key that some epochs lack (two fits, one with validation data) reads as NaN there.
     """
 

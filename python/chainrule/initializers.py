@@ -100,8 +100,10 @@ INITIALIZERS: dict[str, Callable[..., Array]] = {
 class Initializer:
     """An initializer by name, with its parameters: `Initializer("orthogonal", {"gain": 2.0})`.
 
-    Names are those of `INITIALIZERS` and "auto", which follows the activation (see `auto`).
-    Parameters not given take their defaults, so a saved description tells them all.
+    Names: he_normal, he_uniform (both with `slope`, by default 0), glorot_normal, glorot_uniform,
+    lecun_normal, lecun_uniform, orthogonal (`gain`, 1), normal (`std`, 0.01), zeros, and auto,
+    which is he_normal for relu and its like, lecun_normal for selu, else glorot_uniform. Formulas
+    stand in `chainrule.initializers`.
 
     Raises ValueError or TypeError for unknown names and parameters and for values that are no
     finite numbers >= 0.

@@ -3,6 +3,8 @@
 Neither library is imported before a method needs it; what a model of theirs holds is read without.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 class Interchange:
     """Parameters pass unchanged; predictions of the other libraries are equal up to rounding."""
 
-    def save(self, path: "str | os.PathLike[str]") -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes description and parameters to one safetensors file, whole or not at all.
 
         Nothing in it is code. Raises OSError, ValueError if a parameter is not finite.
@@ -29,7 +31,7 @@ class Interchange:
         save_network(cast("Network", self), path)
 
     @classmethod
-    def load(cls, path: "str | os.PathLike[str]") -> Self:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """The network that `save` wrote, in this version or an earlier one.
 
         Raises OSError, FileFormatError for a file of another kind and for a damaged or hostile one.

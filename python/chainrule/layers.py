@@ -41,7 +41,7 @@ class Layer(Description):
 
     tracked: ClassVar[tuple[str, ...]] = ()
 
-    def first_values(self, n_inputs: int, rng: "np.random.Generator") -> dict[str, Array]:
+    def first_values(self, n_inputs: int, rng: "np.random.Generator") -> "dict[str, Array]":
         """Parameters that do not start at zero."""
         return {}
 
@@ -90,7 +90,7 @@ class Dense(Layer):
     def shapes(self, n_inputs: int) -> dict[str, tuple[int, ...]]:
         return {"weight": (n_inputs, self.units), "bias": (self.units,)}
 
-    def first_values(self, n_inputs: int, rng: "np.random.Generator") -> dict[str, Array]:
+    def first_values(self, n_inputs: int, rng: "np.random.Generator") -> "dict[str, Array]":
         return {"weight": initialize(self.initializer, rng, n_inputs, self.units, self.activation)}
 
     def for_core(self, n_inputs: int) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class BatchNorm(Layer):
     def shapes(self, n_inputs: int) -> dict[str, tuple[int, ...]]:
         return dict.fromkeys(("gamma", "beta", *self.tracked), (n_inputs,))
 
-    def first_values(self, n_inputs: int, rng: "np.random.Generator") -> dict[str, Array]:
+    def first_values(self, n_inputs: int, rng: "np.random.Generator") -> "dict[str, Array]":
         return {"gamma": np.ones(n_inputs), "running_variance": np.ones(n_inputs)}
 
 
@@ -141,7 +141,7 @@ class LayerNorm(Layer):
     def shapes(self, n_inputs: int) -> dict[str, tuple[int, ...]]:
         return {"gamma": (n_inputs,), "beta": (n_inputs,)}
 
-    def first_values(self, n_inputs: int, rng: "np.random.Generator") -> dict[str, Array]:
+    def first_values(self, n_inputs: int, rng: "np.random.Generator") -> "dict[str, Array]":
         return {"gamma": np.ones(n_inputs)}
 
 

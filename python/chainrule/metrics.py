@@ -15,6 +15,8 @@ Give a metric all rows at once: neither the task nor r2 can be put together from
 Every metric raises ValueError if shapes, labels or weights do not fit.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from math import isfinite
 
@@ -24,6 +26,8 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule._dataclass import dataclass
 from chainrule._errors import check_bool, message, quoted, unknown
 from chainrule.history import OWN_KEYS
+
+__all__ = ["METRICS", "Metric", "accuracy", "log_loss", "mean_absolute_error", "r2"]
 
 Array = NDArray[np.float64]
 
@@ -144,7 +148,11 @@ def _one_of_many(labels: Array) -> bool:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with its name and direction: `Metric("f1", my_f1, larger_is_better=True)`."""
+    """A metric with its name and direction: `Metric("f1", my_f1, larger_is_better=True)`.
+
+    `function(Y, prediction, sample_weight=None) -> float`: Y as `fit` takes it, the predictions
+    (m, n_y) of all rows, and the rows' weights (m,). `larger_is_better` is asked for by callbacks.
+    """
 
     name: str
     function: Callable[..., float]

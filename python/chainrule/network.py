@@ -4,6 +4,8 @@ Samples are rows. A weight matrix is (n_in, n_out); the course's `W[l]` is its t
 read and set as `net.W[l]`. Layers count from 1.
 """
 
+from __future__ import annotations
+
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -38,9 +40,15 @@ CORES = {"float32": _core.Network32, "float64": _core.Network64}
 class Network(Interchange):
     """Layers with parameters. Deterministic in (layers, n_inputs, dtype, seed).
 
+        net = cr.Network([cr.Dense(64, "relu"), cr.Dense(10, "softmax")], n_inputs=784)
+
     Arguments: `layers`, a list of layers such as `Dense`; `n_inputs`, features per sample;
     `dtype`, "float32" or "float64", of the parameters and of all computing; `seed` >= 0 of the
     first weights. Raises TypeError or ValueError for anything else.
+
+    Attributes: these, and by name `parameters`, "1.weight" (n_in, n_out), "1.bias" (n_out,) and so
+    on, of which reading copies and assigning sets, and `gradients`, those of the last `backward`;
+    `W[l]` and `b[l]` are parameters in the course's shapes, (n[l], n[l-1]) and (n[l], 1).
     """
 
     def __init__(
@@ -125,7 +133,7 @@ class Network(Interchange):
         """
         return self._core.predict(X, out, "Network.predict")
 
-    def predictor(self, n_threads: int | None = None) -> "Predictor":
+    def predictor(self, n_threads: int | None = None) -> Predictor:
         """What `predict` does now, frozen, for production: one row sooner, many threads at once.
 
         A call takes at most `n_threads` threads, with None as many as `predict`; 1 is best where

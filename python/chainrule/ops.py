@@ -5,6 +5,8 @@ float64. All arguments are checked: ValueError or TypeError with the argument, w
 what came. The operations run the same kernels as `Network`, so they give the same bits.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +20,16 @@ from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation, as_activation
 from chainrule.losses import LOSSES, Loss
 from chainrule.optimizers import Optimizer, resolve_optimizer
+
+__all__ = [
+    "activation",
+    "activation_backward",
+    "activation_derivative",
+    "dense_backward",
+    "dense_forward",
+    "loss_and_gradient",
+    "optimizer_step",
+]
 
 Array = NDArray[Any]
 

@@ -43,6 +43,8 @@ class SGD(Optimizer):
     parameters, as in Bengio, Boulanger-Lewandowski & Pascanu 2013. PyTorch's v <- mu v + g,
     w <- w - alpha v is the same while alpha stays; where a schedule changes it, v goes on as it is
     here and is scaled along there.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; mu is `momentum`, 0 <= mu < 1.
     """
 
     name: ClassVar[str] = "sgd"
@@ -65,6 +67,8 @@ class RMSProp(Optimizer):
 
     Tieleman & Hinton 2012, lecture 6.5; epsilon stands outside the root. The same as PyTorch's,
     where rho is called alpha.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; 0 <= rho < 1, epsilon > 0.
     """
 
     name: ClassVar[str] = "rmsprop"
@@ -85,6 +89,9 @@ class Adam(Optimizer):
     it is added to the root of the uncorrected v, as in the remark after the algorithm and in
     scikit-learn: w <- w - alpha sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon). Without
     it this is PyTorch's.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; 0 <= beta1, beta2 < 1,
+    epsilon > 0.
     """
 
     name: ClassVar[str] = "adam"
@@ -104,6 +111,9 @@ class AdamW(Optimizer):
     Loshchilov & Hutter 2019, algorithm 2, except that there the schedule alone multiplies the
     decay; here, as is common since and in PyTorch, the whole learning rate does. There biases
     decay, too, as with `Trainer(decay_factors={"1.bias": 1, ..})` here.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; 0 <= beta1, beta2 < 1,
+    epsilon > 0, weight_decay >= 0.
     """
 
     name: ClassVar[str] = "adamw"
@@ -125,6 +135,9 @@ class NAdam(Optimizer):
 
     Dozat 2016, with the schedule of momentum that its section on it proposes; beta1 alone makes m,
     as in PyTorch. There the decay is decoupled with decoupled_weight_decay=True.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; 0 <= beta1, beta2 < 1,
+    epsilon > 0, weight_decay and momentum_decay >= 0.
     """
 
     name: ClassVar[str] = "nadam"
@@ -147,6 +160,9 @@ class RAdam(Optimizer):
 
     Liu et al. 2020, algorithm 2, which has no epsilon and the bound 4; both are PyTorch's. There
     the decay is decoupled with decoupled_weight_decay=True.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; 0 <= beta1, beta2 < 1,
+    epsilon > 0, weight_decay >= 0.
     """
 
     name: ClassVar[str] = "radam"
@@ -165,6 +181,8 @@ class Adagrad(Optimizer):
 
     Duchi, Hazan & Singer 2011, diagonal form. The same as PyTorch's; its lr_decay is
     `cr.inverse_time`, by epochs here and by steps there.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; epsilon > 0.
     """
 
     name: ClassVar[str] = "adagrad"
@@ -181,6 +199,9 @@ class Lion(Optimizer):
 
     Chen et al. 2023, algorithm 2; sign(0) = 0. Every parameter moves by alpha, so that should be 3
     to 10 times less than Adam's. PyTorch has no Lion.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; 0 <= beta1, beta2 < 1,
+    weight_decay >= 0.
     """
 
     name: ClassVar[str] = "lion"
@@ -202,6 +223,9 @@ class Rprop(Optimizer):
     2003; the same as PyTorch's Rprop but where a product of two gradients underflows, and that a
     schedule here scales all steps, there none but the first. Signs of the gradients of mini-batches
     are those of their noise: batch_size="auto" is all rows, and fewer rows are warned of.
+
+    alpha is `learning_rate` > 0 times the schedule's factor; 0 < eta_minus < 1 < eta_plus,
+    0 < smallest_step <= largest_step.
     """
 
     name: ClassVar[str] = "rprop"

@@ -1,5 +1,7 @@
 """A network's parameters and gradients as mappings: by name, and by the course's symbols."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ class Parameters(Mapping[str, Array]):
             net.parameters[name] = array
     """
 
-    def __init__(self, core: "_core._Network") -> None:
+    def __init__(self, core: _core._Network) -> None:
         self._core = core
         self._index = {name: i for i, (name, *_) in enumerate(core.parameter_table())}
 

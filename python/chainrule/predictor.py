@@ -1,5 +1,7 @@
 """A network that only predicts, frozen, for many callers at once: `net.predictor()`."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

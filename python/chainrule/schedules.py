@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import FunctionType
 from typing import Annotated, ClassVar
 
 from chainrule._dataclass import dataclass
@@ -23,7 +24,7 @@ from chainrule._description import (
     resolve,
     store,
 )
-from chainrule._errors import check_number, message
+from chainrule._errors import check_number, message, takes
 from chainrule.metrics import check_direction, improves
 
 
@@ -225,9 +226,11 @@ def as_schedule(schedule: object, where: str = "as_schedule") -> Schedule:
         return schedule
     if isinstance(schedule, Mapping):
         return resolve(schedule, SCHEDULES, where, "schedule")
-    if callable(schedule):
-        return FunctionOfEpoch(schedule)
     expected = "a schedule, a function epoch -> factor or None"
+    if isinstance(schedule, FunctionType | type) and schedule.__module__ == __name__:
+        expected = f"{schedule.__name__}(...), with its numbers"
+    elif callable(schedule) and takes(schedule, 1):
+        return FunctionOfEpoch(schedule)
     raise TypeError(message(where, "schedule", expected, schedule))
 
 
@@ -274,8 +277,9 @@ def warmup(
 ) -> Schedule:
     """A line from `start` to 1 over `epochs`, times the schedule's first factor; then the schedule.
 
-    The schedule begins when the warm-up ends: it sees `epoch - epochs`, and a plateau does not
-    count the epochs before. Goyal et al. 2017, sec. 2.2 ("gradual warmup").
+    `Trainer(net, loss, schedule=cr.warmup(cr.cosine(50), 5))`. The schedule begins when the warm-up
+    ends: it sees `epoch - epochs`, and a plateau does not count the epochs before. Goyal et al.
+    2017, sec. 2.2 ("gradual warmup").
     """
     return Warmup(as_schedule(schedule, "warmup"), epochs, start)
 

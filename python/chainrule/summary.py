@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 from chainrule._dataclass import dataclass
 from chainrule.activations import Activation
@@ -35,6 +36,8 @@ class PythonCost:
 class Summary:
     """Layers, shapes, parameter counts, work and memory of a network; prints as a table.
 
+    In the table, layers that repeat the one before share a row; its parameters are their sum.
+
     Attributes: `n_parameters`; `flops_per_sample` to predict, `training_flops_per_sample` for a
     gradient (a multiplication and an addition count two); `memory`, bytes by purpose for training
     with this batch size and optimizer: "parameters", "gradients", "optimizer" (its states, each as
@@ -66,15 +69,18 @@ class Summary:
             "transposed_weights": sizes["mirror_bytes"],
             "workspace": sizes["workspace_bytes"],
         }
-        self._rows = [("layer", "options", "output", "parameters")]
         self.n_parameters = 0
+        blocks: list[list[Row]] = []  # each layer of the network, with those inside it
         for path, layer, n_in in walk(layers, n_inputs):
             shapes = layer.shapes(n_in).items()
             count = sum(math.prod(shape) for name, shape in shapes if name not in layer.tracked)
             self.n_parameters += count
             output = f"(m, {layer.n_outputs(n_in)})"
-            shown = f"{count:,}" if count or not isinstance(layer, Residual) else ""
-            self._rows.append((f"{path} {layer.name}", _options(layer), output, shown))
+            own = None if isinstance(layer, Residual) and not count else count
+            number, _, inside = path.partition(".")
+            blocks += [] if inside else [[]]
+            blocks[-1].append((number, inside, layer.name, _options(layer), output, own))
+        self._rows = [("layer", "options", "output", "parameters"), *_without_repetition(blocks)]
 
     def __repr__(self) -> str:
         widths = [max(map(len, column)) for column in zip(*self._rows, strict=True)]
@@ -93,6 +99,25 @@ class Summary:
         if self.python is not None:
             lines.append(str(self.python))
         return "\n".join(lines)
+
+
+# Number, path inside the layer of that number, kind, options, output, and parameters if any may be.
+Row = tuple[str, str, str, str, str, int | None]
+
+
+def _without_repetition(blocks: list[list[Row]]) -> Iterator[tuple[str, str, str, str]]:
+    """The rows to show: layers like the one before, with several rows in all, have one for all."""
+    for _, run in groupby(blocks, key=lambda rows: [row[1:] for row in rows]):
+        first, *others = run
+        again = [row for rows in others for row in rows]
+        for number, inside, kind, options, output, count in first + again * (len(again) == 1):
+            path = f"{number}.{inside}" if inside else number
+            yield f"{path} {kind}", options, output, "" if count is None else f"{count:,}"
+        if len(again) > 1:
+            numbers = dict.fromkeys(row[0] for row in (again[0], again[-1]))
+            count = sum(row[-1] or 0 for row in again)
+            _, _, kind, _, output, _ = first[0]
+            yield f"{' to '.join(numbers)} {kind}", f"as {first[0][0]}", output, f"{count:,}"
 
 
 def _options(layer: Layer) -> str:

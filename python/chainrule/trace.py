@@ -1,5 +1,7 @@
 """Every value of one pass through a network, for reading and teaching."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -5,6 +5,8 @@ after a longer step, callbacks run and Ctrl-C is seen; the network is then in it
 last complete step.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,20 +16,13 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule import _core
 from chainrule._class_weight import ClassWeight, weights_of_targets
 from chainrule._data import Data, Features, check_outputs, target_kind
 from chainrule._errors import check_choice, check_instance, check_integer, check_number
-from chainrule._evaluation import (
-    check_validation,
-    evaluate,
-    evaluate_epoch,
-    record_keys,
-    try_first,
-)
+from chainrule._evaluation import check_validation, evaluate, evaluate_epoch, record_keys, try_first
 from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
-from chainrule._optimizer import core_optimizer, read_weights
+from chainrule._optimizer import CORE_OPTIMIZERS, core_optimizer, read_weights
 from chainrule._own_options import check_own_options
 from chainrule._run import Run
 from chainrule._stepping import Stepping
@@ -51,19 +46,22 @@ from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
 
-CORE_OPTIMIZERS = {"float32": _core.Optimizer32, "float64": _core.Optimizer64}
-
 
 class Trainer(Stepping):
     """Minimizes the cost of a network by gradient descent.
 
-    Arguments: `net`; `loss`, by name or object; `optimizer`; `schedule`, whose factor multiplies
-    the optimizer's learning rate; `seed` of the order of the rows; `metrics`, names or functions
-    reported per epoch; `l2`, `l1`: `J = mean loss + l2/2 sum W^2 + l1 sum |W|` (weights only; the
-    course's lambda/m is `l2`). With `penalize="sum"` the penalty is added to the sum of a batch's
-    losses and so divided by its rows (or sum of weights), too. Gradients, with the penalty's, are
-    cut to [-`clip_value`, `clip_value`] each, then scaled down to a norm of at most `clip_norm`,
-    over all parameters together (by clip_norm / norm; PyTorch divides by norm + 1e-6).
+        trainer = cr.Trainer(net, "cross_entropy", cr.Adam(1e-3), metrics=["accuracy"])
+        history = trainer.fit(X, Y, epochs=20, validation_data=(X_val, Y_val))
+
+    Arguments: `net`; `loss` and `optimizer`, objects or their names, such as "huber" for `Huber()`
+    and "adamw" for `AdamW()`; `schedule`, such as `cosine(20)`, whose factor multiplies the
+    optimizer's learning rate; `seed` of the order of the rows; `metrics` reported per epoch,
+    "accuracy", "log_loss", "r2", "mean_absolute_error", a `Metric` or a function; `l2`, `l1`:
+    `J = mean loss + l2/2 sum W^2 + l1 sum |W|` (weights only; the course's lambda/m is `l2`). With
+    `penalize="sum"` the penalty is added to the sum of a batch's losses and so divided by its rows
+    (or sum of weights), too. Gradients, with the penalty's, are cut to [-`clip_value`,
+    `clip_value`] each, then scaled down to a norm of at most `clip_norm`, over all parameters
+    together (by clip_norm / norm; PyTorch divides by norm + 1e-6).
 
     By name, of a parameter ("1.weight") or of a layer ("1") and so of all in it, the longest name
     that fits counting: `learning_rate_factors`; `decay_factors` of the optimizer's weight decay (0
@@ -78,10 +76,9 @@ class Trainer(Stepping):
     `averaged_network()` returns them, `with trainer.averaged():` puts them in the network's place,
     and validation is done with them. Raises TypeError or ValueError for anything else.
 
-    Attributes: `net`, `loss`, `optimizer`, `schedule`, `metrics`, `history`, `epoch` (epochs
-    completed), `steps` (optimizer steps done), `step_costs` and `step_penalties` (the cost before
-    each step of the latest epoch, and the penalty in it), `stop_reason` (None, or why the last fit
-    ended early), `is_unfinished`.
+    Attributes: these, `history`, `epoch` (epochs completed), `steps` (optimizer steps done),
+    `step_costs` and `step_penalties` (the cost before each step of the latest epoch, and the
+    penalty in it), `stop_reason` (None, or why the last fit ended early), `is_unfinished`.
     """
 
     _fit_name = "Trainer.fit"  # what a user called; stands in messages
@@ -294,7 +291,5 @@ class Trainer(Stepping):
         return Data(self.net, where, data.X, Y, self.loss, weights)
 
     def __repr__(self) -> str:
-        return (
-            f"Trainer({self.net!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, "
-            f"schedule={self.schedule!r}, seed={self.seed})"
-        )
+        shown = f"loss={self.loss!r}, optimizer={self.optimizer!r}, schedule={self.schedule!r}"
+        return f"Trainer({self.net!r}, {shown}, seed={self.seed})"

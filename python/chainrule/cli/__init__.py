@@ -6,6 +6,7 @@ Exit status: 0, 1 for a bug (with its traceback), 2 for input that cannot be use
 standard error), 130 for Ctrl-C. Results go to standard output, all else to standard error.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -33,5 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("chainrule: interrupted, nothing written", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_the_rest()
         return 0
+    except OSError as error:  # commands see to those of their files
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_the_rest()
+        print(f"chainrule: standard output: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _drop_the_rest() -> None:
+    """Of standard output, so that Python does not fail writing it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -20,6 +20,7 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 app = typer.Typer(
     add_completion=False,
+    rich_markup_mode="markdown",  # which joins the lines of a paragraph
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -57,6 +58,8 @@ def run(arguments: Sequence[str]) -> int:
         raise BrokenPipeError from None
     except UsageProblem as error:
         text = one_line(error.format_message())
+        if (context := getattr(error, "ctx", None)) is not None:
+            text = f"{text.rstrip('.')} (see {context.command_path} --help)"
     print(f"chainrule: {text}", file=sys.stderr)
     return 2
 
@@ -110,7 +113,11 @@ def train(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The model file; else DATA's name with .safetensors."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="The model file; else DATA's name with .safetensors, if that is free.",
+        ),
     ] = None,
     task: Annotated[
         Task,

@@ -44,7 +44,14 @@ def make_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]])
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     for index, name in enumerate(header):
         table.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
@@ -68,6 +75,12 @@ def number(value: float | None, digits: int = 4) -> str:
     if abs(value) >= 10**digits:
         return f"{value:,.0f}" if abs(value) < 1e12 else f"{value:.{digits}g}"
     return f"{value:.{digits}g}"
+
+
+def check_free(path: Path, option: str) -> None:
+    """Refuses a file that nobody named and that is there: only what is named may be overwritten."""
+    if os.path.lexists(path):
+        raise InputError(f"{path}: is there already; give {option}, which may be overwritten")
 
 
 def check_output(option: str, path: Path, suffixes: Sequence[str], inputs: Sequence[Path]) -> None:

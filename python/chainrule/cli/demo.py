@@ -4,6 +4,7 @@ Both start from the same weights and see the same batches in the same order, so 
 the same costs; only then is the comparison of their times fair.
 """
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def demo(picture: Path, epochs: int, seed: int, compare: bool, threads: int | No
         epochs=epochs,
         batch_size=BATCH_SIZE,
         validation_data=(X_test, y_test),
-        callbacks=[cr.ProgressBar()],
+        callbacks=[cr.ProgressBar()] if sys.stderr.isatty() else [],
         shuffle=False,
     )
     seconds = sum(history["seconds"])

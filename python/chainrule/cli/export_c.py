@@ -4,7 +4,6 @@ The statements do what preprocessing.py does, in double, with the numbers that i
 learned. A row is an array of double with a number for each column: of a category its code.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from chainrule.c_export._model import (
 )
 from chainrule.c_export._program import Program, Value
 from chainrule.checkpoint import FORMAT as NETWORK
-from chainrule.cli.console import InputError, check_output, count, one_line, show
+from chainrule.cli.console import InputError, check_free, check_output, count, one_line, show
 from chainrule.cli.estimator_file import FORMAT as ESTIMATOR
 from chainrule.cli.estimator_file import estimator_of
 from chainrule.cli.features import Feature
@@ -71,8 +70,7 @@ def export_c(path: Path, output: Path | None, name: str | None) -> None:
 def _default_output(path: Path) -> Path:
     """MODEL's name with .c, in the current folder. Raises InputError if it is taken."""
     output = Path(path.with_suffix(".c").name)
-    if os.path.lexists(output):
-        raise InputError(f"{output}: is there already; give OUT, which may be overwritten")
+    check_free(output, "OUT")
     return output
 
 

@@ -49,7 +49,7 @@ def write(predictions: pd.DataFrame, output: Path | None) -> None:
             predictions.to_csv(
                 output or sys.stdout, index=False, sep=separator, lineterminator="\n"
             )
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if output is None:
+            raise
         raise InputError(f"--output {output}: {error.strerror or error}") from None

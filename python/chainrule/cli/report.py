@@ -66,7 +66,7 @@ def class_table(model: TableModel) -> list[Any]:
         own = [f"{entry[key]:.3f}" for key in ("precision", "recall", "f1")]
         share = f"{100 * trained / total:.1f} %"
         rows.append([entry["class"], f"{trained:,}", share, f"{entry['rows']:,}", *own])
-    header = ["", "training rows", "share", f"{part} rows", "precision", "recall", "F1"]
+    header = ["", "training\nrows", "share", f"{part}\nrows", "precision", "recall", "F1"]
     title = "Classes"
     if len(about["class_rows"]) > MOST_CLASSES:
         title += f" (the first {MOST_CLASSES} of {len(about['class_rows'])})"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import chainrule as cr
 from chainrule.cli import report
-from chainrule.cli.console import InputError, check_output, count, note
+from chainrule.cli.console import InputError, check_free, check_output, count, note
 from chainrule.cli.features import choose_features
 from chainrule.cli.fitting import fit, split
 from chainrule.cli.model_file import TableModel, save_model
@@ -26,15 +26,19 @@ Array = NDArray[Any]
 def train(options: Options) -> TableModel:
     """Reads, splits, fits, reports and saves; returns the model."""
     hidden = parse_hidden(options.hidden)
+    name = options.target or default_target(options)
     inputs = [options.data] if options.test is None else [options.data, options.test]
-    output = options.output or default_output(options.data)
+    output = options.output
+    if output is None:
+        output = default_output(options.data)
+        check_free(output, "--output")
     check_output("--output", output, [".safetensors"], inputs)
     if options.picture is not None:
         report.check_picture(options.picture, inputs)
     if options.threads is not None:
         cr.set_num_threads(options.threads)
 
-    model, X, y = prepare(options, hidden)
+    model, X, y = prepare(options, name, hidden)
     start = time.perf_counter()
     training = fit(model.network, model.target, X, y, options)
     seconds = time.perf_counter() - start
@@ -54,13 +58,13 @@ def train(options: Options) -> TableModel:
 
 
 def prepare(
-    options: Options, hidden: list[int]
+    options: Options, name: str, hidden: list[int]
 ) -> tuple[TableModel, dict[str, Array], dict[str, Array]]:
-    """The model before training, and (X, y) by part: "training", "validation", "test".
+    """The model before training, and (X, y) by part: "training", "validation", "test"; `name` is
+    the target's.
 
     X (m, n) is the network's input, y (m,) as `Target.encode` has it.
     """
-    name = options.target or default_target(options)
     table, values = labelled(read_table(options.data, name, options.category), name)
     target = Target.infer(values, name, options.task)
     features = choose_features(table, name, options.exclude, options.keep, options.category)

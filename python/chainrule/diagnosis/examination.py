@@ -1,5 +1,7 @@
 """`cr.diagnose`: measures a network, applies the rules, and orders what they say by cause."""
 
+from __future__ import annotations
+
 import dataclasses
 import warnings
 from typing import Any, cast

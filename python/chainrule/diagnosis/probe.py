@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._data import Data
-from chainrule._optimizer import core_optimizer, read_state, write_state
+from chainrule._optimizer import CORE_OPTIMIZERS, core_optimizer, read_state, write_state
 from chainrule._own_options import own_options
 from chainrule.layers import Dense
 from chainrule.losses import Loss
 from chainrule.network import Network
 from chainrule.optimizers import Rprop
-from chainrule.trainer import CORE_OPTIMIZERS, Trainer
+from chainrule.trainer import Trainer
 
 Array = NDArray[Any]
 

@@ -1,5 +1,7 @@
 """The learning-rate range test (Smith 2017): training on a copy while the rate grows."""
 
+from __future__ import annotations
+
 import math
 import os
 from dataclasses import dataclass
@@ -43,7 +45,7 @@ class RateRangeTest:
     smoothed: NDArray[np.float64]
     suggestion: float | None
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """The curve and the suggestion. `path` as in `Diagnosis.plot`."""
         from chainrule.diagnosis.pictures import plot_rate_test
 

@@ -1,5 +1,7 @@
 """What both estimators share: fit and partial_fit, the network behind them, prediction."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
 from typing import Any, Self

@@ -1,17 +1,22 @@
-"""The estimators' parameters, checked when fit begins and turned into chainrule's descriptions."""
+"""The estimators' parameters, checked when fit begins and turned into chainrule's descriptions.
+
+What is refused is refused by scikit-learn's own error, which is a ValueError and a TypeError.
+"""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
-from sklearn.metrics import get_scorer_names
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import InvalidParameterError
 
 from chainrule._class_weight import check_class_weight
 from chainrule._description import Share
-from chainrule._errors import check_choice, check_integer, check_number, message
+from chainrule._errors import check_choice, check_integer, check_number, message, takes
 from chainrule._own_options import check_own_options
 from chainrule._sklearn import ACTIVATIONS
 from chainrule._trainer_checks import (
@@ -29,6 +34,8 @@ from chainrule.network import Network
 from chainrule.optimizers import SGD, Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import as_schedule
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SOLVERS = ("lbfgs", "sgd", "adam")
 RATES = ("constant", "invscaling", "adaptive")
 OF_STEPS = (  # which "lbfgs" does not take
@@ -37,8 +44,22 @@ OF_STEPS = (  # which "lbfgs" does not take
 )
 
 
+def refuses(function: Callable[P, T]) -> Callable[P, T]:
+    """Who waits for scikit-learn's ValueError of a bad parameter need not wait for others."""
+
+    @wraps(function)
+    def checking(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise InvalidParameterError(*error.args).with_traceback(error.__traceback__) from None
+
+    return checking
+
+
+@refuses
 def check(est: Any, where: str) -> None:
-    """Raises ValueError or TypeError that names the parameter, what was expected and what came."""
+    """Raises InvalidParameterError that names the parameter, what was expected and what came."""
 
     def flag(name: str) -> None:
         if not _is_bool(getattr(est, name)):
@@ -90,10 +111,10 @@ def check(est: Any, where: str) -> None:
     if est.ema is not None:
         check_number(where, "ema", est.ema, above=0, below=1, note=" or None")
     callbacks(est, where)
-    if isinstance(est.scoring, str):
-        check_choice(where, "scoring", est.scoring, get_scorer_names())
-    elif est.scoring is not None and not callable(est.scoring):
-        raise TypeError(message(where, "scoring", "a name, a scorer or None", est.scoring))
+    _check_scoring(est, where)
+    for name in ("callbacks", "frozen"):
+        if isinstance(getattr(est, name), Iterator):  # empty in the next fit, or sooner
+            raise TypeError(message(where, name, "a list or None", getattr(est, name)))
     if is_lbfgs(est):
         for name in OF_STEPS:
             if getattr(est, name) is not None:
@@ -105,6 +126,22 @@ def _check_class_weight(where: str, given: Any) -> None:
     """A list has one for each label or target."""
     for one in given if isinstance(given, list) else [given]:
         check_class_weight(where, one)
+
+
+def _check_scoring(est: Any, where: str) -> None:
+    given = est.scoring
+    if isinstance(given, str):
+        check_choice(where, "scoring", given, get_scorer_names())
+    elif given is not None:
+        if not callable(given):
+            raise TypeError(message(where, "scoring", "a name, a scorer or None", given))
+        try:
+            check_scoring(est, given)
+        except ValueError as error:  # a metric
+            raise ValueError(f"[{where}] scoring: {error}") from None
+        if not takes(given, 3):
+            expected = "a scorer, which takes the estimator, X and y"
+            raise TypeError(message(where, "scoring", expected, given))
 
 
 def is_lbfgs(est: Any) -> bool:
@@ -128,6 +165,7 @@ def _is_bool(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
 
 
+@refuses
 def random_state(est: Any, where: str) -> np.random.RandomState:
     """The generator that `random_state` means."""
     try:
@@ -137,6 +175,7 @@ def random_state(est: Any, where: str) -> np.random.RandomState:
         raise ValueError(message(where, "random_state", expected, est.random_state)) from None
 
 
+@refuses
 def hidden_layers(est: Any, where: str) -> list[Layer]:
     """`layers`, or dense layers of `hidden_layer_sizes` units with their `activation`."""
     if est.layers is not None:
@@ -146,7 +185,7 @@ def hidden_layers(est: Any, where: str) -> list[Layer]:
         return [as_layer(layer, f"{where}, layer {i}") for i, layer in enumerate(given, start=1)]
     sizes = est.hidden_layer_sizes
     is_number = isinstance(sizes, np.ndarray) and sizes.ndim == 0  # which says that it can iterate
-    is_list = isinstance(sizes, Iterable) and not isinstance(sizes, str | bytes | Mapping)
+    is_list = isinstance(sizes, Collection) and not isinstance(sizes, str | bytes | Mapping)
     sizes = list(sizes) if is_list and not is_number else [sizes]
     sizes = [check_integer(where, "hidden_layer_sizes", size, 1) for size in sizes]
     chosen = est.activation
@@ -172,6 +211,7 @@ class Momentum(SGD):
     momentum: Share = 0.9
 
 
+@refuses
 def check_numbers(est: Any, where: str, dtype: Any) -> None:
     """Those that each step uses must be numbers of the model, too."""
     values = {name: getattr(est, name) for name in ("clip_value", "clip_norm")}
@@ -180,6 +220,7 @@ def check_numbers(est: Any, where: str, dtype: Any) -> None:
     check_precision(where, values, dtype)
 
 
+@refuses
 def of_parameters(
     est: Any, where: str, net: Network, optimizer: Optimizer | None = None
 ) -> tuple[dict[str, float], dict[str, float], list[str]]:
@@ -188,6 +229,7 @@ def of_parameters(
     return check_own_options(where, net._core.parameter_table(), optimizer, *given)
 
 
+@refuses
 def optimizer(est: Any, where: str, dtype: Any) -> Optimizer:
     """The `optimizer`, or the one that `solver` and its parameters describe."""
     if est.optimizer is not None:

@@ -38,7 +38,7 @@ def begin(
         seed = None
         if est.layers is not None and not continues:
             seed = est._random_state.randint(2**31 - 1)
-        engine.build(where, layers, n_inputs, dtype, seed)
+        _options.refuses(engine.build)(where, layers, n_inputs, dtype, seed)
         if seed is None and not continues:
             _draw_weights(est._random_state, engine.ready(where), layers)
         _reset(est, layers)

@@ -1,5 +1,7 @@
 """The classifier: two classes, several, several labels or several classifications at once."""
 
+from __future__ import annotations
+
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,6 +16,7 @@ from chainrule._errors import message
 from chainrule.activations import Activation
 from chainrule.estimators._base import BaseMLP
 from chainrule.estimators._checks import checked_for_score
+from chainrule.estimators._options import refuses
 from chainrule.estimators._targets import (
     OneTarget,
     SeveralTargets,
@@ -70,10 +73,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     with a warning, too.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
-    `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
+    `fit` raises an InvalidParameterError, scikit-learn's ValueError and TypeError, that names the
+    parameter for one that it cannot use.
     """
 
     _target: Targets  # what y is
+    classes_: Any  # sorted, or those of each output in a list
 
     def __init__(
         self,
@@ -173,6 +178,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             if _check_partial_fit_first_call(self, classes):
                 is_multilabel = type_of_target(y).startswith("multilabel")
                 self._target = OneTarget(y if is_multilabel else classes)
+                if set(self.classes_) != set(self._target.classes) and is_multilabel:
+                    expected = f"the columns of y, 0 to {len(self._target.classes) - 1}"
+                    raise ValueError(message(where, "classes", expected, classes))
         elif not hasattr(self, "classes_"):
             self._target = SeveralTargets.of_classes(where, classes)
             self.classes_ = self._target.classes
@@ -208,6 +216,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _stratify(self, y: Array) -> Array | None:
         return y if y.ndim == 2 and y.shape[1] == 1 else None
 
+    @refuses
     def _all_weights(self, where: str, y: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
             return weights

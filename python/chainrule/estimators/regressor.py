@@ -1,5 +1,7 @@
 """The regressor: one target or several."""
 
+from __future__ import annotations
+
 from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from chainrule._errors import message
 from chainrule.estimators._base import BaseMLP
 from chainrule.losses import Loss, resolve_loss
+from chainrule.metrics import r2
 
 Array = NDArray[Any]
 
@@ -51,7 +54,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     with a warning, too.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
-    `fit` raises ValueError or TypeError that names the parameter for one that it cannot use.
+    `fit` raises an InvalidParameterError, scikit-learn's ValueError and TypeError, that names the
+    parameter for one that it cannot use.
     """
 
     _y_is_numeric = True
@@ -140,7 +144,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self._n_targets if loss.name == "squared_error" else 1
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
-        return float(r2_score(y, outputs, sample_weight=sample_weight))
+        if len(y) == 1:  # NaN, with scikit-learn's warning
+            return float(r2_score(y, outputs, sample_weight=sample_weight))
+        return r2(y, outputs, sample_weight)
 
 
 def _columns(y: Any) -> Array:

@@ -8,6 +8,8 @@ needs of Z and A. The one list of activations is the table ACTIVATIONS, below th
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias

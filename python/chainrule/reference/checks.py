@@ -9,6 +9,8 @@ gradients always have the course's shapes.
 # mypy: disable-error-code=no-any-return
 # l is the number of a layer, as in the course.
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 

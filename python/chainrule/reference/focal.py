@@ -7,6 +7,8 @@ hard ones (Lin et al. 2017). With gamma = 0 they are the cross-entropies. Shapes
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
+from __future__ import annotations
+
 import numpy as np
 
 from .checks import Array

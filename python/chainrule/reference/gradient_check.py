@@ -5,6 +5,8 @@
 This takes two forward passes for every single number: good for checking, hopeless for training.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

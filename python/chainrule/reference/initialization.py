@@ -9,6 +9,8 @@ W has shape (n, n_prev): n = n[l] units in the layer, n_prev = n[l-1] inputs of 
 
 # l is the number of a layer, as in the course.
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -16,6 +16,8 @@ that are normalized together have no loss of their own.
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 

@@ -22,6 +22,8 @@ The cost J, the mean of L over the samples, is made in propagation.py.
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 

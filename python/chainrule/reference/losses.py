@@ -9,6 +9,8 @@ number, and dZL. Which goes with which stands in loss_table.py; focal.py and mar
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
+from __future__ import annotations
+
 import numpy as np
 
 from .checks import Array

@@ -3,6 +3,8 @@
 # NumPy's stubs give Any for most results here.
 # mypy: disable-error-code=no-any-return
 
+from __future__ import annotations
+
 import numpy as np
 
 from .checks import Array

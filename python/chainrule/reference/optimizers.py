@@ -7,6 +7,8 @@ function names the variant it is. The one list of optimizers is the table OPTIMI
 update_parameters in updates.py chooses from it by name, and what decays.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import NamedTuple
 

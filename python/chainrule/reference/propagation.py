@@ -20,6 +20,8 @@ enters.
 
 # l is the number of a layer, as in the course.
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

@@ -1,5 +1,7 @@
 """Targets: Y as columns, whichever way it came."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -5,6 +5,8 @@ descent one (batch_size=1), mini-batch gradient descent a few. An epoch is one w
 samples.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -3,6 +3,8 @@
 Start at update_parameters. The optimizers themselves are in optimizers.py.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
