@@ -66,13 +66,6 @@ class Network(Interchange):
         net._build(where, layers, n_inputs, dtype, seed)
         return net
 
-    def _in_float64(self) -> "Network":
-        """A new network with the same parameters."""
-        twin = Network._without_values(self.layers, self.n_inputs, "float64", self.seed)
-        for name, value in self.parameters.items():
-            twin.parameters[name] = value
-        return twin
-
     def _build(
         self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int
     ) -> None:

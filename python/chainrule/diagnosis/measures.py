@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._custom import find, run_activation
 from chainrule.activations import Activation
+from chainrule.gradient_check import in_float64
 from chainrule.layers import Layer, Residual
 from chainrule.losses import Loss
 from chainrule.network import Network
@@ -76,7 +77,7 @@ def measure_layers(
 ) -> list[LayerMeasure]:
     """Of all layers in order; `updates` by name of parameter."""
     # Where products of many large or small numbers stay in range.
-    rows = _measured(net._in_float64(), X, Y, loss, weights, "")
+    rows = _measured(in_float64(net), X, Y, loss, weights, "")
     return [_with_updates(row, net.parameters, updates) for row in rows]
 
 
