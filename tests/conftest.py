@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,12 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.use_isa(request.param)
     yield request.param
     _core.use_isa(before)
+
+
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    """PyTorch; skips the test where it is not there."""
+    return pytest.importorskip("torch")
 
 
 @pytest.fixture

@@ -196,6 +196,11 @@ def one_hot(classes, groups):
     return np.concatenate([np.eye(n)[classes[:, g]] for g, n in enumerate(groups)], axis=1)
 
 
+def bits(net: cr.Network) -> dict[str, bytes]:
+    """Of all parameters, by name."""
+    return {name: value.tobytes() for name, value in net.parameters.items()}
+
+
 def assert_equal_parameters(parameters: dict[str, Array], others: dict[str, Array]) -> None:
     assert parameters.keys() == others.keys()
     for name in parameters:

@@ -7,7 +7,7 @@ import chainrule as cr
 from chainrule import reference
 from chainrule._optimizer import read_state, write_state
 
-from .helpers import build
+from .helpers import bits, build
 
 ROWS, BATCH = 120, 20
 _rng = np.random.default_rng(8)
@@ -17,10 +17,6 @@ X, Y = _rng.normal(size=(ROWS, 70)), _rng.integers(0, 4, ROWS)
 def new_trainer(ema=0.9, dtype="float64", optimizer="adam", **options):
     layers = [(130, "tanh", 0), (33, "relu", 0), (4, "softmax", 0)]
     return cr.Trainer(build(70, layers, dtype), "cross_entropy", optimizer, ema=ema, **options)
-
-
-def bits(net):
-    return {name: value.tobytes() for name, value in net.parameters.items()}
 
 
 @pytest.mark.parametrize("ema", [0.3, 0.9, 0.999])

@@ -40,16 +40,10 @@ def defined(file):
     return _library.DEFINED.findall(_library.snippet(file))
 
 
-MATH = (ROOT / "cpp" / "kernels" / "math.inl.h").read_text()
-CONSTANTS = {
-    "ROUND": "kRound",
-    "LN2_HIGH": "kLn2Hi",
-    "LN2_LOW": "kLn2Lo",
-    "EXP_LOW": "kExpLow",
-    "EXP_HIGH": "kExpHigh",
-    "VANISHES": "kVanishes",
-    "NORMAL_HIGH": "kNormalHigh",
-}
+CONSTANTS = (
+    *("ROUND", "LOG2_E", "LN2_HIGH", "LN2_LOW"),
+    *("EXP_LOW", "EXP_HIGH", "VANISHES", "NORMAL_HIGH"),
+)
 NUMBER = r"-?(?:0x[0-9a-f.]+p[-+]?\d+|\d[\d.]*(?:e[-+]?\d+)?)"
 
 
@@ -57,29 +51,29 @@ def value(text, dtype):
     return np.dtype(dtype).type(float.fromhex(text) if "x" in text else text)
 
 
-@pytest.mark.parametrize(("dtype", "kind"), [("float32", "float"), ("float64", "double")])
-def test_constants_are_those_of_the_core(dtype, kind):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_constants_are_those_of_the_core(dtype):
     """The one thing that stands in the core, too; a wrong last bit would seldom show in results."""
-    ours, theirs = _library.snippet(f"{dtype}.c"), MATH.split(f"struct Math<{kind}> {{")[1]
-    theirs = theirs.split("};")[0]
-    for name, core_name in CONSTANTS.items():
+    ours, core = _library.snippet(f"{dtype}.c"), _core.constants(dtype == "float64")
+    for name in CONSTANTS:
         (found,) = re.findall(rf"#define NAME_{name} \(?({NUMBER})", ours)
-        (expected,) = re.findall(rf"\b{core_name} = ({NUMBER})", theirs)
-        assert value(found, dtype) == value(expected, dtype), name
-    (log2_e,) = re.findall(rf"#define NAME_LOG2_E ({NUMBER})", ours)
-    assert value(log2_e, dtype) == value("1.4426950408889634", dtype)
-    assert "splat(T(1.4426950408889634))" in MATH
+        assert value(found, dtype) == core[name.lower()], name
+    math_text, selu_text = (_library.snippet(f"{file}.c") for file in ("math", "activations"))
+    (root_2_less_1,) = re.findall(rf"x > \(real\)({NUMBER})", math_text)
+    assert value(root_2_less_1, dtype) == core["root_2_less_1"]
+    selu = selu_text.split("NAME_selu")[1].split("}")[0]
+    found = [value(text, dtype) for text in re.findall(rf"\(real\)({NUMBER})", selu)]
+    assert found == [core["selu_scale"], core["selu_scale_slope"]]
     tail = ours.split("NAME_normal_tail")[1]
     found = [value(text, dtype) for text in re.findall(rf"[ (]({NUMBER})f?[;)]", tail)]
-    assert found == _core.normal_tail(dtype == "float64")[::-1]
-    for name, terms in (("expm1_over_r", "kExpTerms"), ("atanh_series", "kLogTerms")):
-        (count,) = re.findall(rf"\b{terms} = (\d+)", theirs)
+    assert found == core["normal_tail"][::-1]
+    for name, terms in (("expm1_over_r", "exp_terms"), ("atanh_series", "log_terms")):
         function = ours.split(f"NAME_{name}")[1].split("\n}")[0]
         found = [a / value(b, dtype) for a, b in fractions(function, dtype)]
-        core = [*range(2, int(count) + 1)][::-1]
-        of_exp = [value("1", dtype) / value(str(math.factorial(k)), dtype) for k in core]
-        of_log = [value("2", dtype) / value(str(2 * k - 1), dtype) for k in core]
-        assert found == (of_exp if terms == "kExpTerms" else of_log)
+        numbers = [*range(2, core[terms] + 1)][::-1]
+        of_exp = [value("1", dtype) / value(str(math.factorial(k)), dtype) for k in numbers]
+        of_log = [value("2", dtype) / value(str(2 * k - 1), dtype) for k in numbers]
+        assert found == (of_exp if terms == "exp_terms" else of_log)
 
 
 def fractions(text, dtype):

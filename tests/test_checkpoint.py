@@ -39,7 +39,7 @@ class Seen(cr.Callback):
 def test_checkpoints_are_written_when_due_and_after_the_last_epoch(every, steps, tmp_path):
     seen = Seen(tmp_path)
     fit(new_trainer(), cr.Checkpoint(tmp_path / "run", every), seen)
-    assert seen.steps == sorted(set(steps)) or seen.steps == steps
+    assert seen.steps == steps
     assert names(tmp_path) == ["run"]
 
 

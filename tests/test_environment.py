@@ -2,7 +2,8 @@
 
 import pytest
 
-from .test_runtime import QUOTA, output, python
+from .processes import output, python
+from .test_runtime import QUOTA
 
 # Each pass is large enough for seven threads.
 TRAIN = """

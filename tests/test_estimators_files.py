@@ -14,6 +14,8 @@ from sklearn.datasets import load_iris, make_multilabel_classification
 
 import chainrule as cr
 
+from .estimating import weights_of as bits
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
 COLOURS = np.array(["red", "green", "blue"])
@@ -35,10 +37,6 @@ def saved(est, path, **again):
     est.save(path / "model")
     assert os.listdir(path) == ["model"]
     return type(est).load(path / "model", **again)
-
-
-def bits(est):
-    return [array.tobytes() for array in est.coefs_ + est.intercepts_]
 
 
 def attributes(est):

@@ -10,6 +10,8 @@ from sklearn.datasets import load_iris
 import chainrule as cr
 from chainrule.estimators._lbfgs import Objective
 
+from .estimating import weights_of as bits
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
 KINDS = [cr.MLPClassifier, cr.MLPRegressor]
@@ -18,10 +20,6 @@ FACTORS = {"learning_rate_factors": {"1": 0.25}, "frozen": ["2.bias"]}
 
 def small(kind=cr.MLPClassifier, **options):
     return kind(**{"hidden_layer_sizes": (6, 5), "max_iter": 4, "random_state": 0} | options)
-
-
-def bits(est):
-    return [array.tobytes() for array in est.coefs_ + est.intercepts_]
 
 
 def trained_by_hand(est, ema, epochs, **options):

@@ -15,11 +15,6 @@ from .helpers import build, grouped, relative_difference
 NAMES = ["identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax"]
 
 
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
-
-
 def arrays(net):
     """What `to_torch` gives, as arrays: of an own numbering of the modules."""
     state, place = OrderedDict(), 0

@@ -26,11 +26,6 @@ MANY = NETWORKS | {
 every_network = pytest.mark.parametrize("described", MANY.values(), ids=list(MANY))
 
 
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
-
-
 def modules(torch, described, n):
     """As the documentation of `to_torch` has them, written anew."""
     nn, found = torch.nn, []

@@ -21,7 +21,7 @@ PER_ISA = {
     "kernels/isa.cpp",
     "kernels/kernels.h",
     "kernels/lists.h",
-    "kernels/normal_tail.h",
+    "kernels/constants.h",
     "base/views.h",
 }
 FREESTANDING = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h"}

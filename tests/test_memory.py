@@ -5,11 +5,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 import chainrule as cr
+
+from .processes import printed
 
 # ---- steps --------------------------------------------------------------------------------------
 
@@ -69,21 +70,9 @@ int posix_memalign(void **p, size_t a, size_t n) {
 """
 
 
-def python(code: str, *arguments: str, **environment: str) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
 def test_steps_touch_no_new_page():
     """A few pages of difference are the array of costs, 8 bytes per step."""
-    for case, line in zip(CASES, python(STEPS + FAULTS + PRINT), strict=True):
+    for case, line in zip(CASES, printed(STEPS + FAULTS + PRINT), strict=True):
         few, many = json.loads(line)
         assert many <= few + 4, f"{case}: {few} page faults in 150 steps, {many} in 750"
 
@@ -107,7 +96,7 @@ def counter(tmp_path):
 
 
 def test_steps_allocate_nothing(counter):
-    lines = python(STEPS + ALLOCATIONS + PRINT, LD_PRELOAD=counter)
+    lines = printed(STEPS + ALLOCATIONS + PRINT, LD_PRELOAD=counter)
     for case, line in zip(CASES, lines, strict=True):
         few, many = json.loads(line)
         assert few > 0  # the array of costs: the counter counts
@@ -145,14 +134,14 @@ PRINT_CALLS = "".join(
 
 
 def test_calls_of_a_predictor_touch_no_new_page():
-    lines = python(CALLS + FAULTS + PRINT_CALLS)
+    lines = printed(CALLS + FAULTS + PRINT_CALLS)
     for case, line in zip(CALL_CASES, lines[:-1], strict=True):
         few, many = json.loads(line)
         assert many <= few + 4, f"{case}: {few} page faults in 20 calls, {many} in 100"
 
 
 def test_calls_of_a_predictor_allocate_nothing(counter):
-    *lines, last = python(CALLS + ALLOCATIONS + PRINT_CALLS, LD_PRELOAD=counter)
+    *lines, last = printed(CALLS + ALLOCATIONS + PRINT_CALLS, LD_PRELOAD=counter)
     for case, line in zip(CALL_CASES, lines, strict=True):
         few, many = json.loads(line)
         assert many == few, f"{case}: {few} allocations in 20 calls, {many} in 100"
@@ -194,7 +183,7 @@ print(json.dumps([predicted, memory("VmHWM") - before]))
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_training_takes_the_memory_that_the_summary_says(dtype, optimizer):
-    done = python(PEAK, dtype, optimizer, MALLOC_MMAP_THRESHOLD_=str(2**20))
+    done = printed(PEAK, dtype, optimizer, MALLOC_MMAP_THRESHOLD_=str(2**20))
     predicted, peak = json.loads(done[-1])
     assert predicted > 100e6
     said = f"{peak / 2**20:.1f} MiB, predicted {predicted / 2**20:.1f} MiB"
@@ -231,6 +220,6 @@ print(memory("VmHWM") - before)
 @pytest.mark.parametrize(("kind", "size"), [("network", 24e6), ("trainer", 96e6)])
 def test_saving_takes_memory_for_a_piece_at_a_time(kind, size, tmp_path):
     environment = {"MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**20)}
-    (more,) = python(SAVING, str(tmp_path / "file"), kind, **environment)
+    (more,) = printed(SAVING, str(tmp_path / "file"), kind, **environment)
     assert (tmp_path / "file").stat().st_size > size
     assert int(more) < 6 * 2**20, f"{int(more) / 2**20:.1f} MiB"

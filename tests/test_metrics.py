@@ -14,11 +14,6 @@ M, N_Y = 97, 5
 EXACT = 1e-12  # relative; sums of 97 * 5 terms in another order differ by less than 485 u = 6e-14
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(7)
-
-
 @pytest.fixture(params=["unweighted", "weighted"])
 def weight(request, rng):
     return None if request.param == "unweighted" else rng.integers(0, 4, M) / 2

@@ -6,14 +6,10 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 
+from .layouts import read_only
+
 _rng = np.random.default_rng(5)
 W, b = _rng.normal(size=(4, 3)), _rng.normal(size=3)
-
-
-def read_only(a):
-    a = a.copy()
-    a.flags.writeable = False
-    return a
 
 
 PARAMETER = "expected a writable, contiguous float64 array of shape"

@@ -10,6 +10,7 @@ from chainrule import _core, reference
 
 from .helpers import (
     WITH_FMA,
+    bits,
     build,
     reference_activations,
     reference_parameters,
@@ -51,10 +52,6 @@ def options_of(optimizer):
     """Without decay_factors where nothing decays."""
     decays = hasattr(optimizer, "weight_decay")
     return {key: value for key, value in OPTIONS.items() if decays or key != "decay_factors"}
-
-
-def bits(net):
-    return {name: value.tobytes() for name, value in net.parameters.items()}
 
 
 @pytest.mark.parametrize(

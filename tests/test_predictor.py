@@ -10,9 +10,9 @@ from scipy import sparse
 import chainrule as cr
 
 from .helpers import OUTPUTS, grouped
+from .layouts import every_other, misaligned, read_only, reversed_twice
 from .networks import NETWORKS
 from .predictors import N_INPUTS, N_OUTPUTS, M, every_dtype, small, trained
-from .test_doors_arrays import every_other, misaligned, read_only, reversed_twice
 
 
 @pytest.fixture

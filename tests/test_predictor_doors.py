@@ -7,8 +7,8 @@ from scipy import sparse
 import chainrule as cr
 
 from .helpers import diverged
+from .layouts import misaligned, read_only
 from .predictors import N_INPUTS, N_OUTPUTS, M, every_dtype, small
-from .test_doors_arrays import misaligned, read_only
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import chainrule as cr
 from chainrule import _core
 
 from .predictors import DTYPES, every_dtype, small, trained
-from .test_memory import python
+from .processes import printed
 
 
 @every_dtype
@@ -39,7 +39,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux's /proc")
 def test_a_predictor_for_one_thread_starts_none():
-    assert python(ALONE) == ["0"]
+    assert printed(ALONE) == ["0"]
 
 
 def test_many_threads_at_once_get_the_right_bits(threads, rng):
@@ -114,7 +114,7 @@ print(json.dumps(seen))
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux's /proc")
 def test_a_call_takes_as_many_threads_as_it_may():
-    one, two, three, all_four = json.loads(python(TEAMS)[-1])
+    one, two, three, all_four = json.loads(printed(TEAMS)[-1])
     assert (two - one, three - one, all_four - one) == (1, 2, 3)
 
 
@@ -139,7 +139,7 @@ if child == 0:
 
 
 def test_it_works_in_a_forked_process():
-    parent, child = python(FORK)
+    parent, child = printed(FORK)
     assert parent == child
 
 

@@ -10,11 +10,6 @@ from chainrule import reference as ref
 ACTIVATIONS = ["relu", ("leaky_relu", 0.2), "softmax"]
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
 def forward_and_back(X, Y, parameters, activations, loss, samples="columns", **options):
     AL, caches = ref.forward_propagation(X, parameters, activations, samples=samples)
     cost = ref.compute_cost(AL, Y, caches, loss, samples=samples, **options)

@@ -10,11 +10,6 @@ from .helpers import assert_equal_parameters
 CLASSIFY = (["relu", "softmax"], "cross_entropy")
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
 def split(load):
     """One of scikit-learn's tables, standardized: X, Y for training (3/4), X, Y for testing."""
     X, Y = load(return_X_y=True)

@@ -9,13 +9,9 @@ import pytest
 
 import chainrule as cr
 
-from .helpers import build
-from .saving import names, same
+from .saving import names, network, same
 
-
-@pytest.fixture
-def net():
-    return build(5, [(17, "leaky_relu", 0.2), (3, "softmax", 0)], "float32")
+net = pytest.fixture(network, name="net")
 
 
 def test_a_save_to_what_is_no_file_names_it_and_changes_nothing(net, tmp_path, monkeypatch):

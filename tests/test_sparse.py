@@ -10,8 +10,8 @@ from scipy import sparse
 import chainrule as cr
 
 from .helpers import build, targets
+from .processes import printed
 from .sparse_forms import FORMS, blocks
-from .test_memory import python
 
 M, N = 700, 83  # two threads have several tiles each, and the last panel is not full
 
@@ -183,7 +183,7 @@ print(json.dumps([memory("VmHWM") - before, 4 * rows * columns]))
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's /proc")
 @pytest.mark.parametrize("form", ["csr", "csc", "coo"])
 def test_training_takes_far_less_memory_than_the_dense_matrix(form):
-    peak, dense = json.loads(python(PEAK, form)[-1])
+    peak, dense = json.loads(printed(PEAK, form)[-1])
     assert peak < dense / 6, f"{peak / 2**20:.0f} MiB, dense {dense / 2**20:.0f} MiB"
 
 
@@ -195,4 +195,4 @@ net.predict([[1, 2, 3]])
 cr.Trainer(net, "squared_error").step([[1, 2, 3]], [[1, 2]])
 print(*(name for name in sys.modules if name.split(".")[0] == "scipy"))
 """
-    assert python(code) == [""]
+    assert printed(code) == [""]

@@ -8,6 +8,8 @@ import pytest
 
 import chainrule as cr
 
+from .helpers import bits
+
 LAYERS = [cr.Dense(40, "tanh"), cr.Dropout(0.4), cr.Dense(3, "softmax")]
 LOSS = "cross_entropy"
 
@@ -20,10 +22,6 @@ def data(rng):
 def new_trainer(layers=LAYERS, dtype="float64", seed=5):
     net = cr.Network(layers, 6, dtype, seed=seed)
     return cr.Trainer(net, LOSS, cr.SGD(0.1, momentum=0.9), seed=seed)
-
-
-def bits(net):
-    return {name: value.tobytes() for name, value in net.parameters.items()}
 
 
 def dropped(net, data):

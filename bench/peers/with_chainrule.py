@@ -105,7 +105,7 @@ def hidden_layers(case: Case) -> list[Any]:
         return [layer for n in units for layer in (cr.Dense(n), *normalized, cr.Dropout(DROPOUT))]
     if case.hidden == RESIDUAL:
         blocks = batched(units[1:])
-        ends = [(cr.Residual([cr.Dense(a, "relu"), cr.Dense(b)])) for a, b in blocks]
+        ends = [cr.Residual([cr.Dense(a, "relu"), cr.Dense(b)]) for a, b in blocks]
         blocks_and_relu = [part for end in ends for part in (end, cr.Activation("relu"))]
         return [cr.Dense(units[0], "relu"), *blocks_and_relu]
     return [cr.Dense(n, "relu") for n in units]

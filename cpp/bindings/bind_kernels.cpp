@@ -75,6 +75,8 @@ void bind_type(py::module_& m) {
   }
 }
 
+#undef CHAINRULE_NAME
+
 }  // namespace
 
 void bind_kernels(py::module_& m) {

@@ -9,13 +9,35 @@
 #include "base/rng.h"
 #include "base/team_size.h"
 #include "base/threads.h"
+#include "kernels/constants.h"
 #include "kernels/kernels.h"
-#include "kernels/normal_tail.h"
 #include "ops/random.h"
 
 namespace py = pybind11;
 
 namespace chainrule {
+
+namespace {
+
+template <class T>
+py::dict constants() {
+  using M = Math<T>;
+  const auto list = [](const auto& terms) { return std::vector<T>(std::begin(terms), std::end(terms)); };
+  py::dict values;
+  values["round"] = T(M::kRound);
+  values["log2_e"] = T(kLog2E);
+  values["ln2_high"] = T(M::kLn2Hi), values["ln2_low"] = T(M::kLn2Lo);
+  values["exp_low"] = T(M::kExpLow), values["exp_high"] = T(M::kExpHigh);
+  values["exp_terms"] = int{M::kExpTerms}, values["log_terms"] = int{M::kLogTerms};
+  values["vanishes"] = T(M::kVanishes);
+  values["normal_high"] = T(M::kNormalHigh);
+  values["root_2_less_1"] = T(kRoot2Less1);
+  values["selu_scale"] = T(kSeluScale), values["selu_scale_slope"] = T(kSeluScaleSlope);
+  values["normal_tail"] = sizeof(T) == 8 ? py::cast(list(kNormalTail64)) : py::cast(list(kNormalTail32));
+  return values;
+}
+
+}  // namespace
 
 void bind_runtime(py::module_& m) {
   using namespace py::literals;
@@ -65,12 +87,8 @@ void bind_runtime(py::module_& m) {
       },
       "name -> (lowest value, highest value, has a slope, derivative from z)");
   m.def(
-      "normal_tail",
-      [](bool float64) {
-        return float64 ? std::vector<double>(std::begin(kNormalTail64), std::end(kNormalTail64))
-                       : std::vector<double>(std::begin(kNormalTail32), std::end(kNormalTail32));
-      },
-      "float64"_a, "p of P(Z > u) = e^(-u^2 / 2) p((u - 4) / (u + 4)) / (1 + u), Z normal; ascending powers.");
+      "constants", [](bool float64) { return float64 ? constants<double>() : constants<float>(); }, "float64"_a,
+      "The numbers in the formulas of functions, see kernels/constants.h; of one type.");
   m.def(
       "losses",
       [] {

@@ -78,10 +78,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           "network"_a, "options"_a, "(rate factor, decay factor, frozen) of each parameter.")
       .def(
           "start_averages",
-          [](State& self, const Net& net, double ema) {
-            self.ema = ema;
-            self.average = Buffer<T>(net.net.plan().parameters_size);
-          },
+          [](State& self, const Net& net, double ema) { self.start_averages(ema, net.net.plan().parameters_size); },
           "network"_a, "ema"_a)
       .def(
           "show_averages",
@@ -136,9 +133,8 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       },
       "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "clip"_a, "order"_a, "batch_size"_a,
       "learning_rates"_a, "seed"_a, "seconds"_a, "failures"_a, "where"_a,
-      "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it. What "
-      "a "
-      "function of the user's raises after that is appended to `failures`.");
+      "Trains on the batches of `order`; returns the cost of each step done, at least one, and the penalty in it. "
+      "What a function of the user's raises after that is appended to `failures`.");
   type.def(
       "apply_gradients",
       [](Net& self, State& optimizer, double learning_rate, const ClipArg& clip) {

@@ -92,9 +92,9 @@ TargetsArg targets_arg(const std::string& where, const py::object& object, index
   const char* advice = "; number the classes first: names, Y = np.unique(Y, return_inverse=True)";
   const py::array array = numbers_arg(where, "Y", object, names_one_class && groups.size() == 1 ? advice : "");
   const auto n_groups = static_cast<index_t>(groups.size());
-  const bool is_vector = array.ndim() == 1,
-             is_one = kind == TargetKind::kOneClass,  // of all outputs, whatever their groups
-      takes_classes = kind == TargetKind::kClasses || (is_one && n_groups == 1);
+  const bool is_vector = array.ndim() == 1;
+  const bool is_one = kind == TargetKind::kOneClass;  // of all outputs, whatever their groups
+  const bool takes_classes = kind == TargetKind::kClasses || (is_one && n_groups == 1);
   const bool is_matrix = array.ndim() == 2 && array.shape(1) == n_outputs;
   const bool is_classes =
       takes_classes && (n_groups == 1 ? is_vector : array.ndim() == 2 && array.shape(1) == n_groups);

@@ -59,4 +59,7 @@ OptimizerSpec optimizer_arg(const std::string& where, const std::string& name, c
   return {optimizer_arg(where, name), momentum, beta2, epsilon, weight_decay, momentum_decay, largest, epsilon_hat};
 }
 
+#undef CHAINRULE_NAME
+#undef CHAINRULE_TEXT
+
 }  // namespace chainrule

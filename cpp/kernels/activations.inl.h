@@ -85,14 +85,13 @@ struct Elu {
 
 // lambda times elu with a slope of alpha, with which outputs tend to mean 0 and variance 1 (Klambauer et al. 2017).
 struct Selu {
-  static constexpr double kLambda = 1.0507009873554805, kLambdaAlpha = 1.7580993408473768;
   template <class T>
   static V<T> value(V<T> z, V<T>) {
-    return z > splat(T(0)) ? splat(T(kLambda)) * z : Elu::value<T>(z, splat(T(kLambdaAlpha)));
+    return z > splat(T(0)) ? splat(T(kSeluScale)) * z : Elu::value<T>(z, splat(T(kSeluScaleSlope)));
   }
   template <class T>
   static V<T> derivative(V<T> a, V<T>) {
-    return a > splat(T(0)) ? splat(T(kLambda)) : a + splat(T(kLambdaAlpha));
+    return a > splat(T(0)) ? splat(T(kSeluScale)) : a + splat(T(kSeluScaleSlope));
   }
 };
 

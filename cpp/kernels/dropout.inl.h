@@ -49,14 +49,3 @@ static void dropout(index_t rows, index_t n, const DropoutStream& stream, T scal
     }
   }
 }
-
-// y = a + b, or y += a if b is null.
-template <class T>
-static void add_rows(index_t rows, index_t n, Panels<const T> a, Panels<const T> b, Panels<T> y) {
-  for (index_t p = 0; p < n_panels<T>(n); ++p) {
-    const T* from = a.data + p * a.panel;
-    T* to = y.data + p * y.panel;
-    const T* other = b.data ? b.data + p * b.panel : to;
-    for (index_t i = 0; i < rows * kPanel<T>; i += Of<T>::kLanes) store(to + i, load(from + i) + load(other + i));
-  }
-}

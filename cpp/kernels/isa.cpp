@@ -11,8 +11,8 @@
 #include <arm_neon.h>
 #endif
 
+#include "kernels/constants.h"
 #include "kernels/kernels.h"
-#include "kernels/normal_tail.h"
 
 #define CHAINRULE_PASTE_(a, b) a##b
 #define CHAINRULE_PASTE(a, b) CHAINRULE_PASTE_(a, b)

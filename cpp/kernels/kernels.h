@@ -133,9 +133,9 @@ struct Kernels {
   // sums[j] += sum over rows in order of x[i, j]
   void (*add_column_sums)(index_t rows, index_t n, Panels<const T> x, T* sums);
 
-  // A (k, panels of a) -> its transpose in panels: out[q, n, i] = w[p, l, j] with n = p * kPanel + j, l = q * kPanel +
-  // i, for the input rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` is zero
-  // before and after.
+  // W (n_in, n_out) in panels -> its transpose in panels: out[q, n, i] = w[p, l, j] with n = p * kPanel + j,
+  // l = q * kPanel + i, for the rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` is
+  // zero before and after.
   void (*transpose_panel)(index_t n_in, index_t n_out, index_t panel, index_t begin, index_t end, const T* w, T* out);
 
   // Batch normalization (see normalize.inl.h for the formulas); vectors are padded to whole panels.

@@ -82,8 +82,7 @@ static void each_element(const LossRows<T>& p, F f) {
 template <class T, class F>
 static void each_clipped(const LossRows<T>& p, T low, T high, F f) {
   each_element(p, [&](V<T> a, V<T> y) {
-    V<T> clipped = a < splat(low) ? splat(low) : a;
-    clipped = clipped > splat(high) ? splat(high) : clipped;
+    const V<T> clipped = clip<T>(a, low, high);
     Term<T> term = f(clipped, y);
     term.gradient = clipped == a ? term.gradient : splat(T(0));
     return term;

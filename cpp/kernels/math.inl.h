@@ -1,28 +1,6 @@
 // exp, expm1, log, log1p, tanh and sigmoid on vectors, from IEEE operations and fma only: the same bits on every
 // instruction set with fma. Maximal errors stand above each function and are tested (tests/test_accuracy.py).
 
-// Constants of the argument reductions. ln 2 in two parts: the first has trailing zeros, so that n * first is exact.
-template <class T>
-struct Math;
-template <>
-struct Math<float> {
-  static constexpr float kRound = 0x1.8p23f;  // adding it rounds to an integer, which then stands in the low bits
-  static constexpr float kLn2Hi = 0x1.62e4p-1f, kLn2Lo = 0x1.7f7d1cp-20f;
-  static constexpr float kExpLow = -104.0f, kExpHigh = 89.0f;  // beyond: 0 and infinity
-  static constexpr int kExpTerms = 7, kLogTerms = 5;
-  static constexpr float kVanishes = 20.0f;    // x from which e^-x is nothing beside 1
-  static constexpr float kNormalHigh = 16.0f;  // x from which e^(-x^2 / 2) is 0
-};
-template <>
-struct Math<double> {
-  static constexpr double kRound = 0x1.8p52;
-  static constexpr double kLn2Hi = 0x1.62e42fefa38p-1, kLn2Lo = 0x1.ef35793c7673p-45;
-  static constexpr double kExpLow = -746.0, kExpHigh = 710.0;
-  static constexpr int kExpTerms = 13, kLogTerms = 11;
-  static constexpr double kVanishes = 42.0;
-  static constexpr double kNormalHigh = 40.0;
-};
-
 // x within [low, high]; NaN stays NaN.
 template <class T>
 static inline V<T> clip(V<T> x, T low, T high) {
@@ -47,7 +25,7 @@ template <class T>
 static inline Reduced<T> reduce(V<T> x) {
   using M = Math<T>;
   using Uint = typename Of<T>::Uint;
-  const V<T> shifted = fma(x, splat(T(1.4426950408889634)), splat(M::kRound));
+  const V<T> shifted = fma(x, splat(T(kLog2E)), splat(M::kRound));
   const V<T> n = shifted - splat(M::kRound);
   V<T> r = fma(n, splat(-M::kLn2Hi), x);
   r = fma(n, splat(-M::kLn2Lo), r);
@@ -148,7 +126,7 @@ static inline V<T> log(V<T> x) {
 // 1.6 ULP for x in [0, 1]; NaN stays NaN.
 template <class T>
 static inline V<T> log1p(V<T> x) {
-  const auto above = x > splat(T(0.41421356237309505));  // sqrt(2) - 1: then log1p(x) = log((1 + x) / 2) + ln 2
+  const auto above = x > splat(T(kRoot2Less1));  // then log1p(x) = log((1 + x) / 2) + ln 2
   const V<T> f = above ? fma(x, splat(T(0.5)), splat(T(-0.5))) : x;
   return log_of<T>(f, above ? splat(T(1)) : splat(T(0)));
 }

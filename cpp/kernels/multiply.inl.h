@@ -241,10 +241,10 @@ static void multiply(const Product<T>& p) {
   multiply_strips<T, false>(part);
 }
 
-// As many independent chains as the registers hold next to two operands.
+// Enough independent chains to hide the latency of a fused multiply-add; 16 registers hold 12 and the operands.
 template <class T>
 static double fma_peak(index_t rounds, T* sink) {
-  constexpr int chains = sizeof(V<T>) == 16 ? 12 : (sizeof(V<T>) == 64 ? 24 : 12);
+  constexpr int chains = sizeof(V<T>) == 64 ? 24 : 12;
   V<T> acc[chains];
   for (int c = 0; c < chains; ++c) acc[c] = splat(T(c));
   const V<T> x = splat(sink[0]), y = splat(sink[1]);

@@ -1,4 +1,4 @@
-// Loops over rows that only move or add: gathering, column sums, transposing.
+// Loops over rows that only move or add: gathering, column sums, sums of matrices, transposing.
 
 // n elements to the columns of a row, converted.
 template <class T, class Source>
@@ -68,6 +68,17 @@ static void add_column_sums(index_t rows, index_t n, Panels<const T> x, T* sums)
   }
   for (; p < n_panels<T>(n); ++p) {
     add_panel_sums<T, 1>(rows, {x.data + p * x.panel, x.panel}, sums + p * kPanel<T>);
+  }
+}
+
+// y = a + b, or y += a if b is null.
+template <class T>
+static void add_rows(index_t rows, index_t n, Panels<const T> a, Panels<const T> b, Panels<T> y) {
+  for (index_t p = 0; p < n_panels<T>(n); ++p) {
+    const T* from = a.data + p * a.panel;
+    T* to = y.data + p * y.panel;
+    const T* other = b.data ? b.data + p * b.panel : to;
+    for (index_t i = 0; i < rows * kPanel<T>; i += Of<T>::kLanes) store(to + i, load(from + i) + load(other + i));
   }
 }
 

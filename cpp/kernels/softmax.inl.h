@@ -7,9 +7,9 @@
 template <class T>
 struct NarrowRows {
   index_t rows, n;
-  int parts;  // vectors with a row in them
-  V<T> z[kPanel<T>][kPerPanel] = {},
-       e[kPanel<T>][kPerPanel];  // z; e^(z - top); lanes without a row hold anything finite
+  int parts;                          // vectors with a row in them
+  V<T> z[kPanel<T>][kPerPanel] = {};  // lanes without a row hold anything finite
+  V<T> e[kPanel<T>][kPerPanel];       // e^(z - top)
   V<T> top[kPerPanel], total[kPerPanel], inverse[kPerPanel];
 
   // Whether so many rows of n columns take fewer exponentials than one by one.

@@ -45,16 +45,14 @@ BatchNorm<T>::BatchNorm(index_t n, double momentum, double epsilon)
 
 template <class T>
 std::vector<ParameterShape> BatchNorm<T>::parameters() const {
-  return {{"gamma", 1, n_, true, false, false},
-          {"beta", 1, n_, true, false, false},
-          {"running_mean", 1, n_, true, false, false, false},
-          {"running_variance", 1, n_, true, false, false, false}};
+  return {vector_shape("gamma", n_), vector_shape("beta", n_), vector_shape("running_mean", n_, false),
+          vector_shape("running_variance", n_, false)};
 }
 
 template <class T>
 std::vector<Unit> BatchNorm<T>::units() const {
   std::vector<Unit> units;
-  for (int p = 0; p < kParameters; ++p) units.push_back({p, 0, 0, 1, p * size_, size_, 1, size_, size_});
+  for (int p = 0; p < kParameters; ++p) units.push_back(vector_unit(p, size_, size_));
   return units;
 }
 

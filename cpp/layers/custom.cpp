@@ -17,8 +17,7 @@ void Custom<T>::backward(Weights<T>, const Slice<T>& s) const {
   // forward: y = g(x)
   if (s.dx.data == nullptr) return;
   activation_gradient<T>(*g_, s.rows, n_, s.x, s.d);
-  if (s.adds) return kernels<T>().add_rows(s.rows, n_, s.d, {}, s.dx);
-  copy_panels<T>(s.rows, n_, s.d, s.dx);
+  pass_on(s, s.d, s.adds, s.dx);
 }
 
 template class Custom<float>;

@@ -21,6 +21,7 @@ class Custom final : public WithoutParameters<T> {
 
  private:
   using WithoutParameters<T>::n_;
+  using WithoutParameters<T>::pass_on;
 
   std::shared_ptr<const CustomActivation> g_;
 };

@@ -35,7 +35,7 @@ Dense<T>::Dense(index_t n_in, index_t n_out)
 
 template <class T>
 std::vector<ParameterShape> Dense<T>::parameters() const {
-  return {weight_, {"bias", 1, n_out_, true, false, false}};
+  return {weight_, vector_shape("bias", n_out_)};
 }
 
 template <class T>

@@ -30,10 +30,7 @@ void Dropout<T>::backward(Weights<T>, const Slice<T>& s) const {
 
 template <class T>
 void Dropout<T>::drop(const Slice<T>& s, Panels<const T> from, bool add, Panels<T> to) const {
-  if (!s.mode.training || threshold_ == 0) {
-    if (add) return kernels<T>().add_rows(s.rows, n_, from, {}, to);
-    return copy_panels<T>(s.rows, n_, from, to);
-  }
+  if (!s.mode.training || threshold_ == 0) return pass_on(s, from, add, to);
   const DropoutStream stream{random_stream(s.mode.seed, Purpose::kDropout, s.mode.step, number_), threshold_,
                              s.mode.first_row + s.first};
   kernels<T>().dropout(s.rows, n_, stream, scale_, from, add, to);

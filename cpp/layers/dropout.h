@@ -21,6 +21,7 @@ class Dropout final : public WithoutParameters<T> {
   void drop(const Slice<T>& s, Panels<const T> from, bool add, Panels<T> to) const;
 
   using WithoutParameters<T>::n_;
+  using WithoutParameters<T>::pass_on;
 
   std::uint32_t threshold_, number_;  // threshold of 16 random bits
   T scale_;

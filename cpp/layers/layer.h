@@ -55,6 +55,11 @@ struct ParameterShape {
   }
 };
 
+// A vector of n elements, on which no penalty acts.
+inline ParameterShape vector_shape(const char* name, index_t n, bool trained = true) {
+  return {name, 1, n, true, false, false, trained};
+}
+
 // The largest part of a parameter, whose gradient a thread keeps in a room of its own.
 inline constexpr index_t kUnitBytes = 12288;
 
@@ -67,6 +72,11 @@ struct Unit {
   index_t cost;                  // relative work per sample
   double input = 0, output = 0;  // its middle among the layer's inputs and outputs, each from 0 to 1
 };
+
+// The whole of a vector, number `parameter` of a layer that has nothing but vectors of this padded size.
+inline Unit vector_unit(int parameter, index_t size, index_t cost) {
+  return {parameter, 0, 0, 1, parameter * size, size, 1, size, cost};
+}
 
 // The gradient of a unit: its pieces, `stride` apart.
 template <class T>

@@ -11,12 +11,12 @@ constexpr int kGamma = 0, kBeta = 1;
 
 template <class T>
 std::vector<ParameterShape> LayerNorm<T>::parameters() const {
-  return {{"gamma", 1, n_, true, false, false}, {"beta", 1, n_, true, false, false}};
+  return {vector_shape("gamma", n_), vector_shape("beta", n_)};
 }
 
 template <class T>
 std::vector<Unit> LayerNorm<T>::units() const {
-  return {{kGamma, 0, 0, 1, 0, size_, 1, size_, 2 * size_}, {kBeta, 0, 0, 1, size_, size_, 1, size_, size_}};
+  return {vector_unit(kGamma, size_, 2 * size_), vector_unit(kBeta, size_, size_)};
 }
 
 template <class T>

@@ -14,18 +14,13 @@ class Sum final : public WithoutParameters<T> {
 
   void forward(Weights<T>, const Slice<T>& s) const override { kernels<T>().add_rows(s.rows, n_, s.x, s.x2, s.y); }
   void backward(Weights<T>, const Slice<T>& s) const override {
-    pass_on(s, s.adds, s.dx);
-    pass_on(s, s.adds2, s.dx2);
+    if (s.dx.data) pass_on(s, s.d, s.adds, s.dx);
+    if (s.dx2.data) pass_on(s, s.d, s.adds2, s.dx2);
   }
 
  private:
-  void pass_on(const Slice<T>& s, bool add, Panels<T> to) const {
-    if (to.data == nullptr) return;
-    if (add) return kernels<T>().add_rows(s.rows, n_, s.d, {}, to);
-    copy_panels<T>(s.rows, n_, s.d, to);
-  }
-
   using WithoutParameters<T>::n_;
+  using WithoutParameters<T>::pass_on;
 };
 
 }  // namespace chainrule

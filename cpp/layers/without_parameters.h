@@ -23,6 +23,12 @@ class WithoutParameters : public Layer<T> {
   void refresh(const Unit&, const T*, T*) const final {}
 
  protected:
+  // to = from or, with `add`, to += from.   (s.rows, n)
+  void pass_on(const Slice<T>& s, Panels<const T> from, bool add, Panels<T> to) const {
+    if (add) return kernels<T>().add_rows(s.rows, n_, from, {}, to);
+    copy_panels<T>(s.rows, n_, from, to);
+  }
+
   const index_t n_;
 };
 

@@ -11,7 +11,7 @@ template <class T>
 void Network<T>::set_parameter(const Parameter& p, const T* matrix) {
   p.shape.store(matrix, parameters_.data() + p.offset);
   for (const PlannedUnit& u : plan_.units) {
-    if (u.offset >= p.offset && u.offset < p.offset + p.size) refresh_mirror(u);
+    if (belongs(u, p)) refresh_mirror(u);
   }
 }
 

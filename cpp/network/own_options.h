@@ -9,10 +9,6 @@
 
 namespace chainrule {
 
-inline bool belongs(const PlannedUnit& u, const Parameter& p) {
-  return u.offset >= p.offset && u.offset < p.offset + p.size;
-}
-
 // `options` of the plan's parameters, in their order.
 template <class T>
 void set_own_options(const Plan<T>& plan, const std::vector<OwnOptions>& options, OptimizerState<T>& optimizer) {

@@ -102,14 +102,13 @@ Trained train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
       index_t step = done_before;
       for (index_t first = rows_before; first < steps.n_rows && step <= last_step.load(std::memory_order_relaxed);
            ++step) {
+        const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
         if (team.id() == 0 && step % look == 0) {
           const auto now = Clock::now();
           is_over = std::chrono::duration<double>(now - start).count() >= steps.seconds;
-          const index_t next = std::min(steps.batch_size, steps.n_rows - first);
-          if (size.next_step(now, batch_flops(network, next)) || is_over)
+          if (size.next_step(now, batch_flops(network, rows)) || is_over)
             last_step.store(step, std::memory_order_relaxed);
         }
-        const index_t rows = std::min(steps.batch_size, steps.n_rows - first);
         const Order order = Order(steps.order, steps.n_rows).from(first);
         const double weight = samples.total_weight(order, rows);
         const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t + 1, steps.clipping);

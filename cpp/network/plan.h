@@ -57,6 +57,10 @@ struct PlannedUnit {
   index_t middle;  // cost of all units before it and half its own, by which threads share the units
 };
 
+inline bool belongs(const PlannedUnit& u, const Parameter& p) {
+  return u.offset >= p.offset && u.offset < p.offset + p.size;
+}
+
 // Nodes that a tile of rows runs through in one go. The first node of a stage, but not of the first stage, mixes rows
 // or runs alone.
 struct Stage {

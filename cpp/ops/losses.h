@@ -14,11 +14,10 @@ struct LossSpec {
 
 // The activation with which the loss is computed from z.
 constexpr Activation canonical_activation(Loss loss) {
-#define CHAINRULE_CANONICAL(struct_name, text, activation, ...) \
-  if (loss == Loss::k##struct_name) return Activation::k##activation;
-  CHAINRULE_LOSSES(CHAINRULE_CANONICAL)
+#define CHAINRULE_CANONICAL(struct_name, text, activation, kind) Activation::k##activation,
+  constexpr Activation activations[] = {CHAINRULE_LOSSES(CHAINRULE_CANONICAL)};
 #undef CHAINRULE_CANONICAL
-  return Activation::kIdentity;
+  return activations[static_cast<int>(loss)];
 }
 
 constexpr TargetKind target_kind(Loss loss) {

@@ -23,11 +23,10 @@ struct OptimizerSpec {
 };
 
 constexpr int state_count(Optimizer kind) {
-#define CHAINRULE_STATES(struct_name, text, states) \
-  if (kind == Optimizer::k##struct_name) return states;
-  CHAINRULE_OPTIMIZERS(CHAINRULE_STATES)
+#define CHAINRULE_STATES(struct_name, text, states) states,
+  constexpr int counts[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_STATES)};
 #undef CHAINRULE_STATES
-  return 0;
+  return counts[static_cast<int>(kind)];
 }
 
 // What step number t (counted from 1) makes of the learning rate and of epsilon.
@@ -109,6 +108,7 @@ struct OptimizerState {
   std::vector<OwnOptions> own;  // of each unit of a plan; empty if there are no options
   std::size_t lowest_node = 0;  // of the plan with parameters that are not frozen
   double ema = 0;               // the weight in the averages falls by this factor from step to step; 0: no averages
+  Powers power_of_ema{ema};
   Buffer<T> average;            // sum over steps i of ema^(t - i) w_i, divided by the sum of these factors
   bool shows_averages = false;  // where the parameters belong; those stand in `average` meanwhile
 
@@ -125,8 +125,14 @@ struct OptimizerState {
                                                             at(state[1]), step, adjustment);
   }
 
+  // From now on averages are kept of parameters of so many elements.
+  void start_averages(double factor, index_t size) {
+    ema = factor;
+    power_of_ema = Powers(factor);
+    average = Buffer<T>(size);
+  }
   // The share of the parameters after step t in their average.
-  T share(std::int64_t t) const { return ema > 0 ? static_cast<T>((1 - ema) / (1 - integer_power(ema, t))) : T(0); }
+  T share(std::int64_t t) const { return ema > 0 ? static_cast<T>((1 - ema) / (1 - power_of_ema(t))) : T(0); }
   void add_to_average(index_t offset, index_t size, const T* parameters, T share) {
     kernels<T>().average(size, parameters + offset, average.data() + offset, share);
   }

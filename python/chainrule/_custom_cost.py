@@ -17,7 +17,7 @@ from chainrule.losses import CustomLoss, Loss
 from chainrule.summary import PythonCost
 
 Array = NDArray[Any]
-BLOCK = 16384  # elements, as the core hands them over
+BLOCK = 16384  # elements, as the core hands them over (kCustomBlock in ops/custom.h)
 MOST_ROWS = 256  # on which all is measured
 
 

@@ -18,6 +18,7 @@ Array = NDArray[Any]
 
 ARRAY, FLOAT = "$array", "$float"
 DEEPEST = 50
+SPECIAL_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # as `str` has them
 
 
 def encode(value: Any, arrays: list[Array], where: str, argument: str, depth: int = 0) -> Any:
@@ -44,7 +45,7 @@ def encode(value: Any, arrays: list[Array], where: str, argument: str, depth: in
 
 
 def decode(value: Any, arrays: Sequence[Array], depth: int = 0) -> Any:
-    """The value that `encode` was given. Raises ValueError or TypeError for other JSON."""
+    """The value that `encode` was given. Raises ValueError, TypeError, KeyError for other JSON."""
     if depth > DEEPEST:
         raise ValueError("values within values too deep")
     if isinstance(value, list):
@@ -52,7 +53,7 @@ def decode(value: Any, arrays: Sequence[Array], depth: int = 0) -> Any:
     if not isinstance(value, dict):
         return value
     if set(value) == {FLOAT}:
-        return float({"nan": "nan", "inf": "inf", "-inf": "-inf"}[value[FLOAT]])
+        return SPECIAL_FLOATS[value[FLOAT]]
     if set(value) == {ARRAY}:
         number = value[ARRAY]
         if type(number) is not int or not 0 <= number < len(arrays):

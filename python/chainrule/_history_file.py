@@ -34,6 +34,7 @@ def history_keys(history: History) -> list[str]:
 
 
 def history_tensors(history: History) -> dict[str, Array]:
+    """A column each, int64 or float64, with zeros in gaps, of which a column of bools tells."""
     tensors: dict[str, Array] = {}
     for key, column in history.to_dict().items():
         has = np.array([value is not None for value in column])

@@ -16,6 +16,7 @@ MOST_LEVELS = 32  # of layers inside others: what goes down them stays far from 
 
 
 def check_dtype(where: str, dtype: Any, names: Iterable[str]) -> "np.dtype[Any]":
+    """One of these, in whatever form NumPy takes it. Raises ValueError."""
     for name in names:
         with contextlib.suppress(TypeError, ValueError):  # NumPy's, for what is no dtype at all
             if dtype is not None and np.dtype(dtype) == name:  # None is NumPy's float64
@@ -47,6 +48,7 @@ def _numbered(above: str, layers: object) -> Iterator[tuple[str, object]]:
 
 
 def check_places(where: str, layers: Sequence[Layer], n_inputs: int) -> None:
+    """Raises ValueError for a layer that cannot stand where it does, or an unknown activation."""
     known = [*_core.activations(), *_custom.ACTIVATIONS]
     for path, layer, n in walk(layers, n_inputs):
         at = f"{where}, layer {path} ({layer.name})"

@@ -1,7 +1,8 @@
-"""scikit-learn's fitted MLPs: `Network.from_sklearn` and `to_sklearn`."""
+"""Fitted MLPs, scikit-learn's and ours: what is one, `Network.from_sklearn` and `to_sklearn`."""
 
 import inspect
-from typing import TYPE_CHECKING, Any, cast
+import sys
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from chainrule.activations import Activation
 from chainrule.layers import Dense
 
 if TYPE_CHECKING:
+    from chainrule.estimators import MLPClassifier, MLPRegressor
     from chainrule.network import Network
 
 
@@ -50,6 +52,12 @@ def _is_mlp(model: Any) -> bool:
         and base.__module__.startswith(("sklearn.neural_network.", "chainrule.estimators."))
         for base in type(model).__mro__
     )
+
+
+def is_estimator(model: object) -> "TypeGuard[MLPClassifier | MLPRegressor]":
+    """Whether it is one of ours. scikit-learn is not loaded for that: where there is one it is."""
+    module = sys.modules.get("chainrule.estimators")
+    return module is not None and isinstance(model, module.MLPClassifier | module.MLPRegressor)
 
 
 def to_sklearn(net: "Network", classes: Any) -> Any:

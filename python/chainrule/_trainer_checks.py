@@ -32,7 +32,7 @@ AS_BEFORE = ", as in the fit that goes on"
 
 
 def check_batch_size(where: str, batch_size: Any, rows: int, optimizer: Optimizer) -> int:
-    """The rows of a batch. More than there are make one batch of all."""
+    """Rows of a batch, at most all: of "auto" 32, of None all. Raises TypeError or ValueError."""
     if batch_size is None:
         return rows
     if isinstance(batch_size, str) and batch_size == "auto":
@@ -101,6 +101,7 @@ RowOrder = Callable[[int], NDArray[np.int64]]
 
 
 def check_rows(where: str, rows: Any, n: int) -> NDArray[np.int64] | None:
+    """A copy of the indices of some of n rows; None is all of them. Raises ValueError."""
     if rows is None:
         return None
     expected = f"a list of integers from 0 to {n - 1} or None"
@@ -177,6 +178,7 @@ def _check_methods(where: str, callback: Callback) -> None:
 
 
 def check_metrics(where: str, metrics: Any, net: Network) -> tuple[Metric, ...]:
+    """Those that suit the outputs of the network. Raises TypeError or ValueError."""
     resolved = resolve_metrics(metrics, where)
     of_one_task = (METRICS["accuracy"], METRICS["log_loss"])
     if len(net._core.groups) > 1 and any(metric in of_one_task for metric in resolved):

@@ -137,10 +137,12 @@ class Unfinished:
 
 
 def rebuild(saved: SavedCallback) -> Callback:
+    """As it was built; its state is not restored."""
     return REBUILT[saved.kind](**(saved.arguments or {}))
 
 
 def save_callback(callback: Callback) -> SavedCallback:
+    """With its state, and with arguments if a file may build it again."""
     kind, arguments = type(callback).__name__, None
     if type(callback) is REBUILT.get(kind):
         arguments = {name: getattr(callback, name) for name in callback.arguments}

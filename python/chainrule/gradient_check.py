@@ -63,9 +63,7 @@ def check_gradients(
     check_instance(where, "net", net, Network)
     step = check_number(where, "step", step, above=0)
     max_elements = check_integer(where, "max_elements", max_elements, 1)
-    twin = Network._without_values(net.layers, net.n_inputs, "float64", net.seed)
-    for name, value in net.parameters.items():
-        twin.parameters[name] = value
+    twin = in_float64(net)
     twin.backward(X, Y, loss, sample_weight, l2, l1)
 
     rng = np.random.default_rng(0)
@@ -95,3 +93,11 @@ def check_gradients(
     at = int(np.argmax(np.nan_to_num(np.abs(numeric - analytic), nan=np.inf)))
     name, index, n, a = found[at]
     return GradientCheck(difference, (name, index), n, a, len(found))
+
+
+def in_float64(net: Network) -> Network:
+    """A new network with the same parameters."""
+    twin = Network._without_values(net.layers, net.n_inputs, "float64", net.seed)
+    for name, value in net.parameters.items():
+        twin.parameters[name] = value
+    return twin

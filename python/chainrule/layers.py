@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from chainrule._dataclass import dataclass
 from chainrule._description import (
     Count,
-    Decay,
     Description,
+    Fraction,
     Positive,
     Switch,
     by_name,
@@ -115,7 +115,7 @@ class BatchNorm(Layer):
 
     name: ClassVar[str] = "BatchNorm"
     tracked: ClassVar[tuple[str, ...]] = ("running_mean", "running_variance")
-    momentum: Decay = 0.9
+    momentum: Fraction = 0.9
     epsilon: Positive = 1e-5
 
     def shapes(self, n_inputs: int) -> dict[str, tuple[int, ...]]:
@@ -158,7 +158,7 @@ class Dropout(Layer):
     """
 
     name: ClassVar[str] = "Dropout"
-    rate: Decay
+    rate: Fraction
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,7 @@ class Activate(Layer):
 
 
 def check_layer_list(where: str, argument: str, value: object) -> tuple[Layer, ...]:
+    """At least one layer, each in a form that `as_layer` takes. Raises TypeError or ValueError."""
     if not isinstance(value, list | tuple) or not value:
         raise TypeError(message(where, argument, "a list of at least one layer", value))
     return tuple(as_layer(layer, f"{where}, layer {i}") for i, layer in enumerate(value, start=1))
@@ -241,6 +242,7 @@ LAYERS: dict[str, type[Layer]] = by_name(Dense, BatchNorm, LayerNorm, Dropout, A
 
 
 def check_groups(where: str, activation: Activation, units: int) -> None:
+    """Raises ValueError for groups of a softmax that are not so many units together."""
     groups = activation.groups
     if groups is not None and sum(groups) != units:
         expected = f"groups that add up to {units} units"

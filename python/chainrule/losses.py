@@ -37,10 +37,10 @@ from chainrule import _custom
 from chainrule._dataclass import dataclass
 from chainrule._description import (
     Description,
+    Fraction,
     Level,
     NonNegative,
     Positive,
-    Smoothing,
     by_name,
     resolve,
 )
@@ -74,7 +74,7 @@ class BinaryCrossEntropy(Loss):
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
-    label_smoothing: Smoothing = 0.0
+    label_smoothing: Fraction = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class CrossEntropy(Loss):
     """
 
     name: ClassVar[str] = "cross_entropy"
-    label_smoothing: Smoothing = 0.0
+    label_smoothing: Fraction = 0.0
 
 
 @dataclass(frozen=True)

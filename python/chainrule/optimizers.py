@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from chainrule._dataclass import dataclass
 from chainrule._description import (
-    Decay,
     Description,
+    Fraction,
     Growth,
     Level,
     NonNegative,
@@ -49,7 +49,7 @@ class SGD(Optimizer):
 
     name: ClassVar[str] = "sgd"
     learning_rate: Positive = 0.01
-    momentum: Decay = 0.0
+    momentum: Fraction = 0.0
     nesterov: Switch = False
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class RMSProp(Optimizer):
 
     name: ClassVar[str] = "rmsprop"
     learning_rate: Positive = 1e-3
-    rho: Decay = 0.9
+    rho: Fraction = 0.9
     epsilon: Positive = 1e-8
 
 
@@ -96,8 +96,8 @@ class Adam(Optimizer):
 
     name: ClassVar[str] = "adam"
     learning_rate: Positive = 1e-3
-    beta1: Decay = 0.9
-    beta2: Decay = 0.999
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
     epsilon_hat: Switch = False
 
@@ -118,8 +118,8 @@ class AdamW(Optimizer):
 
     name: ClassVar[str] = "adamw"
     learning_rate: Positive = 1e-3
-    beta1: Decay = 0.9
-    beta2: Decay = 0.999
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
     weight_decay: NonNegative = 0.01
 
@@ -142,8 +142,8 @@ class NAdam(Optimizer):
 
     name: ClassVar[str] = "nadam"
     learning_rate: Positive = 2e-3
-    beta1: Decay = 0.9
-    beta2: Decay = 0.999
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
     weight_decay: NonNegative = 0.0
     momentum_decay: NonNegative = 4e-3
@@ -167,8 +167,8 @@ class RAdam(Optimizer):
 
     name: ClassVar[str] = "radam"
     learning_rate: Positive = 1e-3
-    beta1: Decay = 0.9
-    beta2: Decay = 0.999
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
     weight_decay: NonNegative = 0.0
 
@@ -206,8 +206,8 @@ class Lion(Optimizer):
 
     name: ClassVar[str] = "lion"
     learning_rate: Positive = 1e-4
-    beta1: Decay = 0.9
-    beta2: Decay = 0.99
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.99
     weight_decay: NonNegative = 0.0
 
 

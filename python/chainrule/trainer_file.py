@@ -87,15 +87,16 @@ def load_trainer(
 
 def to_look_at(kind: type[T], contents: Contents, path: Any) -> tuple[T, dict[str, str]]:
     """The trainer, with stand-ins for what no file holds, and what that is called."""
-    with file_errors(WHERE, path):
-        check_kind(contents, FORMAT)
-        document = _trainer_document(contents.documents["trainer"])
-        schedule, named = read_schedule(document["schedule"]), _metrics_of(document)
-    names = [name for name in named if isinstance(name, str)]
+    described = _described(contents, path)
+    names = [name for name in described.metrics if isinstance(name, str)]
     own = {"metrics": ", ".join(names)} if names else {}
-    own |= {"schedule": schedule} if isinstance(schedule, str) else {}
-    stand_ins = [Metric(name, _never_called) for name in names]
-    return _built(kind, contents, path, Constant() if "schedule" in own else None, stand_ins), own
+    own |= {"schedule": described.schedule} if isinstance(described.schedule, str) else {}
+    given = _completed(
+        described,
+        Constant() if "schedule" in own else None,
+        [Metric(name, _never_called) for name in names],
+    )
+    return _trainer_of(kind, contents, described, path, *given), own
 
 
 def trainer_from_bytes(kind: type[T], content: bytes, schedule: Any, metrics: Iterable[Any]) -> T:
@@ -148,25 +149,46 @@ def _document(trainer: "Trainer") -> dict[str, Any]:
 # ---- reading ------------------------------------------------------------------------------------
 
 
+class Described(NamedTuple):
+    """The document "trainer"; its schedule and metrics, of the user's own ones the names."""
+
+    document: dict[str, Any]
+    schedule: Schedule | str
+    metrics: list[Metric | str]
+
+
+def _described(contents: Contents, name: Any) -> Described:
+    with file_errors(WHERE, name):
+        check_kind(contents, FORMAT)
+        names = set(contents.documents) - {"fit"}
+        if names != {"network", "trainer"}:
+            raise ValueError(f"expected the documents network and trainer, got {sorted(names)}")
+        document = _trainer_document(contents.documents["trainer"])
+        if isinstance(document["loss"], dict):
+            check_registered("loss", document["loss"].get("kind"), LOSSES)
+        return Described(document, read_schedule(document["schedule"]), _metrics_of(document))
+
+
 def _built(
     kind: type[T], contents: Contents, name: Any, schedule: Any, metrics: Iterable[Any]
 ) -> T:
-    with file_errors(WHERE, name):
-        check_kind(contents, FORMAT)
-        documents, tensors = dict(contents.documents), dict(contents.tensors)
-        fit = documents.pop("fit", None)
-        if set(documents) != {"network", "trainer"}:
-            raise ValueError(f"expected the documents network and trainer, got {list(documents)}")
-        document = _trainer_document(documents["trainer"])
-        if isinstance(document["loss"], dict):
-            check_registered("loss", document["loss"].get("kind"), LOSSES)
-        found = read_schedule(document["schedule"])
-        named = _metrics_of(document)
-    schedule, metrics = _completed(found, named, schedule, metrics)
+    described = _described(contents, name)
+    return _trainer_of(kind, contents, described, name, *_completed(described, schedule, metrics))
+
+
+def _trainer_of(
+    kind: type[T],
+    contents: Contents,
+    described: Described,
+    name: Any,
+    schedule: Any,
+    metrics: list[Metric],
+) -> T:
+    document, tensors = described.document, dict(contents.tensors)
     with file_errors(WHERE, name):
         names = [key for key in tensors if "/" not in key and key not in ("costs", "penalties")]
         parameters = {key: tensors.pop(key) for key in names}
-        net = build_network(Network, documents["network"], parameters)
+        net = build_network(Network, contents.documents["network"], parameters)
         kept = _kept_arrays(document, net, tensors)
         options = {key: document[key] for key in OPTIONS}
         trainer = kind(
@@ -180,6 +202,7 @@ def _built(
         )
         _set_progress(trainer, document, kept, tensors)
         costs = Costs(pop(tensors, "costs", 1), pop(tensors, "penalties", 1))
+        fit = contents.documents.get("fit")
         if fit is None:
             trainer.step_costs, trainer.step_penalties = costs.checked()
         else:
@@ -220,12 +243,12 @@ def _metric_of(entry: Any) -> Metric | str:
 
 
 def _completed(
-    schedule: Schedule | str,
-    metrics: list[Metric | str],
+    described: Described,
     given_schedule: Schedule | Callable[[float], float] | None,
     given_metrics: Iterable[Any],
 ) -> tuple[Any, list[Metric]]:
     """With what the user gave for what no file holds. Raises ValueError if something is missing."""
+    _, schedule, metrics = described
     given = {metric.name: metric for metric in resolve_metrics(given_metrics, WHERE)}
     own = [metric for metric in metrics if isinstance(metric, str)]
     missing = {}
@@ -243,35 +266,27 @@ def _completed(
     return schedule if given_schedule is None else given_schedule, chosen
 
 
-class Kept(NamedTuple):
-    """What an optimizer keeps: its own arrays, and averages of the parameters."""
-
-    arrays: list[list[Array]]
-    averages: dict[str, Array]
-
-
-def _kept_arrays(document: dict[str, Any], net: Network, tensors: dict[str, Array]) -> Kept:
-    """Taken before the trainer takes memory for them."""
+def _kept_arrays(
+    document: dict[str, Any], net: Network, tensors: dict[str, Array]
+) -> dict[str, Any]:
+    """The optimizer's arrays, and the averages; taken before the trainer takes memory for them."""
     arrays = pop_optimizer(resolve_optimizer(document["optimizer"], "Trainer"), net, tensors)
     averaged = [] if document["ema"] is None else [f"{AVERAGE}{name}" for name in net.parameters]
     averages = {name: pop(tensors, name) for name in averaged}
     if any(array.dtype != net.dtype for array in averages.values()):
         raise TypeError(f"the averages are not of {net.dtype}")
-    return Kept(arrays, averages)
+    return {"arrays": arrays, "averages": averages}
 
 
 def _set_progress(
-    trainer: "Trainer",
-    document: dict[str, Any],
-    kept: Kept,
-    tensors: dict[str, Array],
+    trainer: "Trainer", document: dict[str, Any], kept: dict[str, Any], tensors: dict[str, Array]
 ) -> None:
     counts = {
         name: check_integer("Trainer", name, document[name], 0, 2**62)
         for name in ("epoch", "steps", "single_steps")
     }
     schedule = read_schedule_state(document["schedule_state"])
-    write_state(trainer, {"schedule": schedule} | kept._asdict() | counts)
+    write_state(trainer, {"schedule": schedule} | kept | counts)
     trainer._single_steps = counts["single_steps"]
     reason, data = document["stop_reason"], document["data"]
     if not (reason is None or isinstance(reason, str)):

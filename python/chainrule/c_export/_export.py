@@ -2,12 +2,12 @@
 
 import os
 import re
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING
 
 from chainrule._errors import message
 from chainrule._files import check_path, write_atomically
+from chainrule._sklearn import is_estimator
 from chainrule.c_export._file import c_file
 from chainrule.c_export._library import snippet
 from chainrule.c_export._model import Model, network_model
@@ -63,7 +63,7 @@ def checked_name(where: str, path: Path, name: object = None) -> str:
 def _model_of(model: "Network | Estimator") -> Model:
     if isinstance(model, Network):
         return network_model(model, WHERE)
-    if not _is_estimator(model):
+    if not is_estimator(model):
         expected = "a Network, MLPClassifier or MLPRegressor"
         raise TypeError(message(WHERE, "model", expected, model))
     from chainrule.c_export._estimators import estimator_model
@@ -71,9 +71,3 @@ def _model_of(model: "Network | Estimator") -> Model:
     if not model.__sklearn_is_fitted__():
         raise ValueError(message(WHERE, "model", "a fitted estimator", model))
     return estimator_model(model, WHERE)
-
-
-def _is_estimator(model: Any) -> "TypeGuard[Estimator]":
-    """Without loading scikit-learn, which has been loaded where there is one."""
-    module = sys.modules.get("chainrule.estimators")
-    return module is not None and isinstance(model, module.MLPClassifier | module.MLPRegressor)

@@ -1,6 +1,6 @@
 """The statements of layers and activations; of an activation the snippet has its name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -44,7 +44,9 @@ def described(layer: Layer, n_in: int) -> str:
 # ---- Layers: (program, x, layer, parameters, its number) -> what x becomes -----------------------
 
 
-def _all(program: Program, x: Value, layers: Any, parameters: Parameters, above: str) -> Value:
+def _all(
+    program: Program, x: Value, layers: Sequence[Layer], parameters: Parameters, above: str
+) -> Value:
     for i, layer in enumerate(layers, start=1):
         program.comment(f"{above}{i} {described(layer, x.n)}")
         x = LAYERS[layer.name](program, x, layer, parameters, f"{above}{i}")

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from chainrule.cli.console import InputError, count, names, note
 from chainrule.cli.features import kind_of, plural
 
-TASKS = ("auto", "classification", "regression")
 MOST_AUTO_CLASSES = 20  # more different whole numbers than this are taken for quantities
 ROWS_PER_AUTO_CLASS = 5
 

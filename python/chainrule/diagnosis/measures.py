@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule._custom import find, run_activation
 from chainrule.activations import Activation
+from chainrule.gradient_check import in_float64
 from chainrule.layers import Layer, Residual
 from chainrule.losses import Loss
 from chainrule.network import Network
@@ -71,20 +72,12 @@ class LayerMeasure:
         return f"{self.path} {self.kind}"
 
 
-def in_float64(net: Network) -> Network:
-    """The same network where products of many large or small numbers stay in range."""
-    twin = Network._without_values(net.layers, net.n_inputs, "float64", net.seed)
-    for name, value in net.parameters.items():
-        twin.parameters[name] = value
-    return twin
-
-
 def measure_layers(
     net: Network, X: Any, Y: Any, loss: Loss, weights: Any, updates: Mapping[str, Array]
 ) -> list[LayerMeasure]:
     """Of all layers in order; `updates` by name of parameter."""
-    twin = in_float64(net)
-    rows = _measured(twin, X, Y, loss, weights, "")
+    # Where products of many large or small numbers stay in range.
+    rows = _measured(in_float64(net), X, Y, loss, weights, "")
     return [_with_updates(row, net.parameters, updates) for row in rows]
 
 

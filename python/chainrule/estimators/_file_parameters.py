@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._description import Description
+from chainrule._encoding import DEEPEST, SPECIAL_FLOATS
 from chainrule._errors import check_integer, check_number, message
 from chainrule._history_file import take
 from chainrule._unfinished import SavedCallback, rebuild, save_callback
@@ -32,7 +33,6 @@ from chainrule.optimizers import Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
 
 Array = NDArray[Any]
-DEEPEST = 50
 LONGEST = 200  # characters that tell of what no file holds
 KEY = "MT19937"  # the bit generator of a RandomState, unless somebody chose another
 WORDS = 624  # of its state
@@ -129,7 +129,7 @@ def _decode(value: Any, arrays: Sequence[Array], depth: int = 0) -> Any:
         return value
     ((kind, content),) = value.items()
     if kind == "float":
-        return float({"nan": "nan", "inf": "inf", "-inf": "-inf"}[content])
+        return SPECIAL_FLOATS[content]
     if kind == "tuple":
         return tuple(_decode(_list(content), arrays, depth + 1))
     if kind == "dict":

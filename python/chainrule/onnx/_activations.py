@@ -5,13 +5,11 @@ from typing import Any, cast
 
 from chainrule._errors import message
 from chainrule.activations import Activation
-from chainrule.onnx._close import EXP_LOW, NORMAL_HIGH, VANISHES, Close
+from chainrule.onnx._close import CONSTANTS, Close
 from chainrule.onnx._exact import Exact
 from chainrule.onnx._graph import Graph
 
 Nodes = Callable[[Graph, str, Activation], str]
-
-LAMBDA, LAMBDA_ALPHA = 1.0507009873554805, 1.7580993408473768  # of selu
 
 
 def activate(graph: Graph, z: str, n: int, activation: Activation) -> str:
@@ -99,21 +97,22 @@ def _elu(graph: Graph, z: str, activation: Activation) -> str:
 
 def _selu(graph: Graph, z: str, activation: Activation) -> str:
     # lambda z, or lambda alpha (e^z - 1) below zero
-    zero = graph.number(0)
-    above = graph.node("Mul", graph.node("Max", z, zero), graph.number(LAMBDA, "lambda"))
+    zero, constants = graph.number(0), CONSTANTS[graph.dtype.name]
+    scale = graph.number(constants["selu_scale"], "lambda")
+    above = graph.node("Mul", graph.node("Max", z, zero), scale)
     below = arithmetic(graph).expm1(graph.node("Min", z, zero))
-    scale = graph.number(LAMBDA_ALPHA, "lambda_alpha")
+    scale = graph.number(constants["selu_scale_slope"], "lambda_alpha")
     return graph.node("Add", above, graph.node("Mul", below, scale))
 
 
 def _gelu(graph: Graph, z: str, activation: Activation) -> str:
     # z P(Z < z), Z normal
-    at_least = _at_least(graph, z, -NORMAL_HIGH[graph.dtype.name])
+    at_least = _at_least(graph, z, -CONSTANTS[graph.dtype.name]["normal_high"])
     return graph.node("Mul", at_least, arithmetic(graph).normal_below(z))
 
 
 def _silu(graph: Graph, z: str, activation: Activation) -> str:
-    low = EXP_LOW[graph.dtype.name]
+    low = CONSTANTS[graph.dtype.name]["exp_low"]
     return graph.node("Mul", _at_least(graph, z, low), _sigmoid(graph, z, activation))
 
 
@@ -125,12 +124,11 @@ def _softplus(graph: Graph, z: str, activation: Activation) -> str:
 
 def _mish(graph: Graph, z: str, activation: Activation) -> str:
     # z tanh(softplus(z)) = z n / (n + 2), n = e (e + 2), e = e^z
-    low, vanishes = EXP_LOW[graph.dtype.name], VANISHES[graph.dtype.name]
-    two = graph.number(2)
-    e = arithmetic(graph).exp(graph.node("Min", z, graph.number(vanishes)))
+    constants, two = CONSTANTS[graph.dtype.name], graph.number(2)
+    e = arithmetic(graph).exp(graph.node("Min", z, graph.number(constants["vanishes"])))
     n = graph.node("Mul", e, graph.node("Add", e, two))
     tanh = graph.node("Div", n, graph.node("Add", n, two))
-    return graph.node("Mul", _at_least(graph, z, low), tanh)
+    return graph.node("Mul", _at_least(graph, z, constants["exp_low"]), tanh)
 
 
 def _within(graph: Graph, z: str, low: float, high: float) -> str:

@@ -8,10 +8,8 @@ digits in float32 is computed in float64.
 from chainrule import _core
 from chainrule.onnx._graph import Graph
 
-# As in cpp/kernels/math.inl.h.
-EXP_LOW = {"float32": -104, "float64": -746}  # z below which e^z is 0
-VANISHES = {"float32": 20, "float64": 42}  # z from which e^-z is nothing beside 1
-NORMAL_HIGH = {"float32": 16, "float64": 40}  # z from which P(Z > z) is 0
+# The numbers in the core's formulas, by the dtype of a graph; cpp/kernels/constants.h tells them.
+CONSTANTS = {"float32": _core.constants(False), "float64": _core.constants(True)}
 
 
 class Close:
@@ -49,15 +47,14 @@ class Close:
 
     def normal_below(self, z: str) -> str:
         """P(Z < z) of P(Z > u) = e^(-u^2 / 2) p(t) / (1 + u), t = (u - 4) / (u + 4), u = |z|"""
-        high = NORMAL_HIGH[self.graph.dtype.name]
-        tail = _core.normal_tail(self.graph.dtype == "float64")
+        constants = CONSTANTS[self.graph.dtype.name]
 
         def nodes(wide: Graph, x: str) -> str:
-            u = wide.node("Min", wide.node("Abs", x), wide.number(high))
+            u = wide.node("Min", wide.node("Abs", x), wide.number(constants["normal_high"]))
             half_square = wide.node("Mul", wide.node("Mul", u, u), wide.number(-0.5))
             four, one = wide.number(4), wide.number(1)
             t = wide.node("Div", wide.node("Sub", u, four), wide.node("Add", u, four))
-            *others, p = [wide.number(term, "p") for term in tail]
+            *others, p = [wide.number(term, "p") for term in constants["normal_tail"]]
             for term in reversed(others):
                 p = wide.node("Add", wide.node("Mul", p, t), term)
             bell = wide.node("Mul", wide.node("Exp", half_square), p)

@@ -3,35 +3,27 @@
 Most are done in float64 and rounded to float32. The product of two float32 is exact in float64, so
 that fma(a, b, c) is a product and a sum there; both roundings give another float32 than fma's one
 about once in 10^9 times. A sum, product, quotient or root always is what float32 has. The sign of a
-zero may differ. Constants and formulas are those of math.inl.h, normal.inl.h, softmax.inl.h and
-normalize.inl.h.
+zero may differ. Formulas are those of math.inl.h, normal.inl.h, softmax.inl.h and normalize.inl.h.
 """
 
 from collections.abc import Sequence
-from math import factorial, log
+from math import factorial
 
 import numpy as np
 
-from chainrule import _core
-from chainrule.onnx import _close
+from chainrule.onnx._close import CONSTANTS
 from chainrule.onnx._graph import Graph
 
+OURS = CONSTANTS["float32"]
 PANEL = 16  # interleaved parts of a sum over a row
-LOW, HIGH = _close.EXP_LOW["float32"], 89  # beyond e^x is 0 or infinity
-VANISHES = _close.VANISHES["float32"]
-NORMAL_HIGH = _close.NORMAL_HIGH["float32"]
 
 
 def _float32(value: float) -> float:
     return float(np.float32(value))
 
 
-LOG2_E = _float32(1.4426950408889634)
-LN2_HIGH = float.fromhex("0x1.62e4p-1")  # has trailing zeros: n times it is exact
-LN2_LOW = _float32(log(2) - LN2_HIGH)
-EXPM1_OVER_R = [_float32(1 / factorial(k)) for k in range(1, 8)]
-LOG_SERIES = [_float32(2 / k) for k in (3, 5, 7, 9)]
-ROOT_2_LESS_1 = _float32(0.41421356237309505)
+EXPM1_OVER_R = [_float32(1 / factorial(k)) for k in range(1, OURS["exp_terms"] + 1)]
+LOG_SERIES = [_float32(2 / (2 * k - 1)) for k in range(2, OURS["log_terms"] + 1)]
 
 
 class Exact:
@@ -45,32 +37,34 @@ class Exact:
 
     def expm1(self, z: str) -> str:
         """For z <= 0."""
-        low = self._number(-VANISHES)
+        low = self._number(-OURS["vanishes"])
         return self._narrowed(self._expm1(self._wide.node("Max", self._widened(z), low)))
 
     def log1p(self, x: str) -> str:
         """Of x in [0, 1]: log(1 + f) + n ln 2, 1 + f within [sqrt(1/2), sqrt(2)]."""
         x, two = self._widened(x), self._number(2)
-        above = self._wide.node("Greater", x, self._number(ROOT_2_LESS_1))
+        above = self._wide.node("Greater", x, self._number(OURS["root_2_less_1"]))
         half = self._fma(x, self._number(0.5), self._number(-0.5))
         n, f = self._wide.cast(above, "float64"), self._wide.node("Where", above, half, x)
         s = self._do("Div", f, self._do("Add", f, two))  # log(1 + f) = 2 atanh(s)
         z = self._do("Mul", s, s)
         rest = self._fma(self._negative(z), self._polynomial(LOG_SERIES, z), f)
-        tail = self._fma(n, self._number(LN2_LOW), self._negative(self._do("Mul", s, rest)))
-        return self._narrowed(self._fma(n, self._number(LN2_HIGH), self._do("Add", f, tail)))
+        tail = self._fma(n, self._number(OURS["ln2_low"]), self._negative(self._do("Mul", s, rest)))
+        return self._narrowed(
+            self._fma(n, self._number(OURS["ln2_high"]), self._do("Add", f, tail))
+        )
 
     def tanh(self, z: str) -> str:
         """e / (e + 2) with e = e^(2|z|) - 1, and the sign of z"""
         z, two = self._widened(z), self._number(2)
         twice = self._do("Mul", self._wide.node("Abs", z), two)
-        e = self._expm1(self._wide.node("Min", twice, self._number(VANISHES)))
+        e = self._expm1(self._wide.node("Min", twice, self._number(OURS["vanishes"])))
         size = self._wide.node("Div", e, self._do("Add", e, two))
         return self._narrowed(self._wide.node("Mul", size, self._wide.node("Sign", z)))
 
     def normal_below(self, z: str) -> str:
         z = self._widened(z)
-        u = self._wide.node("Min", self._wide.node("Abs", z), self._number(NORMAL_HIGH))
+        u = self._wide.node("Min", self._wide.node("Abs", z), self._number(OURS["normal_high"]))
         half, one, four = (self._number(number) for number in (-0.5, 1, 4))
         exact = self._wide.node("Mul", u, u)
         square = self._rounded(exact)
@@ -78,7 +72,7 @@ class Exact:
         # The rounding of u^2 comes back as a factor.
         bell = self._fma(e, self._wide.node("Mul", self._wide.node("Sub", exact, square), half), e)
         t = self._do("Div", self._do("Sub", u, four), self._do("Add", u, four))
-        above = self._do("Mul", bell, self._polynomial(_core.normal_tail(False), t))
+        above = self._do("Mul", bell, self._polynomial(OURS["normal_tail"], t))
         above = self._do("Div", above, self._do("Add", one, u))
         is_negative = self._wide.node("Less", z, self._number(0))
         below = self._wide.node("Where", is_negative, above, self._wide.node("Sub", one, above))
@@ -135,20 +129,20 @@ class Exact:
 
     def _reduce(self, x: str) -> tuple[str, str]:
         """2^n, r with x = n ln 2 + r, |r| <= ln 2 / 2."""
-        n = self._wide.node("Round", self._wide.node("Mul", x, self._number(LOG2_E)))
+        n = self._wide.node("Round", self._wide.node("Mul", x, self._number(OURS["log2_e"])))
         minus_n = self._negative(n)
-        r = self._fma(minus_n, self._number(LN2_HIGH), x)
-        r = self._fma(minus_n, self._number(LN2_LOW), r)
+        r = self._fma(minus_n, self._number(OURS["ln2_high"]), x)
+        r = self._fma(minus_n, self._number(OURS["ln2_low"]), r)
         return self._wide.node("Pow", self._number(2), n), r
 
     def _exp(self, x: str) -> str:
-        x = self._wide.node("Max", x, self._number(LOW))
-        scale, r = self._reduce(self._wide.node("Min", x, self._number(HIGH)))
+        x = self._wide.node("Max", x, self._number(OURS["exp_low"]))
+        scale, r = self._reduce(self._wide.node("Min", x, self._number(OURS["exp_high"])))
         p = self._fma(self._polynomial(EXPM1_OVER_R, r), r, self._number(1))
         return self._do("Mul", p, scale)
 
     def _expm1(self, x: str) -> str:
-        """For |x| <= VANISHES: 2^n (e^r - 1) + (2^n - 1)."""
+        """For |x| <= OURS["vanishes"]: 2^n (e^r - 1) + (2^n - 1)."""
         scale, r = self._reduce(x)
         p = self._do("Mul", self._polynomial(EXPM1_OVER_R, r), r)
         return self._fma(scale, p, self._do("Sub", scale, self._number(1)))

@@ -1,11 +1,11 @@
 """`export_onnx`: one file of a network or of a fitted estimator."""
 
 import os
-import sys
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING
 
 from chainrule._errors import check_choice, message
 from chainrule._files import check_path, write_atomically
+from chainrule._sklearn import is_estimator
 from chainrule.network import Network
 from chainrule.onnx._graph import NODES, ModelGraph, Value
 from chainrule.onnx._layers import add_network
@@ -51,7 +51,7 @@ def export_onnx(
     check_choice(WHERE, "nodes", nodes, NODES)
     if isinstance(model, Network):
         content = _network(model, nodes)
-    elif _is_estimator(model):
+    elif is_estimator(model):
         content = _estimator(model, nodes)
     else:
         expected = (
@@ -71,12 +71,6 @@ def _network(net: Network, nodes: str) -> bytes:
 
 def _graph(net: Network, nodes: str) -> ModelGraph:
     return ModelGraph(net.dtype, [Value("X", net.dtype.name, (net.n_inputs,))], nodes)
-
-
-def _is_estimator(model: Any) -> "TypeGuard[Estimator]":
-    """Without loading scikit-learn, which has been loaded where there is one."""
-    module = sys.modules.get("chainrule.estimators")
-    return module is not None and isinstance(model, module.MLPClassifier | module.MLPRegressor)
 
 
 def _estimator(est: "Estimator", nodes: str) -> bytes:
