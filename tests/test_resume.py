@@ -1,6 +1,7 @@
 """Fits that were cut off go on in memory, and end with the same bits."""
 
 import contextlib
+import sys
 
 import pytest
 
@@ -216,3 +217,28 @@ def test_a_second_ctrl_c_while_the_first_is_dealt_with_loses_nothing(data):
     assert trainer.is_unfinished
     trainer.fit(**data, resume=True)
     assert outcome(trainer) == outcome(expected)
+
+
+def test_ctrl_c_as_a_callback_returns_does_not_tell_it_twice(data, tmp_path):
+    def callbacks(name):
+        return [cr.CSVLogger(tmp_path / name), cr.EarlyStopping(3)]
+
+    def interrupt(frame, event, function):
+        is_told = event == "c_return" and function.__name__ == "extend"
+        is_told = is_told and frame.f_locals.get("occasion") == "on_epoch_end"
+        if is_told and trainer.epoch == 2:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    expected, trainer = new_trainer("adam"), new_trainer("adam")
+    expected.fit(**data, epochs=4, batch_size=BATCH, callbacks=callbacks("expected"))
+    try:
+        sys.setprofile(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(**data, epochs=4, batch_size=BATCH, callbacks=callbacks("found"))
+    finally:
+        sys.setprofile(None)
+    trainer.fit(**data, resume=True)
+    assert outcome(trainer) == outcome(expected)
+    found = (tmp_path / "found").read_text().splitlines()
+    assert [line.split(",")[0] for line in found] == ["epoch", "0", "1", "2", "3"]

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,10 +107,13 @@ class Run:
         for i, callback in enumerate(self.callbacks):
             if i not in at.told:
                 at.told = at.told | {i}
+                heard: list[Any] = []
                 try:
-                    getattr(callback, occasion)(self.trainer, *arguments)
+                    # One call for Python: Ctrl-C comes before the callback is through or after.
+                    told = getattr(callback, occasion)
+                    heard.extend(starmap(told, [(self.trainer, *arguments)]))
                 except BaseException:
-                    if callback.repeatable:
+                    if callback.repeatable and not heard:
                         at.told = at.told - {i}
                     raise
 
