@@ -17,9 +17,11 @@ OPTIMIZERS = [
     cr.AdamW(0.01),
     cr.Adam(0.003),
     cr.NAdam(0.003),
+    cr.Adam(0.003),
 ]
 # (n_inputs, hidden layers, loss, rows, batch): large enough for several threads, and odd. Steps of
-# the fourth try two sizes of team, so that training goes on with another one in mid-epoch.
+# the fourth try two sizes of team, so that training goes on with another one in mid-epoch. The X of
+# the last has 4.5 MB: rows of the next batch are fetched during a step.
 CONFIGURATIONS = [
     (317, [(211, "relu", 0), (97, "tanh", 0)], "cross_entropy", 400, 77),
     (64, [(256, "leaky_relu", 0.1), (130, "sigmoid", 0)], "squared_error", 1500, 1500),
@@ -27,6 +29,7 @@ CONFIGURATIONS = [
     (64, [(128, "relu", 0)], "cross_entropy", 6007, 64),
     (90, [(200, "exp", 0)], "poisson", 700, 99),
     (50, [(100, "gelu", 0)], "binary_cross_entropy", 2500, 1100),
+    (333, [(128, "relu", 0)], "cross_entropy", 1700, 77),
 ]
 
 
@@ -96,7 +99,7 @@ def test_training_gives_the_same_bits_on_every_path_with_fma(case, dtype):
     for isa in WITH_FMA:
         _core.use_isa(isa)
         bits, losses, net, X = train(
-            CONFIGURATIONS[case], dtype, OPTIMIZERS[(case + 3) % len(OPTIMIZERS)]
+            CONFIGURATIONS[case], dtype, OPTIMIZERS[(case + 2) % len(OPTIMIZERS)]
         )
         runs.add((bits, tuple(losses), net.predict(X).tobytes()))
     _core.use_isa(before)

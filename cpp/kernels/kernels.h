@@ -14,6 +14,15 @@
 
 namespace chainrule {
 
+// Rows of a user's array that a thread is going to gather: x[order[0]], x[order[1]], .. Who fetches some takes them
+// off.
+struct RowsAhead {
+  const char* x = nullptr;
+  index_t row_bytes = 0, bytes = 0;  // from row to row; of what is read of each
+  const std::int64_t* order = nullptr;
+  index_t left = 0;
+};
+
 // Runs of memory that are needed soon, empty as Ahead{}. What does not fit into the list is fetched when it is used.
 // Cache lines that another core has read are claimed, too, by a store that changes nothing: the core that is going to
 // write them would wait for each, and no prefetch takes a line away from a core that has it. So nobody else may use
@@ -26,6 +35,7 @@ struct Ahead {
   static constexpr int kCapacity = 15;  // a unit of float32; of float64 the last of 22 go without, which costs nothing
   Run runs[kCapacity + 1];              // ended by one of null pointers
   int count;
+  RowsAhead* rows;  // fetched after the runs; or null
 
   [[gnu::always_inline]] void add(const void* data, index_t bytes, bool claimed = false) {
     if (count == kCapacity) return;

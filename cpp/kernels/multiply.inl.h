@@ -30,10 +30,13 @@ struct Fetcher {
   const char *at, *end;
   index_t step;  // 0 when nothing is left: the same lines again, which cost less than a branch
   const Ahead::Run* next;
+  RowsAhead* rows;
   bool claims = false;
 
   Fetcher(const Ahead* ahead, const void* anything)
-      : at(static_cast<const char*>(anything)), next(ahead ? ahead->runs : nullptr) {
+      : at(static_cast<const char*>(anything)),
+        next(ahead ? ahead->runs : nullptr),
+        rows(ahead ? ahead->rows : nullptr) {
     turn();
   }
   __attribute__((always_inline)) void fetch() {
@@ -45,11 +48,17 @@ struct Fetcher {
   }
   __attribute__((always_inline)) void turn() {
     const bool more = next && next->begin;
+    if (!more && rows && rows->left > 0) return turn_to_row();
     at = more ? next->begin : at;
     end = more ? next->end : reinterpret_cast<const char*>(UINTPTR_MAX);
     step = more ? 64 * kLines : 0;
     claims = more && next->claimed;
     next = more ? next + 1 : nullptr;
+  }
+  __attribute__((always_inline)) void turn_to_row() {
+    at = rows->x + *rows->order++ * rows->row_bytes, end = at + rows->bytes;
+    step = 64 * kLines, claims = false;
+    --rows->left;
   }
   void claim() {
     for (const char* line = at; line < at + 64 * kLines && line < end; line += 64) {

@@ -26,6 +26,7 @@ class Pass {
       : goal_(goal),
         net_(network),
         plan_(network.plan()),
+        samples_(samples),
         objective_(objective),
         tracks_(mode.tracks),
         rows_(goal, network, samples, objective, mode, workspace),
@@ -62,7 +63,8 @@ class Pass {
           columns_.first_gradient(team, c);
           team.barrier();
         }
-        gradients(team, chunk, accumulate || first > 0, complete, rule, adjustments, by_columns);
+        const RowsAhead next = rows_to_come(team, order.from(first + chunk), chunk, by_columns);
+        gradients(team, chunk, next, accumulate || first > 0, complete, rule, adjustments, by_columns);
       } else if (complete && team.id() == 0) {
         for (const PlannedUnit& u : plan_.units) adjust(u, {}, adjustments);
       }
@@ -87,12 +89,21 @@ class Pass {
     for (index_t i = 0; i < rows; ++i) sum += rows_.weight(order[i]) * work_.loss[i];
   }
 
+  // What this member gathers of the next chunk, if that is as long as this one, or of the end.
+  RowsAhead rows_to_come(const Team& team, const Order& order, index_t rows, bool by_columns) const {
+    const index_t n = std::min(rows, order.left());
+    const Team::Range part = by_columns ? Team::Range{0, n} : team.part(n);
+    return samples_.x.ahead(order.from(part.begin), part.end - part.begin, plan_.n_inputs, samples_.rows);
+  }
+
   // Phase B: this member's share of the units, by cost. A gradient that is complete at once and only serves its update
   // never leaves the first-level cache (one of the memory streams of 1024-2048-2048-1000 less).
-  void gradients(const Team& team, index_t rows, bool add, bool complete, const UpdateRule<T>* rule,
+  void gradients(const Team& team, index_t rows, RowsAhead next, bool add, bool complete, const UpdateRule<T>* rule,
                  const Adjustments<T>& adjustments, bool by_columns) {
     T* const scratch = work_.scratch.data() + team.id() * Workspace<T>::kScratch;
     const bool by_norm = rule && rule->clipping.by_norm(), at_once = rule && complete && !by_norm;
+    Ahead rows_ahead{};
+    rows_ahead.rows = next.left > 0 ? &next : nullptr;
     // Parameters and states that leave the nearest cache are fetched ahead; for 20-64-64-2 the lists take 4 % of a
     // step.
     const bool far = net_.parameters().bytes() > kNear;
@@ -113,8 +124,9 @@ class Pass {
       const bool passing = at_once && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
       const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
       Ahead ahead;
-      if (looks) ahead = rule->ahead(net_, u, far, shared);
-      plan_.nodes[u.node].layer->gradient(u.unit, s, g, add, looks ? &ahead : nullptr);
+      if (looks) ahead = rule->ahead(net_, u, far, shared), ahead.rows = rows_ahead.rows;
+      const Ahead* const meanwhile = looks ? &ahead : rows_ahead.rows ? &rows_ahead : nullptr;
+      plan_.nodes[u.node].layer->gradient(u.unit, s, g, add, meanwhile);
       if (at_once) {
         penalty_of(u) = rule->apply(net_, u, g, adjustments.of(u));
       } else if (complete) {
@@ -156,6 +168,7 @@ class Pass {
   const Goal goal_;
   Network<T>& net_;
   const Plan<T>& plan_;
+  const Samples& samples_;
   const Objective& objective_;
   const bool tracks_;
   RowPass<T> rows_;

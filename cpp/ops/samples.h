@@ -53,6 +53,16 @@ struct RowSource {
 
   explicit operator bool() const { return data != nullptr; }
 
+  // The rows, of n elements, that are worth fetching before they are gathered: shuffled ones of a matrix so large that
+  // they come from afar. Steps of 64-128-10 on 51 MB take 4 % less, in float64 5 %, of 54-256-256-7 on two threads and
+  // 22 MB 3 %, of 784-512-256-10 2 %; on 2.7 MB nothing.
+  RowsAhead ahead(const Order& order, index_t rows, index_t n, index_t rows_of_matrix) const {
+    constexpr index_t near = 1 << 22;  // bytes
+    const bool lies_in_rows = !sparse && column_bytes == (is_double ? 8 : 4);
+    if (!order.indices() || !lies_in_rows || rows_of_matrix * row_bytes <= near) return {};
+    return {data, row_bytes, n * column_bytes, order.indices(), rows};
+  }
+
   // out[i, j] = element (order[i], j)
   template <class T>
   void gather(const Order& order, index_t rows, index_t n, Panels<T> out) const {
