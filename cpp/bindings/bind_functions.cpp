@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "bindings/checked_samples.h"
+#include "bindings/gil.h"
 #include "bindings/names.h"
 #include "layers/functions.h"
 #include "ops/optimizers.h"
@@ -39,7 +40,7 @@ py::object bound_dense_forward(const py::object& X, const py::object& W, const p
   py::object result = result_arg<T>(where, out, rows, n_out);
   T* to = data_of<T>(result);
   const T* start = b.is_none() ? nullptr : bias.data();
-  const py::gil_scoped_release without_gil;
+  const WithoutGil without_gil;
   dense_forward(rows, n_in, n_out, x.data(), w.data(), start, activation, to);
   return result;
 }
@@ -57,7 +58,7 @@ py::object bound_dense_backward(const py::object& X, const py::object& W, const 
   py::object result = with_dx ? result_arg<T>(where, out, rows, n_in) : py::none();
   T* dx = with_dx ? data_of<T>(result) : nullptr;
   {
-    const py::gil_scoped_release without_gil;
+    const WithoutGil without_gil;
     dense_backward(rows, n_in, n_out, x.data(), w.data(), dz.data(), dw, dbias, dx);
   }
   return result;

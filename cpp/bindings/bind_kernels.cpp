@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/threads.h"
+#include "bindings/gil.h"
 #include "kernels/kernels.h"
 
 namespace py = pybind11;
@@ -89,7 +90,7 @@ void bind_kernels(py::module_& m) {
       [](const std::string& dtype, int n_threads, double seconds) {
         if (n_threads < 1)
           throw py::value_error("[fma_peak] n_threads: expected at least 1, got " + std::to_string(n_threads));
-        py::gil_scoped_release without_gil;
+        const WithoutGil without_gil;
         return dtype == "float64" ? fma_peak<double>(n_threads, seconds) : fma_peak<float>(n_threads, seconds);
       },
       "dtype"_a, "n_threads"_a, "seconds"_a = 0.05, "Measured peak in floating-point operations per second.");

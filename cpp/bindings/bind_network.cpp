@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "bindings/bound_network.h"
 #include "bindings/checked_samples.h"
+#include "bindings/gil.h"
 #include "bindings/layers.h"
 #include "bindings/names.h"
 #include "bindings/predict_call.h"
@@ -108,7 +109,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
          const std::string& where) {
         const Objective objective{loss_arg(where, loss), l2, l1};
         const auto lock = self.template lock<Lock>(where);
-        const py::gil_scoped_release without_gil;
+        const WithoutGil without_gil;
         return cost(self.net, samples.samples(), objective, mode_arg(mode));
       },
       "samples"_a, "loss"_a, "l2"_a, "l1"_a, "mode"_a, "where"_a);
@@ -120,7 +121,7 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
         Mode of_batch = mode_arg(mode);
         of_batch.first_row = first_row, of_batch.tracks = tracks;
         const auto lock = self.template lock<Lock>(where);
-        const py::gil_scoped_release without_gil;
+        const WithoutGil without_gil;
         return backward(self.net, samples.samples(), objective, of_batch, accumulate);
       },
       "samples"_a, "loss"_a, "l2"_a, "l1"_a, "accumulate"_a, "mode"_a, "where"_a, "first_row"_a = 0, "tracks"_a = true);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "bindings/bound_predictor.h"
+#include "bindings/gil.h"
 #include "bindings/predict_call.h"
 
 namespace chainrule {
@@ -49,7 +50,7 @@ PredictCall<T>::PredictCall(const std::string& where, const Plan<T>& plan, const
 
 template <class T>
 py::object PredictCall<T>::run(const Model<T>& model) const {
-  std::optional<py::gil_scoped_release> without_gil;
+  std::optional<WithoutGil> without_gil;
   if (work<T>(model.plan().flops_per_sample, x_.rows) >= kWorkWithoutGil) without_gil.emplace();
   model.predict(x_.source, x_.rows, to_, most_threads_);
   without_gil.reset();
@@ -79,7 +80,7 @@ void bind_predictor(py::class_<BoundNetwork<T>>& network, py::module_& m, const 
       "predictor",
       [](const BoundNetwork<T>& self, int most_threads, const std::string& where) {
         const auto lock = self.template lock<SharedLock>(where);
-        const py::gil_scoped_release without_gil;
+        const WithoutGil without_gil;
         if (!self.net.parameters_are_finite()) {
           throw py::value_error(complaint(where, "parameters", "finite numbers", "NaN or infinity"));
         }

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/team_size.h"
 #include "base/threads.h"
+#include "bindings/gil.h"
 #include "kernels/constants.h"
 #include "kernels/kernels.h"
 #include "ops/random.h"
@@ -131,7 +132,7 @@ void bind_runtime(py::module_& m) {
       [](index_t n, std::uint64_t seed, std::uint32_t epoch) {
         py::array_t<std::int64_t> order(n);
         std::int64_t* out = order.mutable_data();
-        py::gil_scoped_release without_gil;
+        const WithoutGil without_gil;
         permutation(n, seed, epoch, out);
         return order;
       },

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "bindings/bound_predictor.h"
+#include "bindings/gil.h"
 #include "bindings/names.h"
 #include "kernels/kernels.h"
 #include "layers/dense.h"
@@ -190,7 +191,7 @@ bool is_float64(const std::string& dtype) { return dtype == "float64"; }
 void bind_timing(py::module_& m) {
   using namespace py::literals;
   py::module_ timing = m.def_submodule("timing", "Seconds per call of single kernels, for benchmarks.");
-  using Free = py::call_guard<py::gil_scoped_release>;
+  using Free = py::call_guard<WithoutGil>;
   timing.def(
       "product",
       [](const std::string& dtype, const std::string& role, index_t rows, index_t n_in, index_t n_out, double s) {

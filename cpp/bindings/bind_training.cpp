@@ -6,6 +6,7 @@
 #include "bindings/bound_network.h"
 #include "bindings/checked_samples.h"
 #include "bindings/custom.h"
+#include "bindings/gil.h"
 #include "bindings/names.h"
 #include "network/own_options.h"
 
@@ -83,7 +84,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       .def(
           "show_averages",
           [](State& self, Net& net, bool show) {
-            const py::gil_scoped_release without_gil;
+            const WithoutGil without_gil;
             const Lock lock = net.wait_and_lock();
             show_averages(net.net, self, show);
           },
@@ -122,7 +123,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
                           penalties.mutable_data()};
         Trained trained{};
         {
-          const py::gil_scoped_release without_gil;
+          const WithoutGil without_gil;
           const Lock lock = self.wait_and_lock();
           trained = train(self.net, optimizer, samples.samples(), objective, steps);
         }
@@ -138,7 +139,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
   type.def(
       "apply_gradients",
       [](Net& self, State& optimizer, double learning_rate, const ClipArg& clip) {
-        const py::gil_scoped_release without_gil;
+        const WithoutGil without_gil;
         const Lock lock = self.wait_and_lock();
         apply_gradients(self.net, optimizer, learning_rate, {clip.first, clip.second});
       },

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/gil.h"
+
 namespace chainrule {
 
 namespace {
@@ -36,9 +38,10 @@ class PythonActivation final : public CustomActivation {
  private:
   template <class T>
   void call(bool derivative, index_t n, T* values) const {
-    const py::gil_scoped_acquire with_gil;
+    const WithGil with_gil;
     const Within within;
-    const auto result = function_(derivative, read_only<T>({n}, values)).template cast<py::array_t<T>>();
+    const auto function = [&] { return function_(derivative, read_only<T>({n}, values)); };
+    const auto result = unless_python_ends(function).template cast<py::array_t<T>>();
     std::copy_n(result.data(), n, values);
   }
 
@@ -58,9 +61,12 @@ class PythonLoss final : public CustomLoss {
  private:
   template <class T>
   void call(index_t rows, index_t n, const T* a, const T* y, double* loss, T* d) const {
-    const py::gil_scoped_acquire with_gil;
+    const WithGil with_gil;
     const Within within;
-    const py::tuple result = function_(read_only<T>({rows, n}, a), read_only<T>({rows, n}, y), d != nullptr);
+    const auto function = [&] {
+      return function_(read_only<T>({rows, n}, a), read_only<T>({rows, n}, y), d != nullptr);
+    };
+    const py::tuple result = unless_python_ends(function);
     std::copy_n(result[0].cast<py::array_t<double>>().data(), rows, loss);
     if (d) std::copy_n(result[1].cast<py::array_t<T>>().data(), rows * n, d);
   }
