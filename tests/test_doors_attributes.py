@@ -104,3 +104,32 @@ def test_pickles_keep_them():
     assert (again.l2, again.ema, again.frozen) == (0.1, 0.9, ["1.bias"])
     with pytest.raises(AttributeError, match=r"\[Trainer\] ema: cannot be set"):
         again.ema = None
+
+
+def test_a_loss_that_is_set_must_fit_the_network(recwarn):
+    trainer = trainer_at_work()
+    text = "[Trainer] loss.delta: expected a number that float32 can hold, got 1e-60"
+    with refusal(trainer, ValueError, text):
+        trainer.loss = cr.Huber(1e-60)
+    with pytest.warns(UserWarning, match="hinge takes outputs below 0") as caught:
+        trainer.loss = "hinge"
+    assert caught[0].filename == __file__
+    trainer.loss = "hinge"  # warned of once
+    assert not recwarn.list
+
+
+def test_metrics_that_are_set_must_fit_the_network():
+    softmax = cr.Activation("softmax", groups=(3, 2))
+    trainer = cr.Trainer(cr.Network([cr.Dense(5, softmax)], X.shape[1]), "cross_entropy")
+    with pytest.raises(ValueError, match="metrics of one's own for a softmax with groups"):
+        trainer.metrics = ["accuracy"]
+    assert trainer.metrics == ()
+
+
+@pytest.mark.parametrize("name", ["frozen", "learning_rate_factors", "decay_factors"])
+def test_options_by_name_that_are_fixed_are_copies(name):
+    trainer = trainer_at_work()
+    getattr(trainer, name).clear()
+    value = getattr(trainer, name)
+    value.append("2") if name == "frozen" else value.update({"2": 0.5})
+    assert getattr(trainer, name) == getattr(trainer_at_work(), name)

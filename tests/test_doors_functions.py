@@ -144,3 +144,22 @@ def test_a_metric_that_gives_no_number_is_named(result):
 def test_a_metric_s_description_is_checked(arguments, text):
     with pytest.raises(TypeError, match=re.escape(text)):
         cr.Metric(*arguments)
+
+
+@pytest.mark.parametrize("occasion", ["on_epoch_begin", "on_steps_end", "on_epoch_end"])
+def test_a_callback_that_raises_stop_iteration_is_heard(occasion):
+    def method(self, *arguments):
+        next(iter(()))
+
+    mine = type("Mine", (cr.Callback,), {occasion: method})()
+    with pytest.raises(RuntimeError, match=f"Mine.{occasion} raised StopIteration"):
+        trainer_at_work().fit(X, Y, epochs=3, callbacks=[mine])
+
+
+def test_cached_methods_are_functions_of_their_arguments():
+    class Orders:
+        @functools.cache  # noqa: B019
+        def order(self, epoch):
+            return np.arange(len(X))
+
+    trainer_at_work().fit(X, Y, epochs=2, shuffle=Orders().order)

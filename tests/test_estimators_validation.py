@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_iris, make_multilabel_classification, make_regression
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.neural_network import MLPRegressor
 
 import chainrule as cr
 
@@ -75,6 +76,14 @@ def test_the_validation_score_is_that_of_score(task, weights):
     expected = est.score(X, y, weights)
     assert est.history_["val_score"] == [pytest.approx(expected, rel=1e-12)]
     assert task == "one class" or expected != 1
+
+
+@pytest.mark.parametrize("y", [np.full(150, 0.1), np.stack([X[:, 0], np.full(150, 0.1)], axis=1)])
+def test_constant_targets_are_scored_as_scikit_learn_does(y):
+    """Its mean of them is rounded, so that it divides by rounding errors."""
+    options = {"early_stopping": True, "random_state": 0, "max_iter": 60}
+    ours, theirs = (kind(**options).fit(X, y) for kind in (cr.MLPRegressor, MLPRegressor))
+    assert ours.n_iter_ == theirs.n_iter_
 
 
 def test_a_single_row_has_no_coefficient_of_determination():

@@ -5,27 +5,40 @@ what is fixed for others.
 """
 
 from collections.abc import Callable
+from copy import copy
 from operator import attrgetter
 from typing import Any
 
 
-def checked(where: str, name: str, check: Callable[[str, str, Any], Any]) -> Any:
-    """Holds what `check(where, name, value)` returns."""
+def checked(
+    where: str,
+    name: str,
+    check: Callable[[str, str, Any], Any],
+    fits: Callable[[Any, Any], object] | None = None,
+) -> Any:
+    """Holds what `check(where, name, value)` returns, unless `fits(instance, that)` raises."""
     kept = f"_{name}"
 
     def store(instance: object, value: Any) -> None:
-        setattr(instance, kept, check(where, name, value))
+        value = check(where, name, value)
+        if fits is not None:
+            fits(instance, value)
+        setattr(instance, kept, value)
 
     return property(attrgetter(kept), store)
 
 
-def fixed(where: str, name: str, instead: str) -> Any:
-    """Set once; then assigning raises AttributeError, which says what to do `instead`."""
+def fixed(where: str, name: str, instead: str, copies: bool = False) -> Any:
+    """Set once; then assigning raises AttributeError, which says what to do `instead`.
+
+    Who asks gets a copy if it `copies`, such as a list that would change nothing but itself.
+    """
     kept = f"_{name}"
+    read = attrgetter(kept)
 
     def store(instance: object, value: Any) -> None:
         if hasattr(instance, kept):
             raise AttributeError(f"[{where}] {name}: cannot be set; {instead}")
         setattr(instance, kept, value)
 
-    return property(attrgetter(kept), store)
+    return property((lambda instance: copy(read(instance))) if copies else read, store)

@@ -181,13 +181,15 @@ def takes(function: Any, count: int) -> bool:
     """Whether it can be called with so many values; True for built-ins that do not say."""
     import inspect  # as above
 
+    if isinstance(function, MethodType):  # also one that forgot self
+        return takes(function.__func__, count + 1)
     try:
         # Not that of the function behind a decorator, which may take others.
         inspect.signature(function, follow_wrapped=False).bind(*[None] * count)
     except TypeError:
         return False
-    except ValueError:  # also of a method without self
-        return not isinstance(function, MethodType)
+    except ValueError:
+        pass
     return True
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from chainrule._attributes import checked, fixed
+from chainrule._data import check_outputs
 from chainrule._errors import check_choice, check_integer, check_limit, check_number
+from chainrule._trainer_checks import check_metrics, check_precision, numbers_of, warn_of_range
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric, resolve_metrics
 from chainrule.network import Network
@@ -16,17 +19,28 @@ checked_option = partial(checked, "Trainer")
 fixed_option = partial(fixed, "Trainer", instead="make another Trainer")
 
 
+def _check_loss_fits(trainer: Any, loss: Loss) -> None:
+    check_outputs("Trainer", trainer.net, loss)
+    check_precision("Trainer", numbers_of("loss", loss), trainer.net.dtype)
+    if loss != getattr(trainer, "_loss", None):
+        warn_of_range(trainer.net, loss)
+
+
 class Options:
     """`Trainer` tells of them."""
 
     net: Network = fixed_option("net")
-    loss: Loss = checked_option("loss", lambda where, _, value: resolve_loss(value, where))
+    loss: Loss = checked_option(
+        "loss", lambda where, _, value: resolve_loss(value, where), _check_loss_fits
+    )
     optimizer: Optimizer = fixed_option("optimizer")
     schedule: Schedule = checked_option(
         "schedule", lambda where, _, value: as_schedule(value, where)
     )
     metrics: Sequence[Metric] = checked_option(
-        "metrics", lambda where, _, value: resolve_metrics(value, where)
+        "metrics",
+        lambda where, _, value: resolve_metrics(value, where),
+        lambda trainer, metrics: check_metrics("Trainer", metrics, trainer.net),
     )
     seed: int = checked_option("seed", partial(check_integer, minimum=0, maximum=2**63 - 1))
     l2: float = checked_option("l2", partial(check_number, minimum=0))
@@ -34,7 +48,7 @@ class Options:
     penalize: str = checked_option("penalize", partial(check_choice, known=("mean", "sum")))
     clip_value: float | None = checked_option("clip_value", check_limit)
     clip_norm: float | None = checked_option("clip_norm", check_limit)
-    learning_rate_factors: dict[str, float] = fixed_option("learning_rate_factors")
-    decay_factors: dict[str, float] = fixed_option("decay_factors")
-    frozen: list[str] = fixed_option("frozen")
+    learning_rate_factors: dict[str, float] = fixed_option("learning_rate_factors", copies=True)
+    decay_factors: dict[str, float] = fixed_option("decay_factors", copies=True)
+    frozen: list[str] = fixed_option("frozen", copies=True)
     ema: float | None = fixed_option("ema")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chainrule.trainer import Trainer
 
 OVERFLOW = "a parameter became infinite or NaN"
+STOPPED = "raised StopIteration"  # which only its caller could tell from the end of a loop
 
 
 class Run:
@@ -112,6 +113,8 @@ class Run:
                     # One call for Python: Ctrl-C comes before the callback is through or after.
                     told = getattr(callback, occasion)
                     heard.extend(starmap(told, [(self.trainer, *arguments)]))
+                    if not heard:
+                        raise RuntimeError(f"{type(callback).__name__}.{occasion} {STOPPED}")
                 except BaseException:
                     if callback.repeatable and not heard:
                         at.told = at.told - {i}

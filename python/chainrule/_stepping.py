@@ -160,7 +160,10 @@ class Stepping:
         )
         parts = [] if parts is None else parts
         # One call for Python, so that no Ctrl-C comes between the steps and the record of them.
+        parts_before = len(parts)
         parts.extend(starmap(self._net._core.train, [arguments]))
+        if len(parts) == parts_before:
+            raise RuntimeError("a function of one's own raised StopIteration")
         self._net._set_step(self.steps)
         for failure in failures:  # of a function of the user's, after some steps
             raise failure

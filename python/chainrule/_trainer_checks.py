@@ -1,7 +1,6 @@
 """The trainer's door: options that must fit the data, the network or its type."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
 from typing import Any
@@ -240,5 +239,4 @@ def warn_of_range(net: Network, loss: Loss) -> None:
             f"takes outputs that differ by more than 1; those of the last layer's {output} never do"
         )
     if trouble:
-        text = f"[Trainer] loss: {loss.name} {trouble}; use {fitting}"
-        warnings.warn(text, UserWarning, stacklevel=3)
+        warn(f"[Trainer] loss: {loss.name} {trouble}; use {fitting}")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._class_weight import ClassWeight, weights_of_targets
-from chainrule._data import Data, Features, check_outputs, target_kind
+from chainrule._data import Data, Features, target_kind
 from chainrule._errors import check_instance, check_number
 from chainrule._evaluation import check_validation, evaluate, evaluate_epoch, record_keys, try_first
 from chainrule._fingerprint import Sources
@@ -30,17 +30,16 @@ from chainrule._stepping import Stepping
 from chainrule._trainer_checks import (
     RowOrder,
     check_callbacks,
-    check_metrics,
     check_plan,
     check_precision,
     check_rows,
     check_shuffle,
     numbers_of,
-    warn_of_range,
 )
 from chainrule.callbacks import Callback
 from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
+from chainrule.metrics import resolve_metrics
 from chainrule.network import Network, check_mixed_rows
 from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
 from chainrule.schedules import Schedule, as_schedule
@@ -108,7 +107,7 @@ class Trainer(Options, Stepping):
         self.optimizer = resolve_optimizer(optimizer, "Trainer")
         self.schedule = as_schedule(schedule, "Trainer")
         self.seed = seed
-        self.metrics = check_metrics("Trainer", metrics, net)
+        self.metrics = resolve_metrics(metrics, "Trainer")
         self.l2, self.l1, self.penalize = l2, l1, penalize
         self.clip_value, self.clip_norm = clip_value, clip_norm
         self.history = History()
@@ -118,10 +117,7 @@ class Trainer(Options, Stepping):
         self.stop_reason: str | None = None
         self._schedule_state = self.schedule.initial_state()
         self._fit = LastFit()
-        check_outputs("Trainer", net, self.loss)
-        warn_of_range(net, self.loss)
-        for argument, description in (("optimizer", self.optimizer), ("loss", self.loss)):
-            check_precision("Trainer", numbers_of(argument, description), net.dtype)
+        check_precision("Trainer", numbers_of("optimizer", self.optimizer), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
         net._set_step(0)

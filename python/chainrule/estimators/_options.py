@@ -58,6 +58,8 @@ def refuses(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except (TypeError, ValueError) as error:
+            if type(error) not in (TypeError, ValueError):  # the user's own
+                raise
             raise InvalidParameterError(*error.args).with_traceback(error.__traceback__) from None
 
     return checking
