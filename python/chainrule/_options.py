@@ -20,10 +20,11 @@ fixed_option = partial(fixed, "Trainer", instead="make another Trainer")
 
 
 def _check_loss_fits(trainer: Any, loss: Loss) -> None:
+    if loss == getattr(trainer, "_loss", None):
+        return
     check_outputs("Trainer", trainer.net, loss)
     check_precision("Trainer", numbers_of("loss", loss), trainer.net.dtype)
-    if loss != getattr(trainer, "_loss", None):
-        warn_of_range(trainer.net, loss)
+    warn_of_range(trainer.net, loss)
 
 
 class Options:
