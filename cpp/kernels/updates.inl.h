@@ -226,6 +226,8 @@ static double sum_of_squares(index_t n, const T* g) {
 
 // Tried: each step right after the tile of its gradient, and steps between the multiplications of the next tile. On Zen
 // 3 divisions and square roots hold up the multipliers either way, and short runs cost 13 cycles a vector instead of 9.
+// On Zen 4 they do not (1.2 ns between 24 vectors of multiplications, 4.4 alone), but the rest of Adam's step does, and
+// steps of 20-64-64-2 and 64-128-10 became no shorter.
 template <class O, int kStates, class T, class Adjust>
 static void update_each(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>& step, Adjust&& adjust) {
   const UpdateStep<T> s = step;  // a copy, which the stores below cannot change
