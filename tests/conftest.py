@@ -77,10 +77,7 @@ def pytest_report_header() -> str:
 @pytest.fixture
 def own_functions() -> Iterator[None]:
     """Those of tests/custom.py, registered for this test; threads are as before afterwards."""
-    before = [dict(table) for table in custom.TABLES]
-    custom.register_all()
-    yield
-    cr.set_num_threads(None)
-    for table, old in zip(custom.TABLES, before, strict=True):
-        table.clear()
-        table.update(old)
+    with custom.names_free_afterwards():
+        custom.register_all()
+        yield
+        cr.set_num_threads(None)

@@ -1,5 +1,8 @@
 """Functions of one's own for tests, copies of built-in ones and others, and networks with them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 import chainrule as cr
@@ -8,6 +11,18 @@ from chainrule.reference.activations import ACTIVATIONS
 from chainrule.reference.loss_table import LOSSES
 
 TABLES = (_custom.ACTIVATIONS, _custom.LOSSES, ACTIVATIONS, LOSSES)
+
+
+@contextmanager
+def names_free_afterwards() -> Iterator[None]:
+    """What is registered meanwhile is forgotten."""
+    tables = [dict(table) for table in TABLES]
+    try:
+        yield
+    finally:
+        for table, before in zip(TABLES, tables, strict=True):
+            table.clear()
+            table.update(before)
 
 
 def tanh_derivative(z):

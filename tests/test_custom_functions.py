@@ -8,9 +8,9 @@ import pytest
 import chainrule as cr
 
 from .custom import (
-    TABLES,
     log_cosh,
     log_cosh_derivative,
+    names_free_afterwards,
     squareplus,
     squareplus_derivative,
     squares,
@@ -21,11 +21,8 @@ from .custom import (
 
 @pytest.fixture(autouse=True)
 def names_are_free_afterwards():
-    before = [dict(table) for table in TABLES]
-    yield
-    for table, old in zip(TABLES, before, strict=True):
-        table.clear()
-        table.update(old)
+    with names_free_afterwards():
+        yield
 
 
 def sigmoid(z):

@@ -10,6 +10,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.neural_network import MLPRegressor
 
 import chainrule as cr
+from chainrule.schedules import START
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
@@ -46,7 +47,7 @@ def test_reduce_on_plateau_follows_validation_data():
     for monitor in (None, "val_loss"):
         schedule = cr.reduce_on_plateau(0.5, 2, monitor=monitor)
         est = fast(schedule=schedule, max_iter=20).fit(X, Y, **GIVEN)
-        state = schedule.initial_state()
+        state = START
         factors = []
         for value in est.history_["val_loss"]:
             factors.append(0.05 * schedule.factor(0, state))

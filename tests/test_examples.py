@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .custom import TABLES
+from .custom import names_free_afterwards
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -58,14 +58,9 @@ def test_the_pipeline_in_onnx_runtime_predicts_the_digits(tmp_path, capsys):
 
 
 def test_functions_of_ones_own_are_checked_and_learn(capsys):
-    tables = [dict(table) for table in TABLES]
-    try:
+    with names_free_afterwards():
         example = runpy.run_path(str(EXAMPLES / "own_functions.py"))
         assert example["main"](50) > 0.6
-    finally:
-        for table, before in zip(TABLES, tables, strict=True):
-            table.clear()
-            table.update(before)
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("[register_activation, 'squareplus'] derivative: expected ")
     assert float(said[1].split()[2]) < 1e-7

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .custom import TABLES
+from .custom import names_free_afterwards
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -15,11 +15,8 @@ pytest.importorskip("onnx")
 
 @pytest.fixture(autouse=True)
 def _functions_of_ones_own_are_forgotten():
-    tables = [dict(table) for table in TABLES]
-    yield
-    for table, before in zip(TABLES, tables, strict=True):
-        table.clear()
-        table.update(before)
+    with names_free_afterwards():
+        yield
 
 
 @pytest.mark.usefixtures("in_tmp_path")

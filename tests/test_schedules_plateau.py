@@ -11,7 +11,7 @@ from chainrule.schedules import START, ScheduleState, constant, reduce_on_platea
 
 def plateau_factors(schedule, values):
     """The factor after each epoch that ended with these values."""
-    state, factors = schedule.initial_state(), []
+    state, factors = START, []
     for value in values:
         state = schedule.advance(state, value)
         factors.append(schedule.factor(state.epochs, state))
@@ -58,7 +58,7 @@ def test_plateau_state_is_plain_and_training_can_be_resumed_from_it():
     schedule = reduce_on_plateau(0.5, patience=2)
     values = [4, 3, 3, 3.5, 3, 3, 2, 2, 2]
     whole = plateau_factors(schedule, values)
-    state = schedule.initial_state()
+    state = START
     for value, expected in zip(values, whole, strict=True):
         state = schedule.advance(ScheduleState(**json.loads(json.dumps(asdict(state)))), value)
         assert schedule.factor(0, state) == expected

@@ -3,14 +3,17 @@
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from chainrule import _core, _custom
 from chainrule._errors import message, quoted, unknown
 from chainrule.activations import Activation
-from chainrule.layers import Activate, Dense, Layer, count_parameters, walk
+from chainrule.layers import Activate, BatchNorm, Dense, Layer, count_parameters, walk
+
+if TYPE_CHECKING:
+    from chainrule.network import Network
 
 MOST_LEVELS = 32  # of layers inside others: what goes down them stays far from Python's limit
 
@@ -81,3 +84,17 @@ def check_size(
         expected = f"parameters that fit in this machine's {memory / 2**30:.0f} GiB"
         got = f"{elements * dtype.itemsize / 2**30:.0f} GiB of them"
         raise ValueError(f"[{where}] layers: expected {expected}, got {got}")
+
+
+def check_mixed_rows(where: str, net: "Network", rows: int, batch: int, argument: str) -> None:
+    """Batches of `batch` of so many rows, where the last one may be smaller, all have two rows."""
+    if 1 not in (batch, rows % batch):
+        return
+    for path, layer, _ in walk(net.layers, net.n_inputs):
+        if isinstance(layer, BatchNorm):
+            expected = "at least two rows in every batch, whose variance it takes"
+            got = (
+                "one" if batch == 1 else f"one in the last batch, {rows} rows in batches of {batch}"
+            )
+            at = f"{where}, layer {path} ({layer.name})"
+            raise ValueError(f"[{at}] {argument}: expected {expected}, got {got}")

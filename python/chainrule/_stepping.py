@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._data import Data, Features
+from chainrule._network_checks import check_mixed_rows
 from chainrule._own_options import own_options
 from chainrule.losses import Loss
-from chainrule.network import Network, check_mixed_rows
+from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 from chainrule.schedules import Schedule, ScheduleState
 

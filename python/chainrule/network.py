@@ -19,11 +19,17 @@ from chainrule._attributes import fixed
 from chainrule._custom_cost import measure
 from chainrule._data import Data, Features, check_outputs
 from chainrule._errors import check_bool, check_integer, check_number
-from chainrule._network_checks import check_dtype, check_nesting, check_places, check_size
+from chainrule._network_checks import (
+    check_dtype,
+    check_mixed_rows,
+    check_nesting,
+    check_places,
+    check_size,
+)
 from chainrule._optimizer import core_optimizer
 from chainrule.activations import Activation
 from chainrule.interchange import Interchange
-from chainrule.layers import BatchNorm, Dense, Layer, check_layer_list, count_parameters, walk
+from chainrule.layers import Dense, Layer, check_layer_list, count_parameters, walk
 from chainrule.losses import Loss, resolve_loss
 from chainrule.optimizers import Optimizer, resolve_optimizer
 from chainrule.parameters import CourseView, Gradients, Parameters
@@ -287,20 +293,6 @@ class Network(Interchange):
         layers = ", ".join(map(repr, self.layers))
         rest = f"n_inputs={self.n_inputs}, dtype={self.dtype.name!r}, seed={self.seed}"
         return f"Network([{layers}], {rest})"
-
-
-def check_mixed_rows(where: str, net: Network, rows: int, batch: int, argument: str) -> None:
-    """Batches of `batch` of so many rows, where the last one may be smaller, all have two rows."""
-    if 1 not in (batch, rows % batch):
-        return
-    for path, layer, _ in walk(net.layers, net.n_inputs):
-        if isinstance(layer, BatchNorm):
-            expected = "at least two rows in every batch, whose variance it takes"
-            got = (
-                "one" if batch == 1 else f"one in the last batch, {rows} rows in batches of {batch}"
-            )
-            at = f"{where}, layer {path} ({layer.name})"
-            raise ValueError(f"[{at}] {argument}: expected {expected}, got {got}")
 
 
 def _penalties(where: str, l2: float, l1: float) -> tuple[float, float]:

@@ -51,10 +51,6 @@ class Schedule(Description):
     def where(self) -> str:
         return self.name
 
-    def initial_state(self) -> ScheduleState:
-        """The state before the first epoch."""
-        return START
-
     def advance(self, state: ScheduleState, value: float) -> ScheduleState:
         """The state after an epoch that ended with this value of the monitored quantity."""
         return replace(state, epochs=state.epochs + 1)

@@ -22,6 +22,7 @@ from chainrule._errors import check_instance, check_number
 from chainrule._evaluation import check_validation, evaluate, evaluate_epoch, record_keys, try_first
 from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
+from chainrule._network_checks import check_mixed_rows
 from chainrule._optimizer import CORE_OPTIMIZERS, core_optimizer, read_weights
 from chainrule._options import Options
 from chainrule._own_options import check_own_options
@@ -40,9 +41,9 @@ from chainrule.callbacks import Callback
 from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import resolve_metrics
-from chainrule.network import Network, check_mixed_rows
+from chainrule.network import Network
 from chainrule.optimizers import Adam, Optimizer, resolve_optimizer
-from chainrule.schedules import Schedule, as_schedule
+from chainrule.schedules import START, Schedule, as_schedule
 
 
 class Trainer(Options, Stepping):
@@ -115,7 +116,7 @@ class Trainer(Options, Stepping):
         self.epoch = 0
         self._single_steps = 0  # by `step` and `apply_gradients`
         self.stop_reason: str | None = None
-        self._schedule_state = self.schedule.initial_state()
+        self._schedule_state = START
         self._fit = LastFit()
         check_precision("Trainer", numbers_of("optimizer", self.optimizer), net.dtype)
         kind, hyperparameters, _ = core_optimizer(self.optimizer)

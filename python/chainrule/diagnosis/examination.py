@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule._data import Data, Features
 from chainrule._errors import check_bool, check_instance, check_integer, message
 from chainrule._evaluation import check_validation
+from chainrule._network_checks import check_mixed_rows
 from chainrule._trainer_checks import check_batch_size
 from chainrule.diagnosis.measures import LayerMeasure, measure_layers, rms
 from chainrule.diagnosis.probe import (
@@ -39,7 +40,7 @@ from chainrule.diagnosis.rules import (
 )
 from chainrule.history import History
 from chainrule.losses import Loss, resolve_loss
-from chainrule.network import Network, check_mixed_rows
+from chainrule.network import Network
 from chainrule.optimizers import Adam
 from chainrule.trainer import Trainer
 

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule._data import Features
 from chainrule._errors import check_instance, check_integer, check_number
+from chainrule._network_checks import check_mixed_rows
 from chainrule._trainer_checks import check_batch_size
 from chainrule.diagnosis.probe import row_order, run_steps, twin
-from chainrule.network import check_mixed_rows
 from chainrule.trainer import Trainer
 
 if TYPE_CHECKING:
