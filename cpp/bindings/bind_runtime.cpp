@@ -120,7 +120,7 @@ void bind_runtime(py::module_& m) {
       "optimizers",
       [] {
         py::dict list;
-#define CHAINRULE_ROW(struct_name, name, states) list[name] = states;
+#define CHAINRULE_ROW(struct_name, name, states, fade) list[name] = states;
         CHAINRULE_OPTIMIZERS(CHAINRULE_ROW)
 #undef CHAINRULE_ROW
         return list;

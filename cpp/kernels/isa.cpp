@@ -54,7 +54,7 @@ void map(index_t n, const T* x, T* out) {
 #define CHAINRULE_ACTIVATION_GRADIENT(name, ...) activation_gradient<name, T>,
 #define CHAINRULE_LOSS(name, ...) name::template canonical<T>,
 #define CHAINRULE_LOSS_OF_ACTIVATION(name, ...) name::template of_activation<T>,
-#define CHAINRULE_UPDATE(name, text, states) update<name, states, T>,
+#define CHAINRULE_UPDATE(name, text, states, fade) update<name, states, fade, T>,
 
 template <class T>
 constexpr Kernels<T> table() {

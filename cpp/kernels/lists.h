@@ -45,18 +45,18 @@ namespace chainrule {
   X(Hinge, "hinge", Identity, kSides)                             \
   X(MulticlassHinge, "multiclass_hinge", Identity, kOneClass)
 
-// X(struct, name, state arrays)
-#define CHAINRULE_OPTIMIZERS(X) \
-  X(Sgd, "sgd", 0)              \
-  X(Momentum, "momentum", 1)    \
-  X(Nesterov, "nesterov", 1)    \
-  X(RmsProp, "rmsprop", 1)      \
-  X(Adam, "adam", 2)            \
-  X(NAdam, "nadam", 2)          \
-  X(RAdam, "radam", 2)          \
-  X(Adagrad, "adagrad", 1)      \
-  X(Lion, "lion", 1)            \
-  X(Rprop, "rprop", 2)
+// X(struct, name, state arrays, whether these fade, step by step, where the gradient is zero)
+#define CHAINRULE_OPTIMIZERS(X)    \
+  X(Sgd, "sgd", 0, false)          \
+  X(Momentum, "momentum", 1, true) \
+  X(Nesterov, "nesterov", 1, true) \
+  X(RmsProp, "rmsprop", 1, true)   \
+  X(Adam, "adam", 2, true)         \
+  X(NAdam, "nadam", 2, true)       \
+  X(RAdam, "radam", 2, true)       \
+  X(Adagrad, "adagrad", 1, false)  \
+  X(Lion, "lion", 1, true)         \
+  X(Rprop, "rprop", 2, false)
 
 #define CHAINRULE_ENUMERATOR(struct_name, ...) k##struct_name,
 enum class TargetKind { CHAINRULE_TARGET_KINDS(CHAINRULE_ENUMERATOR) };

@@ -61,11 +61,18 @@ struct Nesterov {
   }
 };
 
+// mean = share mean + rest g^2. The square is not rounded on its own, since it may be subnormal where the mean is not
+// (see update).
+template <class T>
+static void add_square(V<T>& mean, V<T> g, T share, T rest) {
+  mean = fma(splat(rest) * g, g, splat(share) * mean);
+}
+
 // s = rho s + (1 - rho) g^2; w -= lr g / (sqrt(s) + eps)   (Tieleman & Hinton 2012)
 struct RmsProp {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& mean_square, V<T>&, const UpdateStep<T>& s, R root) {
-    mean_square = fma(splat(s.momentum), mean_square, splat(s.one_minus_momentum) * (g * g));
+    add_square<T>(mean_square, g, s.momentum, s.one_minus_momentum);
     w -= splat(s.learning_rate) * g / (root(mean_square) + splat(s.epsilon));
   }
 };
@@ -74,7 +81,7 @@ struct RmsProp {
 template <class T>
 static void advance_moments(V<T>& m, V<T>& v, V<T> g, const UpdateStep<T>& s) {
   m = fma(splat(s.momentum), m, splat(s.one_minus_momentum) * g);
-  v = fma(splat(s.beta2), v, splat(s.one_minus_beta2) * (g * g));
+  add_square<T>(v, g, s.beta2, s.one_minus_beta2);
 }
 
 // m and v advance; w = decay w - lr m_hat / (sqrt(v_hat) + eps), with the bias corrections moved into lr and eps
@@ -254,14 +261,36 @@ static void update_each(index_t n, T* w, const T* g, T* state1, T* state2, const
   for (; i < n; i += kPanel<T>) update_panel(i, Root());
 }
 
-template <class O, int kStates, class T>
+// Zero in place of subnormal numbers; signs stay.
+template <class T>
+static void flush(index_t n, T* state) {
+  typedef typename Of<T>::Int Int;
+  const Int sign = (Int)splat(T(-0.0)), exponent = (Int)splat(T(__builtin_inf()));
+  for (index_t i = 0; i < n; i += Of<T>::kLanes) {
+    const Int bits = (Int)load(state + i), is_normal = (bits & exponent) != 0;
+    store(state + i, (V<T>)(bits & (is_normal | sign)));
+  }
+}
+
+// Where a gradient has become zero, as before a unit that relu has cut off, states fade to subnormal numbers, some of
+// which, times 0.9 or 0.999, round to themselves and so stay. Processors are slow with them: on Zen 4 steps of
+// 64-64-64-64-10 on digits take 9 % less without them, and 5 % less again without squares of gradients among them. (A
+// look at every step would take 6 % of 30-64-1; the control register, which makes them zero everywhere, would save 2 %
+// more, but rounds otherwise on aarch64.)
+template <class O, int kStates, bool kFade, class T>
 static double update(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>& step,
                      const Adjustment<T>* adjustment) {
+  double penalty = 0;
   if (adjustment == nullptr) {
     update_each<O, kStates>(n, w, g, state1, state2, step, [](int, V<T>, V<T> gi) { return gi; });
-    return 0;
+  } else {
+    Adjuster<T> adjusted{*adjustment};
+    update_each<O, kStates>(n, w, g, state1, state2, step, adjusted);
+    penalty = adjusted.penalty();
   }
-  Adjuster<T> adjusted{*adjustment};
-  update_each<O, kStates>(n, w, g, state1, state2, step, adjusted);
-  return adjusted.penalty();
+  if (kFade && __builtin_expect(step.flushes, false)) {
+    if constexpr (kStates > 0) flush(n, state1);
+    if constexpr (kStates > 1) flush(n, state2);
+  }
+  return penalty;
 }

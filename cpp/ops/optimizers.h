@@ -23,11 +23,14 @@ struct OptimizerSpec {
 };
 
 constexpr int state_count(Optimizer kind) {
-#define CHAINRULE_STATES(struct_name, text, states) states,
+#define CHAINRULE_STATES(struct_name, text, states, fade) states,
   constexpr int counts[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_STATES)};
 #undef CHAINRULE_STATES
   return counts[static_cast<int>(kind)];
 }
+
+// After every so many steps, states that fade are rid of subnormal numbers.
+inline constexpr std::int64_t kStepsPerFlush = 64;
 
 // What step number t (counted from 1) makes of the learning rate and of epsilon.
 struct Corrections {
@@ -35,6 +38,7 @@ struct Corrections {
   double gradient_over = 0, gradient_under = 1;  // likewise g, besides
   double epsilon = 1;                            // factor
   bool adaptive = true;
+  bool flushes = false;
 };
 
 // Powers of the numbers of an optimizer.
@@ -47,6 +51,7 @@ struct SpecPowers {
 
 inline Corrections corrections(const OptimizerSpec& spec, const SpecPowers& power_of, std::int64_t t) {
   Corrections c;
+  c.flushes = t % kStepsPerFlush == 0;
   if (spec.kind == Optimizer::kAdam) {
     c.under = 1 - power_of.momentum(t);
     c.over = std::sqrt(1 - power_of.beta2(t));
@@ -83,7 +88,7 @@ UpdateStep<T> update_step(const OptimizerSpec& spec, double learning_rate, doubl
   s.epsilon = std::max(static_cast<T>(spec.epsilon * c.epsilon), std::numeric_limits<T>::denorm_min());
   s.largest = static_cast<T>(spec.largest);
   s.gradient_rate = static_cast<T>(learning_rate * c.gradient_over / c.gradient_under);
-  s.adaptive = c.adaptive;
+  s.adaptive = c.adaptive, s.flushes = c.flushes;
   return s;
 }
 // Of step number t, for parameters that decay; for the others decay is 1.
