@@ -115,4 +115,4 @@ def test_what_was_learned_with_another_limit_is_forgotten(run):
 
 
 def test_steps_too_small_for_two_threads_are_not_tried(run):
-    assert set(run.train(3_000, two=0.1 * ONE, flops=1.7e6)) == {1}
+    assert set(run.train(3_000, two=0.1 * ONE, flops=0.8e6)) == {1}
