@@ -21,8 +21,8 @@ template <class T>
 constexpr index_t kUnitPanels = sizeof(T) == 8 ? 6 : 4;
 constexpr index_t kUnitsAbreast = 2;
 // A layer of fewer units than this is cut into smaller ones, so that two threads get equal shares (64-128-10 10 %
-// faster on two; in float64 units of 4 panels 4 % faster than of 6, though tiles of long sums have 3), unless it has so
-// few elements that one thread has it all.
+// faster on two; in float64 units of 4 panels 4 % faster than of 6, though tiles of long sums have 3), but not into
+// lower ones if it has so few elements that one thread may have it all.
 constexpr index_t kFewUnits = 16, kSmallUnitRows = 16, kSmallUnitPanels = 4, kFewElements = 4096;
 }  // namespace
 
@@ -43,9 +43,9 @@ std::vector<Unit> Dense<T>::units() const {
   static_assert(kUnitRows<T> * kUnitPanels<T> * kPanel<T> * sizeof(T) == kUnitBytes);
   const index_t rows = weight_.stored_rows(), panels = n_panels<T>(weight_.stored_columns());
   const index_t largest_units = (rows / kUnitRows<T> + 1) * (panels / kUnitPanels<T> + 1);
-  const bool is_shared = largest_units < kFewUnits && weight_.template size<T>() >= kFewElements;
-  const index_t unit_rows = is_shared ? kSmallUnitRows : kUnitRows<T>;
-  const index_t unit_panels = is_shared ? kSmallUnitPanels : kUnitPanels<T>;
+  const bool is_small = largest_units < kFewUnits, is_lower = is_small && weight_.template size<T>() >= kFewElements;
+  const index_t unit_rows = is_lower ? kSmallUnitRows : kUnitRows<T>;
+  const index_t unit_panels = is_small ? kSmallUnitPanels : kUnitPanels<T>;
   std::vector<Unit> units;
   // kUnitsAbreast units share their rows, then come the next rows: both operands stay in the second-level cache.
   for (index_t group = 0; group < panels; group += kUnitsAbreast * kUnitPanels<T>) {
