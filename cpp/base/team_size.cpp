@@ -9,8 +9,8 @@ namespace chainrule {
 
 namespace {
 
-// From here on two threads pay if both cores are idle: 0.9 MFLOP, in float64, which counts double, half as much. On Zen 4
-// 20-64-64-2 with batch 32, 1.0 MFLOP, gains up to 6 %, as it does with 16 rows in float64; 30-100-50-2 with batch 32
+// From here on two threads pay if both cores are idle: 0.9 MFLOP, in float64, which counts double, half as much. On Zen
+// 4 20-64-64-2 with batch 32, 1.0 MFLOP, gains up to 6 %, as it does with 16 rows in float64; 30-100-50-2 with batch 32
 // 20 %, 64-128-10 with batch 32 20 to 25 %, with 16 rows in float64 as much.
 constexpr double kFlopsPerTriedThread = 4.5e5;
 // Steps of one thread's trial: the caches are warm after one, small steps need more against noise.
