@@ -145,7 +145,7 @@ def test_an_optimizer_whose_mean_of_squares_overflowed_goes_on(data, tmp_path):
         net = build(6, [(2, "identity", 0)], "float32")
         return cr.Trainer(net, "squared_error", cr.Adam(1e-3))
 
-    X, Y = 1e10 * data["X"], 1e10 * data["X"][:, :2]
+    X, Y = 1e12 * data["X"], 1e12 * data["X"][:, :2]
     expected, cut = trainer(), trainer()
     expected.fit(X, Y, 2, 50)
     assert np.isinf(expected._state.state(expected.net._core, 1, 0)).any()

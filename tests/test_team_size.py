@@ -116,3 +116,10 @@ def test_what_was_learned_with_another_limit_is_forgotten(run):
 
 def test_steps_too_small_for_two_threads_are_not_tried(run):
     assert set(run.train(3_000, two=0.1 * ONE, flops=0.8e6)) == {1}
+
+
+def test_two_threads_are_tried_before_larger_teams(run):
+    assert 2 in run.train(3_000, two=0.7 * ONE, flops=0.95e6)
+    _core.set_max_threads(8)
+    assert max(run.train(100, two=0.7 * ONE, flops=2.6e6)) == 2
+    assert max(run.train(100, two=0.7 * ONE, flops=2.8e6)) == 3

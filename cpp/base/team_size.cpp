@@ -9,10 +9,12 @@ namespace chainrule {
 
 namespace {
 
-// From here on two threads pay if both cores are idle: 0.9 MFLOP, in float64, which counts double, half as much. On Zen
-// 4 20-64-64-2 with batch 32, 1.0 MFLOP, gains up to 6 %, as it does with 16 rows in float64; 30-100-50-2 with batch 32
+// From here on two threads pay if both cores are idle; in float64, which counts double, from half as many on. On Zen 4
+// 20-64-64-2 with batch 32, 1.0 MFLOP, gains up to 6 %, as it does with 16 rows in float64; 30-100-50-2 with batch 32
 // 20 %, 64-128-10 with batch 32 20 to 25 %, with 16 rows in float64 as much.
-constexpr double kFlopsPerTriedThread = 4.5e5;
+constexpr double kFlopsOfTwoThreads = 9e5;
+// For each thread of a larger team.
+constexpr double kFlopsPerTriedThread = 9e5;
 // Steps of one thread's trial: the caches are warm after one, small steps need more against noise.
 constexpr int kLongestTrial = 16, kShortestTrial = 3;
 constexpr double kFlopsOfTrial = 1e8;
@@ -33,7 +35,10 @@ constexpr int kStepsPerLost = 20;
 
 }  // namespace
 
-int TeamSize::most_threads(double flops) { return threads_for(flops, kFlopsPerTriedThread); }
+int TeamSize::most_threads(double flops) {
+  const int two = threads_for(flops, kFlopsOfTwoThreads / 2);
+  return std::max(std::min(two, 2), threads_for(flops, kFlopsPerTriedThread));
+}
 
 void TeamSize::prepare(double flops) {
   if (const int n = max_threads(); n != max_threads_) {

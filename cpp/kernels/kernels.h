@@ -92,7 +92,7 @@ struct UpdateStep {
   T largest;        // step of Rprop
   T gradient_rate;  // of NAdam: what multiplies g, as learning_rate does m
   bool adaptive;    // of RAdam: whether the step is divided by the root of v
-  bool flushes;     // whether subnormal numbers in states that fade become zero after it
+  bool flushes;     // whether subnormal numbers in states that fade become zero after it, where g is zero
 };
 
 // What becomes of a gradient before its step: g + l2 w + l1 sign(w), cut to [-limit, limit], times scale. The penalty

@@ -29,7 +29,7 @@ constexpr int state_count(Optimizer kind) {
   return counts[static_cast<int>(kind)];
 }
 
-// After every so many steps, states that fade are rid of subnormal numbers.
+// After every so many steps, states that fade are rid of subnormal numbers (updates.inl.h).
 inline constexpr std::int64_t kStepsPerFlush = 64;
 
 // What step number t (counted from 1) makes of the learning rate and of epsilon.

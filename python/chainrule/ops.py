@@ -157,9 +157,10 @@ def optimizer_step(
     """One step on all `parameters`, in place; see the optimizer for its formula.
 
     `gradients` has the same names and shapes. `state` starts as an empty dict and keeps the step
-    count and the optimizer's arrays. `learning_rate` overrides the optimizer's own (schedules).
-    Weight decay acts on arrays of two dimensions, never on biases. Arrays must be contiguous, of
-    float32 or float64; all are checked before the first is changed.
+    count and the optimizer's arrays; after steps 64, 128, .. subnormal numbers in these become zero
+    where the gradient is. `learning_rate` overrides the optimizer's own (schedules). Weight decay
+    acts on arrays of two dimensions, never on biases. Arrays must be contiguous, of float32 or
+    float64; all are checked before the first is changed.
     """
     where = "ops.optimizer_step"
     chosen = resolve_optimizer(optimizer, where)
