@@ -166,6 +166,42 @@ def test_a_fit_with_a_batch_larger_than_the_data_goes_on_with_it(data, tmp_path)
     assert outcome(loaded) == outcome(expected)
 
 
+@pytest.mark.parametrize("in_file", [False, True], ids=["at hand", "in a file"])
+@pytest.mark.parametrize(
+    ("given", "other_rows", "steps"),
+    [(500, 400, 1), (500, 600, 2), (None, 600, 1), ("auto", 70, 3)],
+)
+def test_the_batch_size_of_then_is_what_was_given(given, other_rows, steps, in_file, tmp_path):
+    rng = np.random.default_rng(3)
+    X, Y = rng.normal(size=(600, 6)).astype(np.float32), rng.integers(0, 3, 600)
+    first = 20 if given == "auto" else 300
+
+    def cut_off():
+        trainer = new_trainer("adam")
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(X[:first], Y[:first], 3, given, callbacks=[Cut(1)])
+        if in_file:
+            trainer.save(tmp_path / "run")
+            trainer = cr.Trainer.load(tmp_path / "run")
+        return trainer
+
+    found = []
+    for again in ({}, {"batch_size": given}):
+        trainer = cut_off()
+        trainer.fit(X[:other_rows], Y[:other_rows], resume="other data", **again)
+        found.append(outcome(trainer))
+        assert trainer.steps == 3 * steps
+    assert found[0] == found[1]
+    new = new_trainer("adam")
+    new.fit(X[:other_rows], Y[:other_rows], 3, given)
+    assert found[0] == outcome(new)
+    if given != "auto":
+        refusal = rf"batch_size: expected {given}, as in the fit that goes on, got 299$"
+        with pytest.raises(ValueError, match=refusal):
+            cut_off().fit(X[:first], Y[:first], batch_size=299, resume=True)
+        cut_off().fit(X[:first], Y[:first], batch_size=300, resume=True)  # all rows as well
+
+
 # ---- other data ---------------------------------------------------------------------------------
 
 

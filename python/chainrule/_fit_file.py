@@ -10,7 +10,17 @@ from chainrule._encoding import decode, encode
 from chainrule._errors import check_bool, check_choice, check_integer, check_number
 from chainrule._history_file import pop, take
 from chainrule._optimizer import read_weights, weight_shapes
-from chainrule._unfinished import PHASES, Plan, Progress, SavedCallback, Unfinished, rebuild
+from chainrule._trainer_checks import rows_of_batch
+from chainrule._unfinished import (
+    MOST_ROWS,
+    PHASES,
+    BatchSize,
+    Plan,
+    Progress,
+    SavedCallback,
+    Unfinished,
+    rebuild,
+)
 from chainrule.callbacks import REBUILT, EarlyStopping
 
 if TYPE_CHECKING:
@@ -45,6 +55,7 @@ def fit_document(left: Unfinished, where: str) -> tuple[dict[str, Any], list[Arr
     ]
     at, plan = left.progress, left.plan
     document = {
+        "batch_size": plan.batch_size,
         "batch": plan.batch,
         "rows": plan.rows,
         "shuffle": plan.shuffle,
@@ -73,7 +84,7 @@ def fit_tensors(
 
 
 FIELDS = {
-    *("batch", "rows", "shuffle", "first_epoch", "last_epoch"),
+    *("batch_size", "batch", "rows", "shuffle", "first_epoch", "last_epoch"),
     *("phase", "told", "reported", "seconds", "callbacks", "arrays"),
 }
 
@@ -82,6 +93,8 @@ def read_fit(
     document: Any, trainer: "Trainer", costs: Costs, tensors: dict[str, Array]
 ) -> Unfinished:
     """What `fit_document` described, for the trainer in the same file. Takes its tensors out."""
+    if isinstance(document, dict) and "batch_size" not in document:  # of the first files
+        document = document | {"batch_size": _size_of_then(document, trainer)}
     d = take(document, "fit", FIELDS)
     n = check_integer("fit", "arrays", d["arrays"], 0, len(tensors))
     arrays = [pop(tensors, f"callbacks/{i}").copy() for i in range(n)]
@@ -100,13 +113,24 @@ def read_fit(
     return Unfinished(plan, progress, saved, weights or None)
 
 
+def _size_of_then(document: Mapping[str, Any], trainer: "Trainer") -> Any:
+    """Of a file that has the rows of a batch only: all of them for `Rprop`, if they were all."""
+    batch, rows = document.get("batch"), document.get("rows")
+    return None if trainer.optimizer.full_batches and batch == rows else batch
+
+
 def _read_plan(d: Mapping[str, Any], trainer: "Trainer") -> Plan:
-    rows = check_integer("fit", "rows", d["rows"], 1, 2**48)
+    rows = check_integer("fit", "rows", d["rows"], 1, MOST_ROWS)
     batch = check_integer("fit", "batch", d["batch"], 1, rows)
+    size: BatchSize = d["batch_size"]
+    if size != "auto" and size is not None:
+        size = check_integer("fit", "batch_size", size, 1, MOST_ROWS)
+    if rows_of_batch(size, rows, trainer.optimizer) != batch:
+        raise ValueError("the batch is not of its size")
     first = check_integer("fit", "first_epoch", d["first_epoch"], 0, trainer.epoch)
     last = check_integer("fit", "last_epoch", d["last_epoch"], max(first + 1, trainer.epoch), 2**62)
     shuffle = None if d["shuffle"] is None else check_bool("fit", "shuffle", d["shuffle"])
-    return Plan(batch, rows, shuffle, first, last)
+    return Plan(size, batch, rows, shuffle, first, last)
 
 
 def _read_progress(

@@ -20,7 +20,7 @@ from chainrule._errors import (
     message,
     warn,
 )
-from chainrule._unfinished import Plan
+from chainrule._unfinished import MOST_ROWS, BatchSize, Plan
 from chainrule.callbacks import Callback
 from chainrule.losses import Hinge, Loss, MulticlassHinge
 from chainrule.metrics import METRICS, Metric, resolve_metrics
@@ -30,20 +30,28 @@ from chainrule.optimizers import Optimizer
 AS_BEFORE = ", as in the fit that goes on"
 
 
-def check_batch_size(where: str, batch_size: Any, rows: int, optimizer: Optimizer) -> int:
-    """Rows of a batch, at most all: of "auto" 32, of None all. Raises TypeError or ValueError."""
-    if batch_size is None:
-        return rows
-    if isinstance(batch_size, str) and batch_size == "auto":
-        return rows if optimizer.full_batches else min(32, rows)
-    note = ", 'auto' or None"
-    size = min(rows, check_integer(where, "batch_size", batch_size, 1, note=note))
+def check_batch_size(
+    where: str, batch_size: Any, rows: int, optimizer: Optimizer
+) -> tuple[BatchSize, int]:
+    """What was given, and the rows of a batch. Raises TypeError or ValueError."""
+    given: BatchSize = batch_size
+    if given is not None and not (isinstance(given, str) and given == "auto"):
+        note = ", 'auto' or None"
+        given = min(MOST_ROWS, check_integer(where, "batch_size", given, 1, note=note))
+    size = rows_of_batch(given, rows, optimizer)
     if size < rows and optimizer.full_batches:
         warn(
             f"[{where}] batch_size: {type(optimizer).__name__} follows the signs of successive "
             f"gradients, which need all {rows} rows (batch_size='auto'), got {size}"
         )
-    return size
+    return given, size
+
+
+def rows_of_batch(batch_size: BatchSize, rows: int, optimizer: Optimizer) -> int:
+    """At most all rows: of "auto" 32, or all for `Rprop`, of None all."""
+    if batch_size == "auto":
+        batch_size = None if optimizer.full_batches else 32
+    return rows if batch_size is None else min(batch_size, rows)
 
 
 def check_plan(
@@ -62,20 +70,20 @@ def check_plan(
     """
     if epochs is not None:
         epochs = check_integer(where, "epochs", epochs, 1)
+    given, size = check_batch_size(where, batch_size, n, optimizer)
     if before is None:
-        batch = check_batch_size(where, batch_size, n, optimizer)
         shuffle = True if shuffle is None else shuffle
         epochs = epochs or 1
     else:
-        all_rows = optimizer.full_batches and before.batch == before.rows
-        batch = n if all_rows else min(before.batch, n)
-        size = check_batch_size(where, batch_size, n, optimizer)
-        if size != batch and not isinstance(batch_size, str):
-            raise ValueError(message(where, "batch_size", f"{batch}{AS_BEFORE}", batch_size))
+        size_before = rows_of_batch(before.batch_size, n, optimizer)
+        if given != "auto" and size != size_before:
+            expected = f"{before.batch_size!r}{AS_BEFORE}"
+            raise ValueError(message(where, "batch_size", expected, batch_size))
+        given, size = before.batch_size, size_before
         shuffle = _check_same_shuffle(where, shuffle, before.shuffle)
         first_epoch, epochs = before.first_epoch, epochs or before.epochs
     kind = shuffle if isinstance(shuffle, bool) else None
-    return Plan(batch, n, kind, first_epoch, first_epoch + epochs), shuffle
+    return Plan(given, size, n, kind, first_epoch, first_epoch + epochs), shuffle
 
 
 def _check_same_shuffle(where: str, shuffle: Any, before: bool | None) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,19 @@ from chainrule._errors import message
 from chainrule.callbacks import REBUILT, Callback, State
 
 Array = NDArray[Any]
+BatchSize = int | Literal["auto"] | None  # as the user gave it
 PHASES = ("epoch_begin", "steps", "epoch_end")
+MOST_ROWS = 2**48  # of any data
 NOBODY: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a fit is to do. `rows` take part in it; `shuffle` is None for a user's function."""
+    """What a fit is to do. `rows` take part in it, `batch` of them in a step, as `batch_size` has
+    it with so many; `shuffle` is None for a user's function.
+    """
 
+    batch_size: BatchSize
     batch: int
     rows: int
     shuffle: bool | None

@@ -23,7 +23,17 @@ FIELDS = {
         *("learning_rate_factors", "learning_rate_factors.1", "decay_factors"),
     ),
     "fit": (
-        *("batch", "rows", "shuffle", "first_epoch", "last_epoch", "phase", "told", "told.0"),
+        *(
+            "batch_size",
+            "batch",
+            "rows",
+            "shuffle",
+            "first_epoch",
+            "last_epoch",
+            "phase",
+            "told",
+            "told.0",
+        ),
         *("reported", "seconds", "callbacks", "arrays", "callbacks.0", "callbacks.0.kind"),
         *("callbacks.0.optional", "callbacks.0.arguments", "callbacks.0.arguments.patience"),
         *(
@@ -88,7 +98,7 @@ REQUIRED = {
         *("loss.kind", "optimizer.kind", "schedule.kind", "metrics.0.name", "schedule_state.best"),
     ),
     "fit": (
-        *(name for name in FIELDS["fit"] if "." not in name),
+        *(name for name in FIELDS["fit"] if "." not in name and name != "batch_size"),
         *("callbacks.0.kind", "callbacks.0.optional", "callbacks.0.state.best"),
         "callbacks.1.state",
     ),

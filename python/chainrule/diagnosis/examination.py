@@ -99,7 +99,7 @@ def diagnose(
     rows = sample.samples.rows
     check_mixed_rows(where, net, rows, rows, "X")
     optimizer = Adam() if trainer is None else trainer.optimizer
-    batch = check_batch_size(where, batch_size, rows, optimizer)
+    _, batch = check_batch_size(where, batch_size, rows, optimizer)
     check_mixed_rows(where, net, batch, batch, "batch_size")
 
     def as_data(at: str, X: Any, Y: Any, weights: Any) -> Data:

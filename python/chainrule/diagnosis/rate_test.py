@@ -98,7 +98,7 @@ def learning_rate_range_test(
     steps = check_integer(where, "steps", steps, 10, 10**6)
     data = trainer._data(where, X, Y, sample_weight)
     rows = data.samples.rows
-    batch = check_batch_size(where, batch_size, rows, trainer.optimizer)
+    _, batch = check_batch_size(where, batch_size, rows, trainer.optimizer)
     check_mixed_rows(where, trainer.net, batch, batch, "batch_size")
     rates = np.geomspace(low, high, steps)
     order = row_order(rows, batch, steps, trainer.seed)
