@@ -133,3 +133,39 @@ def test_options_by_name_that_are_fixed_are_copies(name):
     value = getattr(trainer, name)
     value.append("2") if name == "frozen" else value.update({"2": 0.5})
     assert getattr(trainer, name) == getattr(trainer_at_work(), name)
+
+
+@pytest.mark.parametrize("name", [*FIXED, "loss", "schedule", "metrics", "seed", "l2", "clip_norm"])
+@pytest.mark.parametrize("inherited", [False, True])
+def test_an_attribute_of_the_class_in_place_of_an_option_is_refused(name, inherited, tmp_path):
+    Mixin = type("Mixin", (), {name: 0.01})
+    bases, own = ((Mixin, cr.Trainer), {}) if inherited else ((cr.Trainer,), {name: 0.01})
+    Mine = type("Mine", bases, own)
+    trainer = trainer_at_work()
+    trainer.save(tmp_path / "run")
+    expected = (
+        f"[Trainer] {name}: expected an argument of Trainer.__init__, no attribute of class Mine, "
+        "got 0.01"
+    )
+    for make in (lambda: Mine(trainer.net, "cross_entropy"), lambda: Mine.load(tmp_path / "run")):
+        with pytest.raises(TypeError) as caught:
+            make()
+        assert str(caught.value) == expected
+
+
+def test_a_class_of_ones_own_may_have_defaults_and_properties():
+    class Mine(cr.Trainer):
+        def __init__(self, *args, l2=0.01, **kwargs):
+            super().__init__(*args, l2=l2, **kwargs)
+
+        @property
+        def l1(self):
+            return self._l1
+
+        @l1.setter
+        def l1(self, value):
+            self._l1 = 2 * value
+
+    trainer = Mine(build(), "cross_entropy", l1=0.5)
+    trainer.step(X, Y)
+    assert (trainer.l2, trainer.l1) == (0.01, 1.0)

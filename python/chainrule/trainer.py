@@ -24,7 +24,7 @@ from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
 from chainrule._network_checks import check_mixed_rows
 from chainrule._optimizer import CORE_OPTIMIZERS, core_optimizer, read_weights
-from chainrule._options import Options
+from chainrule._options import Options, check_class
 from chainrule._own_options import check_own_options
 from chainrule._run import Run
 from chainrule._stepping import Stepping
@@ -103,6 +103,7 @@ class Trainer(Options, Stepping):
         frozen: Iterable[str] | None = None,
         ema: float | None = None,
     ) -> None:
+        check_class(type(self))
         self.net = check_instance("Trainer", "net", net, Network)
         self.loss = resolve_loss(loss, "Trainer")
         self.optimizer = resolve_optimizer(optimizer, "Trainer")

@@ -25,6 +25,7 @@ from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import AVERAGE, pop_optimizer, state_readers, write_state
 from chainrule._schedule_file import read_schedule, read_schedule_state, schedule_document
+from chainrule._options import check_class
 from chainrule.checkpoint import (
     build_network,
     check_kind,
@@ -184,6 +185,7 @@ def _trainer_of(
     schedule: Any,
     metrics: list[Metric],
 ) -> T:
+    check_class(kind)  # which is no fault of the file
     document, tensors = described.document, dict(contents.tensors)
     with file_errors(WHERE, name):
         names = [key for key in tensors if "/" not in key and key not in ("costs", "penalties")]
@@ -196,7 +198,6 @@ def _trainer_of(
             document["loss"],
             document["optimizer"],
             schedule,
-            options.pop("seed"),
             metrics=metrics,
             **options,
         )
