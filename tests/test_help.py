@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import typing
 
 import pytest
 
@@ -53,6 +54,18 @@ def test_help_says_what_each_name_is_for(name):  # the reference's formulas spea
     thing = PUBLIC[name]
     for what in (thing, *methods(thing).values()):
         assert inspect.getdoc(what), what
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if inspect.isclass(PUBLIC[name])])
+def test_types_of_attributes_and_arguments_can_be_asked_for(name):
+    typing.get_type_hints(PUBLIC[name])
+    typing.get_type_hints(PUBLIC[name].__init__)
+
+
+# Others have types of what is imported when it is needed, such as matplotlib's Figure.
+@pytest.mark.parametrize("name", methods(cr.Trainer))
+def test_types_of_a_trainer_s_methods_can_be_asked_for(name):
+    typing.get_type_hints(getattr(cr.Trainer, name))
 
 
 def test_help_lists_the_names_that_there_are():

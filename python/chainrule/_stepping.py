@@ -48,7 +48,8 @@ class Stepping:
     _frozen: list[str]
     _ema: float | None
     epoch: int
-    _state: _core._Optimizer
+    if TYPE_CHECKING:  # who asks for the types of a trainer finds no such class
+        _state: _core._Optimizer
     _schedule_state: ScheduleState
     _single_steps: int  # by `step` and `apply_gradients`
 
