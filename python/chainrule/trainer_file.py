@@ -24,8 +24,8 @@ from chainrule._files import check_path, write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import AVERAGE, pop_optimizer, state_readers, write_state
-from chainrule._schedule_file import read_schedule, read_schedule_state, schedule_document
 from chainrule._options import check_class
+from chainrule._schedule_file import read_schedule, read_schedule_state, schedule_document
 from chainrule.checkpoint import (
     build_network,
     check_kind,
