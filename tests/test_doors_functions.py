@@ -1,13 +1,14 @@
 """Functions and callbacks of the user's: their arguments are looked at before the first step."""
 
 import functools
+import inspect
 import re
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule._errors import short
+from chainrule._errors import short, takes
 
 from .doors import TARGETS, X, build, refusal, trainer_at_work
 
@@ -163,3 +164,27 @@ def test_cached_methods_are_functions_of_their_arguments():
             return np.arange(len(X))
 
     trainer_at_work().fit(X, Y, epochs=2, shuffle=Orders().order)
+
+
+def only_by_name(epoch, *, other):
+    return epoch
+
+
+only_by_name.__signature__ = inspect.Signature([])  # which is asked first
+
+FUNCTIONS = [
+    *(lambda: 0, lambda a: 0, lambda a, b: 0, lambda a, b=1: 0, lambda a=0, b=1: 0),
+    *(lambda *a: 0, lambda a, *b: 0, lambda a, *, b: 0, lambda a, *, b=1: 0, lambda **a: 0),
+    *(lambda a, /, b: 0, lambda a, /, b=2, *c, d=3, **e: 0, lambda *a, b: 0, only_by_name),
+]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("count", range(4))
+def test_what_a_function_takes_is_what_its_signature_says(function, count):
+    try:
+        inspect.signature(function).bind(*[None] * count)
+        expected = True
+    except TypeError:
+        expected = False
+    assert takes(function, count) == expected

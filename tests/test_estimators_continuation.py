@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 import chainrule as cr
+from chainrule._data import Data
 from chainrule.estimators import _start
 
 from .estimating import weights_of
@@ -245,3 +246,18 @@ def test_adaptive_does_not_lower_the_rate_of_a_schedule():
         for rule in ("constant", "adaptive")
     ]
     assert ends[0] == ends[1] < 10
+
+
+def test_rows_are_checked_once(monkeypatch):
+    made = []
+    original = Data.__init__
+
+    def counted(self, *args):
+        made.append(args)
+        original(self, *args)
+
+    monkeypatch.setattr(Data, "__init__", counted)
+    X, y = np.eye(4), np.arange(4.0)
+    for weights in (None, np.ones(4)):
+        cr.MLPRegressor().partial_fit(X, y, weights)
+    assert len(made) == 2

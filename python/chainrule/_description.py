@@ -105,11 +105,12 @@ def resolve(
 
     The `note` follows the list of names, if it is none of these and like none.
     """
-    for kind in known.values():
-        if isinstance(value, kind):
-            return value
     if isinstance(value, str):
         value = {"kind": value}
+    else:
+        for kind in known.values():
+            if isinstance(value, kind):
+                return value
     if not isinstance(value, Mapping):
         classes = ", ".join(kind.__name__ for kind in known.values())
         expected = f"one of {quoted(known)} or an object of {classes}"
@@ -126,7 +127,7 @@ def named(value: object, kind: type[T], where: str, argument: str) -> T:
     if isinstance(value, kind):
         return value
     if isinstance(value, str):
-        value = {"name": value}
+        return kind(name=value)  # type: ignore[call-arg]
     if not isinstance(value, Mapping):
         expected = f"a name or an object of {kind.__name__}"
         raise TypeError(message(where, argument, expected, value))

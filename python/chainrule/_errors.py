@@ -8,7 +8,7 @@ import numbers
 import sys
 import warnings
 from collections.abc import Iterable
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -102,6 +102,10 @@ def check_instance(where: str, argument: str, value: object, kind: type[T]) -> T
     return value
 
 
+def _is_a(kind: Any, value: Any) -> bool:
+    return type(value) is int or (isinstance(value, kind) and not isinstance(value, NO_NUMBERS))
+
+
 def check_integer(
     where: str, argument: str, value: Any, minimum: int, maximum: int | None = None, note: str = ""
 ) -> int:
@@ -109,14 +113,14 @@ def check_integer(
 
     `note` follows what was expected: "an integer from 1 to 1437 (the number of rows) or None".
     """
+    error: type[Exception] = TypeError
+    if _is_a(numbers.Integral, value):
+        number = int(value)
+        if number >= minimum and (maximum is None or number <= maximum):
+            return number
+        error = ValueError
     ends = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-    expected = f"an integer {ends}{note}"
-    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Integral):
-        raise TypeError(message(where, argument, expected, value))
-    number = int(value)
-    if number < minimum or (maximum is not None and number > maximum):
-        raise ValueError(message(where, argument, expected, value))
-    return number
+    raise error(message(where, argument, f"an integer {ends}{note}", value))
 
 
 def check_number(
@@ -134,18 +138,18 @@ def check_number(
 
     NumPy numbers pass; bools, strings, NaN and infinities do not. `note` as in `check_integer`.
     """
+    error: type[Exception] = TypeError
+    if type(value) is float or _is_a(numbers.Real, value):  # the former takes no time
+        try:
+            number = float(value)
+        except OverflowError:  # of an integer
+            number = math.inf
+        if above < number < below and minimum <= number <= maximum:  # false for NaN, too
+            return number
+        error = ValueError
     ends = ((">", above), (">=", minimum), ("<", below), ("<=", maximum))
     limits = " and ".join(f"{sign} {end:g}" for sign, end in ends if math.isfinite(end))
-    expected = f"a finite number {limits}".rstrip() + note
-    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Real):
-        raise TypeError(message(where, argument, expected, value))
-    try:
-        number = float(value)
-    except OverflowError:  # of an integer
-        number = math.inf
-    if not (above < number < below and minimum <= number <= maximum):  # false for NaN, too
-        raise ValueError(message(where, argument, expected, value))
-    return number
+    raise error(message(where, argument, f"a finite number {limits}".rstrip() + note, value))
 
 
 def check_limit(where: str, argument: str, value: Any) -> float | None:
@@ -183,6 +187,8 @@ def takes(function: Any, count: int) -> bool:
 
     if isinstance(function, MethodType):  # also one that forgot self
         return takes(function.__func__, count + 1)
+    if type(function) is FunctionType and not hasattr(function, "__signature__"):
+        return _code_takes(function, count)
     try:
         # Not that of the function behind a decorator, which may take others.
         inspect.signature(function, follow_wrapped=False).bind(*[None] * count)
@@ -191,6 +197,18 @@ def takes(function: Any, count: int) -> bool:
     except ValueError:
         pass
     return True
+
+
+def _code_takes(function: FunctionType, count: int) -> bool:
+    """What its signature says, 15 us sooner."""
+    import inspect  # as above
+
+    code, defaults = function.__code__, function.__kwdefaults__ or {}
+    most = code.co_argcount
+    only_by_name = code.co_varnames[most : most + code.co_kwonlyargcount]
+    enough = most - len(function.__defaults__ or ()) <= count
+    few = count <= most or bool(code.co_flags & inspect.CO_VARARGS)
+    return enough and few and all(name in defaults for name in only_by_name)
 
 
 def check_takes(where: str, argument: str, name: str, function: Any, *parameters: str) -> None:

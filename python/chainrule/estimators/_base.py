@@ -19,7 +19,6 @@ from chainrule.estimators._checks import OF_X, checked
 from chainrule.estimators._engine import Engine
 from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
 from chainrule.estimators._validation import Samples
-from chainrule.layers import Dense
 from chainrule.losses import Loss
 
 Array = NDArray[Any]
@@ -166,7 +165,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             sample_weight = _check_sample_weight(sample_weight, X)
         self._random_state = _options.random_state(self, where)
         units, activation, loss = self._output()
-        layers = [*_options.hidden_layers(self, where), Dense(units, activation)]
+        layers = [*_options.hidden_layers(self, where), _options.dense(units, activation)]
         net = _start.begin(self, where, layers, X.shape[1], X.dtype, continues)
         argument = "loss" if hasattr(self, "loss") else ""  # or label_smoothing alone
         check_precision(where, numbers_of(argument, loss), net.dtype)

@@ -6,7 +6,7 @@ What is refused is refused by scikit-learn's own error, which is a ValueError an
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -202,8 +202,19 @@ def hidden_layers(est: Any, where: str) -> list[Layer]:
     if len(names) != len(sizes):
         expected = f"one activation or one for each of {len(sizes)} hidden layers"
         raise ValueError(message(where, "activation", expected, chosen))
-    activations = [as_activation(ACTIVATIONS.get(str(name), name), where) for name in names]
-    return [Dense(n, activation) for n, activation in zip(sizes, activations, strict=True)]
+    chosen = [ACTIVATIONS.get(str(name), name) for name in names]
+    return [
+        dense(n, name if isinstance(name, str) else as_activation(name, where))
+        for n, name in zip(sizes, chosen, strict=True)
+    ]
+
+
+def dense(units: int, activation: str | Activation) -> Dense:
+    """partial_fit of one row would notice if each call made the same layers anew."""
+    return _dense(units, activation) if type(activation) is str else Dense(units, activation)
+
+
+_dense = lru_cache(maxsize=64)(Dense)  # of names alone, whose layers nobody can change
 
 
 def glorot_factor(layer: Layer) -> float:

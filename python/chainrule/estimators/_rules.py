@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from chainrule._class_weight import ClassWeight
 from chainrule._data import Data
 from chainrule._errors import warn
 from chainrule.callbacks import Callback
 from chainrule.estimators import _options
 from chainrule.estimators._engine import weights_of
 from chainrule.estimators._learning_rate import LearningRate
-from chainrule.estimators._validation import Validation
+from chainrule.estimators._validation import Samples, Validation
 from chainrule.network import Network
 from chainrule.trainer import Trainer
 
@@ -146,15 +147,24 @@ class RuledTrainer(Trainer):
     """Takes its numbers from `rules`, so that callbacks and schedules go by the same."""
 
     rules: Rules
+    samples: Samples
 
     @contextmanager
-    def following(self, rules: Rules) -> Iterator[None]:
-        """For one fit: they know the data, which a trainer does not keep."""
-        self.rules = rules
+    def following(self, rules: Rules, samples: Samples) -> Iterator[None]:
+        """For one fit, on these samples, which a trainer does not keep."""
+        self.rules, self.samples = rules, samples
         try:
             yield
         finally:
-            del self.rules
+            del self.rules, self.samples
+
+    def _data(
+        self, where: str, X: Any, Y: Any, sample_weight: Any, class_weight: ClassWeight = None
+    ) -> Data:
+        known: Samples | None = vars(self).get("samples")
+        if known and X is known.X and Y is known.y and sample_weight is known.weights:
+            return known.data  # checked
+        return super()._data(where, X, Y, sample_weight, class_weight)
 
     def _evaluate_epoch(
         self, data: Data, order: Array, batch: int, validation: Data | None

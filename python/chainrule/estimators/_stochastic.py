@@ -70,7 +70,7 @@ def prepare(
         "shuffle": _shuffled(est, n),
         "rows": rows,
     }
-    with trainer.following(rules):
+    with trainer.following(rules, samples):
         monitored_key(trainer._keys(False), schedule.monitor, schedule.where)
     schedule.factor(trainer.epoch, trainer._schedule_state)  # a function may refuse, or be none
 
@@ -84,7 +84,7 @@ def prepare(
         trainer._set_ema(est.ema)
         est._engine.begin_training()
         try:
-            with trainer.following(rules):
+            with trainer.following(rules, samples):
                 trainer.fit(samples.X, samples.y, **options)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
