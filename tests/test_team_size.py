@@ -94,6 +94,13 @@ def test_a_core_that_is_taken_for_a_tenth_of_a_second_is_used_soon(run, flops):
     assert share_of_two(run.train(100, two=0.7 * ONE, flops=flops)) == 1
 
 
+def test_a_core_that_is_taken_for_a_second_is_used_soon_by_long_steps(run):
+    while run.now < 1:
+        run.train(1, two=5 * ONE, flops=20 * FLOPS)  # of 2 ms on one thread
+    run.train(250, two=0.7 * ONE, flops=20 * FLOPS)
+    assert share_of_two(run.train(100, two=0.7 * ONE, flops=20 * FLOPS)) == 1
+
+
 def test_calls_of_one_step_learn_as_well(run):
     taken = [run.train(1, two=0.7 * ONE)[0] for _ in range(2_000)]
     assert share_of_two(taken) > 0.95

@@ -22,9 +22,12 @@ constexpr double kFlopsOfTrial = 1e8;
 // one of 16 threads take 4 % of the time, later 0.3 %.
 constexpr int kShortestTurn = 1024, kLongestTurn = 16384;
 // The debt that loses, in steps. To wake threads and fill their caches takes 0.3 ms, 5 steps of 64-128-10, batch 128.
-constexpr double kPatience = 16;
+// In its first steps after a loss less is enough.
+constexpr double kPatience = 16, kPatienceAtFirst = 4;
+constexpr int kFirstSteps = 16;
 // After a loss one thread has a turn, of 10 ms and four such debts. A loss takes the debt, or 10 ms on Linux, two time
-// slices, where another program has the core. After each further loss in a row the turn is three times as long, at last
+// slices, where another program has the core. (With 16 steps after every loss 54-256-256-256-7 stayed on one thread for
+// seconds after another program's start.) After each further loss in a row the turn is three times as long, at last
 // 81 times, so that losses take 1 % of the time or less. (Turns of 512 steps and more lasted for 0.6 s where steps take
 // 1.2 ms, and kept whole fits on one thread, because threads of OpenBLAS spin for 0.1 s after a call of NumPy's or
 // scikit-learn's.) The steps of large networks, of a tenth of a second, would wait for minutes; they lose 3 % of one.
@@ -66,7 +69,7 @@ void TeamSize::end(Clock::time_point now) {
       return start(Phase::kTurnOfTeam);
     case Phase::kTurnOfTeam:
       if (lost_) {
-        turn_ = kShortestTurn;
+        turn_ = kShortestTurn, lost_debt_ = std::min(debt_, kPatience * pace_ * flops_);
         return start(Phase::kTurnOfOne);
       }
       wait_ = kShortestWait, turn_ = std::min(2 * turn_, kLongestTurn);
@@ -86,7 +89,8 @@ void TeamSize::count_step(Clock::time_point now) {
   } else if (phase_ == Phase::kTurnOfTeam) {
     debt_ = std::max(0.0, debt_ + seconds - pace_ * step_flops_);
     debt_steps_ = debt_ > 0 ? debt_steps_ + 1 : 0;
-    lost_ = lost_ || debt_ > kPatience * pace_ * flops_;
+    const bool at_first = wait_ > kShortestWait && steps_ <= kFirstSteps;
+    lost_ = lost_ || debt_ > (at_first ? kPatienceAtFirst : kPatience) * pace_ * flops_;
   }
 }
 
@@ -104,7 +108,7 @@ int TeamSize::phase_steps() const {
     case Phase::kTurnOfTeam:
       return turn_;
     case Phase::kTurnOfOne: {
-      const double step = pace_ * flops_, wait = wait_ * (kSecondsOfTurn + kDebtsOfTurn * kPatience * step);
+      const double step = pace_ * flops_, wait = wait_ * (kSecondsOfTurn + kDebtsOfTurn * lost_debt_);
       return std::max(kStepsPerLost * debt_steps_, 1 + static_cast<int>(std::min(wait, kSecondsOfWait) / step));
     }
   }

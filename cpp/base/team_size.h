@@ -46,10 +46,11 @@ class TeamSize {
   int team_ = 1;
   double flops_ = 0, step_flops_ = 0;  // of the steps prepared for; of the one under way
   Phase phase_ = Phase::kTrial;
-  int steps_ = 0;       // of the phase so far
-  double pace_ = 0;     // seconds per operation of the trial's fastest step
-  double debt_ = 0;     // seconds
-  int debt_steps_ = 0;  // in a row, in which the team has been in debt
+  int steps_ = 0;         // of the phase so far
+  double pace_ = 0;       // seconds per operation of the trial's fastest step
+  double debt_ = 0;       // seconds
+  double lost_debt_ = 0;  // of the latest loss
+  int debt_steps_ = 0;    // in a row, in which the team has been in debt
   bool lost_ = false;
   int wait_ = 0, turn_ = 0;  // lengths of the next turns: of one thread, in shortest ones; of the team, in steps
   bool in_step_ = false;
