@@ -91,6 +91,15 @@ def test_early_stopping_may_be_switched(how):
     assert len(est.validation_scores_) == 6
 
 
+def test_a_warm_start_with_early_stopping_keeps_the_best_parameters():
+    options = {"early_stopping": True, "warm_start": True, "learning_rate_init": 0.05}
+    est = small(**options, max_iter=100).fit(X, Y)
+    before, best = weights_of(est), est.best_validation_score_
+    est.set_params(learning_rate_init=10.0, max_iter=3).fit(X, Y)
+    assert max(est.validation_scores_[-3:]) < est.best_validation_score_ == best
+    assert weights_of(est) == before
+
+
 def test_after_lbfgs():
     est = small(solver="lbfgs").fit(X, Y).set_params(solver="adam")
     before = weights_of(est)

@@ -78,6 +78,29 @@ def test_fit(task, solver, activation):
     np.testing.assert_allclose(ours.score(X, y), theirs.score(X, y), rtol=1e-5)
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("task", TASKS)
+def test_no_hidden_layer(task, activation):
+    """The first weights depend on an activation that has no layer."""
+    X, y = data(task)
+    ours, theirs = pair(task, hidden_layer_sizes=(), activation=activation, max_iter=5)
+    assert_same(ours.fit(X, y), theirs.fit(X, y))
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_the_loss_of_rows_that_are_far_off_is_exact(task):
+    X, y = data(task)
+    ours, theirs = pair(task, batch_size=130, alpha=0.0, max_iter=1, solver="sgd")
+    for est in (ours, theirs):
+        est.fit(X, y)
+        est.coefs_ = [1e3 * weights for weights in est.coefs_]
+    exact = cr.Network.from_sklearn(ours).cost(X, ours._target.encode(y), ours._output()[2])
+    for est in (ours, theirs):
+        est.partial_fit(X, y)
+    assert ours.loss_ == pytest.approx(exact, rel=1e-9)
+    assert theirs.loss_ < ours.loss_ / 2
+
+
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("options", [
     {"alpha": 0.5}, {"early_stopping": True}, {"shuffle": False}, {"batch_size": "auto"},

@@ -93,6 +93,29 @@ def test_a_bad_parameter_is_scikit_learns_error(name, value, binary):
     assert isinstance(caught.value, TypeError)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("activation", "x"), ("activation", 3), ("hidden_layer_sizes", (0,)), ("random_state", "x")],
+)
+def test_parameters_are_refused_before_data(name, value, binary):
+    X, y = binary
+    for options in ({}, {"hidden_layer_sizes": ()}):
+        est = cr.MLPClassifier(**options | {name: value})
+        for bad in (X, np.full_like(X, np.nan)):
+            with pytest.raises(InvalidParameterError, match=rf"^\[MLPClassifier.fit\] {name}: exp"):
+                est.fit(bad, y)
+
+
+def test_rows_that_the_model_cannot_hold_are_refused_by_its_name(binary):
+    X, y = binary
+    est = cr.MLPClassifier(5, max_iter=2).fit(X.astype(np.float32), y)
+    for method in (est.predict, est.predict_proba):
+        with pytest.raises(
+            ValueError, match=r"^\[MLPClassifier\] X: expected numbers that float32"
+        ):
+            method(1e200 * X)
+
+
 def test_a_metric_is_no_scorer(binary):
     est = cr.MLPClassifier(max_iter=2, early_stopping=True, scoring=accuracy_score)
     with pytest.raises(ValueError, match=r"^\[MLPClassifier.fit\] scoring: .*make_scorer"):

@@ -52,18 +52,22 @@ def _numbered(above: str, layers: object) -> Iterator[tuple[str, object]]:
 
 def check_places(where: str, layers: Sequence[Layer], n_inputs: int) -> None:
     """Raises ValueError for a layer that cannot stand where it does, or an unknown activation."""
-    known = [*_core.activations(), *_custom.ACTIVATIONS]
     for path, layer, n in walk(layers, n_inputs):
         at = f"{where}, layer {path} ({layer.name})"
         layer.check(at, n)
         if not isinstance(layer, Dense | Activate):
             continue
         name = cast(Activation, layer.activation).name
-        if name not in known:
-            note = _custom.NOTE.format("activation")
-            raise unknown(at, "activation", name, known, note)
+        check_activation_name(at, name)
         if name == "softmax" and path != str(len(layers)):
             raise ValueError(f"[{at}] activation: softmax is for the last layer")
+
+
+def check_activation_name(where: str, name: str) -> None:
+    """Raises ValueError for one that is neither the core's nor registered."""
+    known = [*_core.activations(), *_custom.ACTIVATIONS]
+    if name not in known:
+        raise unknown(where, "activation", name, known, _custom.NOTE.format("activation"))
 
 
 def check_registered_names(layers: Sequence[Layer], n_inputs: int) -> None:

@@ -158,14 +158,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
         Attributes may be set here, but nothing that they held before may be changed.
         """
+        self._random_state = _options.random_state(self, where)
+        hidden = _options.hidden_layers(self, where)
         continues = self._has_weights() and (self.warm_start or incremental)
         X, y = checked(self, X, y, reset=not (continues and hasattr(self, "n_features_in_")))
         y = self._encode(where, y, incremental, classes)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
-        self._random_state = _options.random_state(self, where)
         units, activation, loss = self._output()
-        layers = [*_options.hidden_layers(self, where), _options.dense(units, activation)]
+        layers = [*hidden, _options.dense(units, activation)]
         net = _start.begin(self, where, layers, X.shape[1], X.dtype, continues)
         argument = "loss" if hasattr(self, "loss") else ""  # or label_smoothing alone
         check_precision(where, numbers_of(argument, loss), net.dtype)
@@ -253,7 +254,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             except ValueError:
                 pass
         X = validate_data(self, X, accept_sparse=OF_X["accept_sparse"], reset=False)
-        outputs = net.predict(X)
+        outputs = net._core.predict(X, None, type(self).__name__)
         return outputs.astype(np.result_type(X.dtype, outputs.dtype), copy=False)
 
     def _is_stochastic(self) -> bool:

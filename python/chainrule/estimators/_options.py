@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names
@@ -24,6 +24,7 @@ from chainrule._errors import (
     message,
     takes,
 )
+from chainrule._network_checks import check_activation_name
 from chainrule._own_options import check_own_options
 from chainrule._sklearn import ACTIVATIONS
 from chainrule._trainer_checks import (
@@ -196,17 +197,27 @@ def hidden_layers(est: Any, where: str) -> list[Layer]:
     is_list = isinstance(sizes, Collection) and not isinstance(sizes, str | bytes | Mapping)
     sizes = list(sizes) if is_list and not is_number else [sizes]
     sizes = [check_integer(where, "hidden_layer_sizes", size, 1) for size in sizes]
-    chosen = est.activation
-    per_layer = isinstance(chosen, list | tuple)
-    names = list(chosen) if per_layer else [chosen] * len(sizes)
-    if len(names) != len(sizes):
-        expected = f"one activation or one for each of {len(sizes)} hidden layers"
-        raise ValueError(message(where, "activation", expected, chosen))
-    chosen = [ACTIVATIONS.get(str(name), name) for name in names]
-    return [
-        dense(n, name if isinstance(name, str) else as_activation(name, where))
-        for n, name in zip(sizes, chosen, strict=True)
-    ]
+    if isinstance(est.activation, list | tuple):
+        chosen = [_activation(one, where) for one in est.activation]
+        if len(chosen) != len(sizes):
+            expected = f"one activation or one for each of {len(sizes)} hidden layers"
+            raise ValueError(message(where, "activation", expected, est.activation))
+    else:
+        chosen = [_activation(est.activation, where)] * len(sizes)
+    return [dense(n, one) for n, one in zip(sizes, chosen, strict=True)]
+
+
+def _activation(given: Any, where: str) -> str | Activation:
+    """One that is known, as an object or by chainrule's name."""
+    if not isinstance(given, str):
+        given = as_activation(given, where)
+    chosen: str | Activation = ACTIVATIONS.get(given, given)
+    check_activation_name(where, _name_of(chosen))
+    return chosen
+
+
+def _name_of(activation: str | Activation) -> str:
+    return activation if isinstance(activation, str) else activation.name
 
 
 def dense(units: int, activation: str | Activation) -> Dense:
@@ -217,10 +228,15 @@ def dense(units: int, activation: str | Activation) -> Dense:
 _dense = lru_cache(maxsize=64)(Dense)  # of names alone, whose layers nobody can change
 
 
-def glorot_factor(layer: Layer) -> float:
-    """Of scikit-learn's first weights, uniform in +-sqrt(factor / (n_in + n_out))."""
-    assert isinstance(layer, Dense)
-    return 2.0 if cast(Activation, layer.activation).name == "sigmoid" else 6.0
+def glorot_factor(est: Any) -> float:
+    """Of scikit-learn's first weights, uniform in +-sqrt(factor / (n_in + n_out)).
+
+    By the first activation, which need not have a layer.
+    """
+    given = est.activation
+    if isinstance(given, list | tuple):
+        given = given[0] if given else "identity"
+    return 2.0 if _name_of(_activation(given, "fit")) == "sigmoid" else 6.0
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def begin(
             seed = est._random_state.randint(2**31 - 1)
         _options.refuses(engine.build)(where, layers, n_inputs, dtype, seed)
         if seed is None and not continues:
-            _draw_weights(est._random_state, engine.ready(where), layers)
+            _draw_weights(est, engine.ready(where), layers)
         _reset(est, layers)
     net: Network = est._engine.ready(where)
     est._engine.forget_lists()
@@ -65,14 +65,14 @@ def _sizes(layers: Sequence[Any]) -> tuple[int, ...]:
     return tuple(layer.units for layer in layers[:-1])
 
 
-def _draw_weights(random_state: Any, net: Network, layers: Sequence[Any]) -> None:
+def _draw_weights(est: Any, net: Network, layers: Sequence[Any]) -> None:
     """As scikit-learn draws them, biases too (Glorot & Bengio 2010, eq. 16)."""
-    factor = _options.glorot_factor(layers[0]) if len(layers) > 1 else 6.0
+    factor = _options.glorot_factor(est)
     sizes = [net.n_inputs, *(layer.units for layer in layers)]
     for number, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
         bound = np.sqrt(factor / (n_in + n_out))
         for name, shape in (("weight", (n_in, n_out)), ("bias", (n_out,))):
-            values = random_state.uniform(-bound, bound, shape)
+            values = est._random_state.uniform(-bound, bound, shape)
             net.parameters[f"{number}.{name}"] = values.astype(net.dtype)
 
 

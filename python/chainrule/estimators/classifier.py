@@ -71,6 +71,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ends training with the parameters of the last step before: `fit` raises ValueError, with
     `early_stopping` it keeps the best parameters and warns, and "lbfgs" warns. Ctrl-C ends training
     with a warning, too.
+    The loss is computed from logits; scikit-learn's takes no probability below the dtype's eps, so
+    that of rows which are far off, as without scaling, is smaller there, and "lbfgs" goes by it.
+    With `early_stopping` a warm start ends with the best parameters, be they those before it, where
+    scikit-learn's would end with the last ones.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
     wider type of model and rows.
     `fit` raises an InvalidParameterError, scikit-learn's ValueError and TypeError, that names the
