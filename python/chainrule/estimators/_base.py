@@ -182,7 +182,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 raise ValueError(f"[{where}] X_val: solver 'lbfgs' has no epochs to validate")
             frozen = _options.of_parameters(self, where, net)[2]
             objective = _lbfgs.Objective(
-                net, data, loss, self.alpha, self._outputs_in_loss(loss), frozen
+                net, data, loss, float(self.alpha), self._outputs_in_loss(loss), frozen
             )
             return lambda: _lbfgs.minimize(self, where, objective, tasks)
         samples = Samples(X, y, weights, data)

@@ -132,7 +132,7 @@ def minimize(est: Any, where: str, objective: Objective, tasks: Tasks) -> None:
             method="L-BFGS-B",
             jac=True,
             callback=step_ended,
-            options={"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol},
+            options={"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": float(est.tol)},
         )
     except KeyboardInterrupt:
         warn("Training interrupted by user.")

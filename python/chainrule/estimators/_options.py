@@ -275,5 +275,5 @@ def optimizer(est: Any, where: str, dtype: Any) -> Optimizer:
     check_precision(where, {name: getattr(est, name) for name in names}, dtype)
     if est.solver == "adam":
         return Adam(est.learning_rate_init, est.beta_1, est.beta_2, est.epsilon, epsilon_hat=True)
-    nesterov = bool(est.nesterovs_momentum) and est.momentum > 0
+    nesterov = bool(est.nesterovs_momentum and est.momentum > 0)
     return Momentum(est.learning_rate_init, est.momentum, nesterov)

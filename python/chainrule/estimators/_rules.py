@@ -110,7 +110,7 @@ class Rules(Callback):
     def _by_score(self, trainer: Trainer, score: float) -> None:
         est = self.estimator
         est.validation_scores_.append(score)
-        worse = score < est.best_validation_score_ + est.tol
+        worse = score < est.best_validation_score_ + float(est.tol)
         est._no_improvement_count = est._no_improvement_count + 1 if worse else 0
         if score > est.best_validation_score_:
             est.best_validation_score_ = score
@@ -118,7 +118,7 @@ class Rules(Callback):
 
     def _by_loss(self) -> None:
         est = self.estimator
-        worse = est.loss_ > est.best_loss_ - est.tol
+        worse = est.loss_ > est.best_loss_ - float(est.tol)
         est._no_improvement_count = est._no_improvement_count + 1 if worse else 0
         est.best_loss_ = min(est.loss_, est.best_loss_)
 

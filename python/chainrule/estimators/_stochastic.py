@@ -117,7 +117,7 @@ def _trainer(est: Any, where: str, loss: Loss, incremental: bool) -> RuledTraine
     if not (incremental and engine.has_optimizer and hasattr(est, "_optimizer")):
         follows = est.solver == "sgd" and est.schedule is None
         rule = est.learning_rate if follows else "constant"
-        est._optimizer = LearningRate(est.learning_rate_init, rule, est.power_t)
+        est._optimizer = LearningRate(float(est.learning_rate_init), rule, float(est.power_t))
         engine.forget_optimizer()
     if engine.trainer is None:
         optimizer = engine.saved_optimizer or _options.optimizer(est, where, net.dtype)
