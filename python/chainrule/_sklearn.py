@@ -26,10 +26,11 @@ def from_sklearn(kind: Any, model: Any) -> Any:
     expected = "a fitted MLPClassifier or MLPRegressor"
     if not _is_mlp(model):
         raise TypeError(message(FROM, "model", expected, model))
-    if not hasattr(model, "coefs_"):
+    is_own = hasattr(model, "_engine")  # chainrule's, with layers of any kind
+    if not (model.__sklearn_is_fitted__() if is_own else hasattr(model, "coefs_")):
         raise ValueError(message(FROM, "model", expected, model))
     weights, biases = model.coefs_, model.intercepts_
-    if hasattr(model, "_engine"):  # chainrule's, with layers of any kind
+    if is_own:
         own = model._engine.ready(FROM)
         net = kind._without_values(own.layers, own.n_inputs, own.dtype, 0, FROM)
         for name, value in own.parameters.items():

@@ -265,7 +265,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return True
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self._has_weights() and hasattr(self, "n_features_in_")
+        engine = vars(self).get("_engine")
+        return engine is not None and engine.net is not None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
