@@ -127,7 +127,7 @@ def test_a_metric_is_no_scorer(binary):
 def test_numbers_at_the_edge_work(dtype, binary):
     X, y = binary
     steep = {"solver": "sgd", "learning_rate": "invscaling", "power_t": 1000.0, "momentum": 0.0}
-    for options in (steep, {"alpha": 1e-60}, {"n_iter_no_change": np.float64(np.inf)}):
+    for options in (steep, {"alpha": 1e-60}, {"n_iter_no_change": dtype(np.inf)}):
         est = cr.MLPClassifier(5, max_iter=3, random_state=0, **options).fit(X.astype(dtype), y)
         assert est.n_iter_ == 3
     stands = cr.MLPClassifier(5, max_iter=1, random_state=0, **steep).fit(X.astype(dtype), y)

@@ -98,8 +98,9 @@ def check(est: Any, where: str) -> None:
     count("max_fun")
     if not (isinstance(est.batch_size, str) and est.batch_size == "auto"):
         check_integer(where, "batch_size", est.batch_size, 1, note=" or 'auto'")
-    if not (isinstance(est.n_iter_no_change, float) and est.n_iter_no_change == math.inf):
-        check_integer(where, "n_iter_no_change", est.n_iter_no_change, 1, note=" or infinity")
+    patience = est.n_iter_no_change
+    if not (isinstance(patience, float | np.floating) and patience == math.inf):
+        check_integer(where, "n_iter_no_change", patience, 1, note=" or infinity")
     for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
         flag(name)
     if not _is_bool(est.verbose):
