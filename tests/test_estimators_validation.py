@@ -214,3 +214,41 @@ def test_a_scorer_that_fails_leaves_no_half_record():
     assert est.n_iter_ == len(est.loss_curve_) == len(est.history_) == 2
     assert len(est.validation_scores_) == 2
     assert not [name for name in vars(est) if name == "_scores_itself"]
+
+
+# ---- The score follows the loss ------------------------------------------------------------------
+
+
+def quantile_data():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-3, 3, (1200, 2))
+    deviation = 0.1 + 0.3 * np.abs(X[:, 0])
+    return X, np.c_[np.sin(X[:, 0]), X[:, 1] ** 2 / 4] + deviation[:, None] * rng.normal(
+        size=(1200, 2)
+    )
+
+
+@pytest.mark.parametrize("loss", [cr.Quantile(0.9), "absolute_error", cr.Huber(0.5)], ids=str)
+def test_early_stopping_scores_by_a_loss_that_scikit_learn_lacks(loss):
+    X, y = quantile_data()
+    est = cr.MLPRegressor(loss, 16, early_stopping=True, max_iter=5, random_state=0).fit(X, y)
+    assert est.validation_scores_ == [-value for value in est.history_["val_loss"]]
+    scored = cr.MLPRegressor(
+        loss, 16, early_stopping=True, max_iter=5, random_state=0, scoring="r2"
+    ).fit(X, y)
+    assert scored.validation_scores_ != est.validation_scores_
+
+
+def test_early_stopping_finds_the_quantile():
+    X, y = quantile_data()
+    est = cr.MLPRegressor(cr.Quantile(0.9), 32, early_stopping=True, random_state=0).fit(X, y)
+    assert ((y <= est.predict(X)).mean(axis=0) > 0.85).all()
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_early_stopping_scores_by_r2_as_scikit_learn(loss):
+    X, y = quantile_data()
+    y = np.abs(y[:, 0])
+    options = {"early_stopping": True, "max_iter": 5, "random_state": 0}
+    ours, theirs = (kind(loss, 16, **options).fit(X, y) for kind in (cr.MLPRegressor, MLPRegressor))
+    assert ours.validation_scores_ == pytest.approx(theirs.validation_scores_, rel=1e-9)

@@ -65,6 +65,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """The score of finite outputs against encoded targets."""
         raise NotImplementedError
 
+    def _score_suits(self, loss: Loss) -> bool:
+        """Whether `_score_outputs` is highest about where this loss is lowest."""
+        return True
+
     def _encode_for_validation(self, where: str, y: Any) -> Array:
         """Targets of validation data, which must fit the others and teach nothing."""
         raise NotImplementedError

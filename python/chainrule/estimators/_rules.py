@@ -60,7 +60,7 @@ class Rules(Callback):
         if self.validation is not None:
             with trainer.averaged() as net:
                 values["val_loss"] = self.validation.loss(est, trainer)
-                values["val_score"] = self.validation.score(est, trainer._fit_name, net)
+                values["val_score"] = self.validation.score(est, trainer, net, values["val_loss"])
         return values
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:

@@ -40,13 +40,20 @@ class Validation(Samples):
         cost = core.cost(self.data.samples, name, 0.0, 0.0, (False, 0, 0), where)
         return cost / est._outputs_in_loss(trainer.loss)
 
-    def score(self, est: Any, where: str, net: Network) -> float:
-        """By the estimator's `scoring`; NaN where a prediction is not finite."""
+    def score(self, est: Any, trainer: Trainer, net: Network, loss: float) -> float:
+        """By the estimator's `scoring`; NaN where a prediction is not finite.
+
+        Without it by scikit-learn's score, or by `loss`, that of these data, if the trainer's is
+        after something else.
+        """
+        where = trainer._fit_name
         outputs = net.predict(self.X)
         if not np.isfinite(outputs).all():
             return np.nan
         if est.scoring is None:
-            return float(est._score_outputs(outputs, self.y, self.weights))
+            if est._score_suits(trainer.loss):
+                return float(est._score_outputs(outputs, self.y, self.weights))
+            return -loss
         scorer = check_scoring(est, est.scoring)
         options = {}
         if self.weights is not None and _takes_weights(scorer):

@@ -32,7 +32,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     optimizer, schedule : chainrule's, instead of `solver` and `learning_rate`.
     clip_value, clip_norm : limits of each gradient and of the norm of all, as `chainrule.Trainer`
         has them.
-    scoring : name or scorer of scikit-learn for validation data, instead of R^2.
+    scoring : name or scorer of scikit-learn for validation data, instead of R^2 or, of losses that
+        scikit-learn's does not have (quantiles, medians, ..), minus the loss.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
     learning_rate_factors, decay_factors, frozen : by names of parameters ("1.weight") or layers
@@ -144,6 +145,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _outputs_in_loss(self, loss: Loss) -> int:
         return self._n_targets if loss.name == "squared_error" else 1
+
+    def _score_suits(self, loss: Loss) -> bool:
+        return loss.name in ("squared_error", "poisson")  # R^2 judges means
 
     def _score_outputs(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
         if (
