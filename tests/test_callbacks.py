@@ -11,6 +11,7 @@ import pytest
 from chainrule import callbacks
 from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, ProgressBar
 from chainrule.history import History
+from chainrule.metrics import Metric
 
 STEPS = 4  # per epoch
 
@@ -38,7 +39,7 @@ class FakeTrainer:
 
     def __init__(self):
         self.net, self.history, self.epoch, self.stopped = FakeNet(), History(), 0, None
-        self.ema = None
+        self.ema, self.metrics = None, ()
 
     def stop(self, reason):
         self.stopped = reason
@@ -192,12 +193,31 @@ def test_unknown_monitor_lists_the_keys(trainer):
         ({"patience": 0}, ValueError, "[EarlyStopping] patience: expected an integer >= 1, got 0"),
         ({"min_delta": -1}, ValueError, "[EarlyStopping] min_delta"),
         ({"restore_best": 1}, TypeError, "[EarlyStopping] restore_best"),
-        ({"monitor": "f1"}, ValueError, "[EarlyStopping] larger_is_better: expected True or False"),
+        ({"monitor": 3}, TypeError, "[EarlyStopping] monitor: expected a key of the history"),
+        ({"larger_is_better": "no"}, TypeError, "[EarlyStopping] larger_is_better: expected True"),
     ],
 )
 def test_early_stopping_refuses(arguments, error, message):
     with pytest.raises(error, match=re.escape(message)):
         EarlyStopping(**arguments)
+
+
+@pytest.mark.parametrize(("direction", "best_epoch"), [(True, 2), (False, 1)])
+def test_early_stopping_goes_by_the_direction_of_a_metric(trainer, direction, best_epoch):
+    trainer.metrics = (Metric("f1", lambda Y, P, w: 0.0, larger_is_better=direction),)
+    stopping = EarlyStopping(patience=3, monitor="val_f1")
+    trainer.fit([{"loss": 1, "val_f1": f1} for f1 in (0.5, 0.7, 0.6)], stopping)
+    assert stopping.best_epoch == best_epoch
+    told = EarlyStopping(patience=3, monitor="val_f1", larger_is_better=not direction)
+    trainer.fit([{"loss": 1, "val_f1": f1} for f1 in (0.5, 0.7, 0.6)], told)
+    assert told.best_epoch - 3 == 3 - best_epoch
+
+
+def test_early_stopping_asks_for_a_direction_that_nothing_tells(trainer):
+    trainer.metrics = (Metric("f1", lambda Y, P, w: 0.0),)
+    message = "[EarlyStopping] larger_is_better: expected True or False for monitor='f1'"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        trainer.fit(losses(1, 2), EarlyStopping(monitor="f1"))
 
 
 # ---- CSVLogger -----------------------------------------------------------------------------------

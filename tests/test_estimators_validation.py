@@ -32,8 +32,8 @@ def fast(**options):
 @pytest.mark.parametrize("monitor", [None, "val_loss", "val_score"])
 @pytest.mark.parametrize("given", [GIVEN, {}], ids=["X_val", "held out"])
 def test_early_stopping_of_the_library_follows_validation_data(monitor, given):
-    better = {"larger_is_better": True} if monitor == "val_score" else {}
-    stopping = cr.EarlyStopping(patience=2, monitor=monitor, **better)
+    better = monitor == "val_score"
+    stopping = cr.EarlyStopping(patience=2, monitor=monitor)
     est = fast(callbacks=[stopping], early_stopping=not given, tol=0.0).fit(X, Y, **given)
     values = np.array(est.history_[monitor or "val_loss"])
     best = values.argmax() if better else values.argmin()

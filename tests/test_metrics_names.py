@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score, root_mean_squared_error
 
 from chainrule.metrics import METRICS, Metric, check_direction, improves, r2, resolve_metrics
 
@@ -40,6 +41,31 @@ def test_metrics_refused(metrics, error, message):
         resolve_metrics(metrics, "Trainer")
 
 
+def test_metrics_of_scikit_learn_are_metrics():
+    rng = np.random.default_rng(0)
+    Y, weights = rng.integers(0, 2, 50), rng.uniform(size=50)
+    scores = rng.uniform(size=(50, 1)).astype(np.float32)
+    ours = resolve_metrics((roc_auc_score, Metric("rmse", root_mean_squared_error)))
+    for metric, function in zip(ours, (roc_auc_score, root_mean_squared_error), strict=True):
+        assert metric(Y, scores) == function(Y, scores)
+        assert metric(Y, scores, weights) == function(Y, scores, sample_weight=weights)
+        assert metric(Y, scores, weights) != metric(Y, scores)
+
+
+def test_metrics_may_take_weights_by_name_alone():
+    def mine(Y, prediction, *, sample_weight=None):
+        return np.average(np.asarray(Y), weights=sample_weight)
+
+    assert resolve_metrics(mine)[0]([1, 2], [[0], [0]], [3, 1]) == 1.25
+
+    def few(Y, *, sample_weight=None):
+        return 0.0
+
+    message = "[Trainer] metrics: expected few(Y, prediction), got few(Y, *, sample_weight=None)"
+    with pytest.raises(TypeError, match=re.escape(message)):
+        resolve_metrics(few, "Trainer")
+
+
 def test_direction_is_known_for_losses_and_metrics():
     better = {
         None: False,
@@ -54,6 +80,11 @@ def test_direction_is_known_for_losses_and_metrics():
     assert {monitor: check_direction("f", monitor, None) for monitor in better} == better
     assert check_direction("f", "val_loss", True) is True
     assert check_direction("f", "anything", False) is False
+    assert check_direction("f", "val_score", None) is True  # of an estimator
+    own = [Metric("mine", my_metric, larger_is_better=True), Metric("other", my_metric)]
+    assert check_direction("f", "val_mine", None, own) is True
+    with pytest.raises(ValueError, match="larger_is_better: expected True or False"):
+        check_direction("f", "other", None, own)
 
 
 def test_improvement_is_strict_and_needs_a_finite_value():

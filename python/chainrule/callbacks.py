@@ -25,7 +25,7 @@ from chainrule._errors import (
 from chainrule._files import check_path
 from chainrule._optimizer import read_weights, write_weights
 from chainrule.history import monitored_key
-from chainrule.metrics import check_direction, improves
+from chainrule.metrics import check_direction, check_monitor, improves
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
@@ -126,15 +126,16 @@ class EarlyStopping(Callback):
     """Ends training after `patience` epochs in a row without improvement; keeps the best weights.
 
     An epoch improves if its value is finite and beats the best by more than `min_delta`.
-    `monitor` is a key of the history, None for "val_loss" (without validation data "loss"); for a
-    metric of your own say whether `larger_is_better`.
+    `monitor` is a key of the history, None for "val_loss" (without validation data "loss"); of a
+    metric of your own its `Metric` says whether `larger_is_better`, or you here.
 
     With `restore_best` the weights of the best epoch, and the trainer's averages of them, come back
     when the fit ends, however it ends; the optimizer keeps its latest state. Each fit starts anew.
     Afterwards `best` is the best value (None if no epoch had a finite one) and `best_epoch` its
     epoch.
 
-    Raises ValueError at the end of the first epoch, listing the keys, if `monitor` is none of them.
+    `fit` raises ValueError where nothing says whether larger values of `monitor` are better, and at
+    the end of the first epoch, listing the keys, if it is none of them.
     """
 
     repeatable = True  # what it finds out it stores at the end, without a call in between
@@ -153,7 +154,9 @@ class EarlyStopping(Callback):
         self.monitor = monitor
         self.min_delta = check_number(where, "min_delta", min_delta, minimum=0)
         self.restore_best = check_bool(where, "restore_best", restore_best)
-        self.larger_is_better = check_direction(where, monitor, larger_is_better)
+        check_monitor(where, monitor, larger_is_better)
+        self.larger_is_better = larger_is_better
+        self._larger_is_better = False  # what that comes to in a fit
         self._forget()
 
     def _forget(self) -> None:
@@ -163,11 +166,13 @@ class EarlyStopping(Callback):
         self._best_weights: dict[str, NDArray[Any]] = {}
 
     def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+        told, own = self.larger_is_better, trainer.metrics
+        self._larger_is_better = check_direction("EarlyStopping", self.monitor, told, own)
         self._forget()
 
     def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
         key = monitored_key(logs, self.monitor, "EarlyStopping")
-        if improves(logs[key], self.best, self.min_delta, self.larger_is_better):
+        if improves(logs[key], self.best, self.min_delta, self._larger_is_better):
             best = read_weights(trainer) if self.restore_best else {}
             self.best, self.best_epoch, self._bad_epochs = logs[key], epoch, 0
             self._best_weights = best

@@ -171,7 +171,9 @@ class Metric:
     """A metric with its name and direction: `Metric("f1", my_f1, larger_is_better=True)`.
 
     `function(Y, prediction, sample_weight=None) -> float`: Y as `fit` takes it, the predictions
-    (m, n_y) of all rows, and the rows' weights (m,). `larger_is_better` is asked for by callbacks.
+    (m, n_y) of all rows, and the rows' weights (m,), by name if it takes them by name alone, as
+    scikit-learn's do: `Trainer(.., metrics=[sklearn.metrics.roc_auc_score])`. `EarlyStopping` of
+    this metric goes by `larger_is_better`.
     """
 
     name: str
@@ -191,11 +193,27 @@ class Metric:
     def __call__(
         self, Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        result: Any = self.function(Y, prediction, sample_weight)
+        if _takes_weights_by_name(self.function):
+            result: Any = self.function(Y, prediction, sample_weight=sample_weight)
+        else:
+            result = self.function(Y, prediction, sample_weight)
         if not isinstance(result, str | bytes):
             with suppress(TypeError, ValueError, OverflowError):
                 return float(result)
         raise TypeError(message(f"metric {self.name!r}", "result", "a number", result))
+
+
+def _takes_weights_by_name(function: Any) -> bool:
+    """As scikit-learn's metrics do: `roc_auc_score(y_true, y_score, *, .., sample_weight=None)`."""
+    if getattr(function, "__module__", None) == __name__:
+        return False
+    import inspect  # here, because `import chainrule` can do without
+
+    try:
+        weights = inspect.signature(function).parameters.get("sample_weight")
+    except (TypeError, ValueError):  # built-ins that do not say
+        return False
+    return weights is not None and weights.kind is weights.KEYWORD_ONLY
 
 
 METRICS: dict[str, Metric] = {
@@ -233,7 +251,8 @@ def resolve_metrics(
 def _resolve(metric: object, where: str) -> Metric:
     if isinstance(metric, Metric):
         if metric not in METRICS.values():
-            takes = "Y", "prediction", "sample_weight"
+            by_name = _takes_weights_by_name(metric.function)
+            takes = ("Y", "prediction") if by_name else ("Y", "prediction", "sample_weight")
             check_takes(where, "metrics", metric.name, metric.function, *takes)
         return metric
     if isinstance(metric, str):
@@ -248,16 +267,29 @@ def _resolve(metric: object, where: str) -> Metric:
     raise TypeError(message(where, "metrics", f"{quoted(METRICS)}, a function or a Metric", metric))
 
 
-def check_direction(where: str, monitor: str | None, larger_is_better: bool | None) -> bool:
-    """Whether larger values of a monitored key are better: as told, else as known for its name.
-
-    `monitor` None is the loss. Raises ValueError where neither tells.
-    """
+def check_monitor(where: str, monitor: object, larger_is_better: object) -> None:
+    """Raises TypeError for a key, or an answer whether larger is better, that cannot be one."""
     if monitor is not None and not isinstance(monitor, str):
         raise TypeError(message(where, "monitor", "a key of the history or None", monitor))
     if larger_is_better is not None:
-        return check_bool(where, "larger_is_better", larger_is_better)
-    known = {"loss": False} | {name: metric.larger_is_better for name, metric in METRICS.items()}
+        check_bool(where, "larger_is_better", larger_is_better)
+
+
+def check_direction(
+    where: str, monitor: str | None, larger_is_better: bool | None, own: Iterable[Metric] = ()
+) -> bool:
+    """Whether larger values of a monitored key are better: as told, else as known for its name.
+
+    Known are the loss, which None stands for, the metrics here, an estimator's score and the user's
+    `own` metrics with a direction. Raises ValueError where none of these tells.
+    """
+    check_monitor(where, monitor, larger_is_better)
+    if larger_is_better is not None:
+        return larger_is_better
+    known = {"loss": False, "score": True}
+    for metric in (*METRICS.values(), *own):
+        if metric.larger_is_better is not None:
+            known[metric.name] = metric.larger_is_better
     better = known.get((monitor or "loss").removeprefix("val_"))
     if better is None:
         expected = f"True or False for monitor={monitor!r} (known by name: {quoted(known)})"
