@@ -80,6 +80,18 @@ def test_help_lists_the_names_that_there_are():
         assert name.replace("_", "") == kind.__name__.lower()
 
 
+@pytest.mark.parametrize("kind", [cr.Network, cr.Trainer])
+def test_help_of_an_attribute_says_how_it_is_set(kind):
+    for name, member in inspect.getmembers(kind, inspect.isdatadescriptor):
+        if not name.startswith("_"):
+            assert "attrgetter" not in (inspect.getdoc(member) or ""), name
+    assert (
+        inspect.getdoc(cr.Network.W) == "Cannot be set; assign to that of a layer, as in net.W[1]."
+    )
+    assert inspect.getdoc(cr.Trainer.l2) == "As `Trainer` takes it; checked when it is set."
+    assert inspect.getdoc(cr.Trainer.frozen) == "Cannot be set; make another Trainer."
+
+
 def test_help_of_a_description_shows_plain_types():
     assert str(inspect.signature(cr.Dropout)) == "(rate: float) -> None"
     assert str(inspect.signature(cr.Dense)).startswith("(units: int, activation: str | ")

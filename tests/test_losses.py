@@ -251,6 +251,24 @@ def test_outputs_that_do_not_add_up_to_1_are_warned_of(loss, output):
         cr.Trainer(cr.Network([cr.Dense(2, output)], 1), loss)
 
 
+@pytest.mark.parametrize(
+    ("loss", "output", "advice"),
+    [
+        ("cross_entropy", "sigmoid", "binary_cross_entropy with sigmoid"),
+        ("focal", "softmax", "binary_focal with sigmoid"),
+        ("binary_cross_entropy", "softmax", "sigmoid"),
+        ("squared_error", "softmax", "identity"),
+    ],
+)
+def test_one_output_that_cannot_learn_is_warned_of(loss, output, advice):
+    with pytest.warns(UserWarning, match=rf"^\[Trainer\] loss: {loss} .*; use {advice}$"):
+        trainer = cr.Trainer(cr.Network([cr.Dense(1, output)], 1), loss)
+    if output == "softmax":
+        net = trainer.net
+        net.backward([[1.0], [2.0]], [0, 0], loss)
+        assert not any(net.gradients[name].any() for name in net.gradients)
+
+
 def test_a_margin_is_learnt_and_grouped_outputs_have_one_class(rng):
     X = rng.normal(size=(200, 2))
     classes = np.argmax(X @ rng.normal(size=(2, 3)), axis=1)

@@ -53,6 +53,31 @@ def test_callbacks_are_called_in_order(digits):
     ]
 
 
+def test_a_method_that_nothing_calls_is_warned_of_once(digits):
+    X, y, *_ = digits
+
+    class Other:
+        def on_predict(self): ...
+
+    class Mine(cr.Callback, Other):
+        def on_batch_end(self, batch, logs=None): ...
+
+    class Mines(Mine):
+        def on_epoch_end(self, trainer, epoch, logs): ...
+
+    text = (
+        r"^\[Trainer.fit, Mines?\] method: expected one of 'on_fit_begin', .*, got 'on_batch_end'"
+    )
+    trainer = new_trainer()
+    for kind in (Mine, Mines):
+        with pytest.warns(UserWarning, match=text) as caught:
+            trainer.fit(X, y, callbacks=[kind()])
+        assert len(caught) == 1
+        assert str(caught[0].message).endswith("nothing calls it")
+        assert caught[0].filename == __file__
+        trainer.fit(X, y, callbacks=[kind()])  # warnings are errors
+
+
 def test_early_stopping_restores_the_best_weights(digits):
     X, y, X_val, y_val = digits
     trainer = new_trainer(optimizer=cr.SGD(0.5, momentum=0.9))

@@ -25,7 +25,8 @@ def checked(
             fits(instance, value)
         setattr(instance, kept, value)
 
-    return property(attrgetter(kept), store)
+    # Without a doc, `help` would show attrgetter's.
+    return property(attrgetter(kept), store, doc=f"As `{where}` takes it; checked when it is set.")
 
 
 def fixed(where: str, name: str, instead: str, copies: bool = False) -> Any:
@@ -41,4 +42,5 @@ def fixed(where: str, name: str, instead: str, copies: bool = False) -> Any:
             raise AttributeError(f"[{where}] {name}: cannot be set; {instead}")
         setattr(instance, kept, value)
 
-    return property((lambda instance: copy(read(instance))) if copies else read, store)
+    get = (lambda instance: copy(read(instance))) if copies else read
+    return property(get, store, doc=f"Cannot be set; {instead}.")

@@ -18,6 +18,7 @@ from chainrule._errors import (
     check_list,
     check_takes,
     message,
+    unknown,
     warn,
 )
 from chainrule._unfinished import MOST_ROWS, BatchSize, Plan
@@ -181,7 +182,20 @@ def _check_methods(where: str, callback: Callback) -> None:
         if getattr(method, "__func__", None) is not getattr(Callback, name):
             called = f"{kind.__name__}.{name}"
             check_takes(where, "callbacks", called, method, *METHODS[name])
+    if kind not in CHECKED:
+        _warn_of_unheard(where, kind)
     CHECKED.add(kind)
+
+
+def _warn_of_unheard(where: str, kind: type[Callback]) -> None:
+    """Methods for occasions that there are not: slips of the pen, or other libraries'."""
+    occasions = [name for name in METHODS if name.startswith("on_")]
+    for base in kind.__mro__:
+        if issubclass(base, Callback):
+            for name in vars(base):
+                if name.startswith("on_") and name not in occasions:
+                    error = unknown(f"{where}, {kind.__name__}", "method", name, occasions)
+                    warn(f"{error}; nothing calls it")
 
 
 def check_metrics(where: str, metrics: Any, net: Network) -> tuple[Metric, ...]:
@@ -221,7 +235,7 @@ def warn_of_range(net: Network, loss: Loss) -> None:
     """Outputs that do not suit the loss.
 
     One with logarithms clips those out of its range, and stops learning there. A hinge wants some
-    of either sign, or that lie more than 1 apart.
+    of either sign, or that lie more than 1 apart. One class is always right.
     """
     output = net.output_activation.name
     if loss.name not in _core.losses() or output not in _core.activations():
@@ -229,8 +243,13 @@ def warn_of_range(net: Network, loss: Loss) -> None:
     fitting = _core.losses()[loss.name]
     low, high, *_ = _core.activations()[output]
     lowest, highest, *_ = _core.activations()[fitting]
-    trouble = ""
-    if low < lowest or high > highest:
+    trouble, remedy = "", fitting
+    if fitting == "softmax" and net.n_outputs == 1:
+        trouble = "takes an output for each class, and teaches a single one nothing"
+        remedy = f"binary_{loss.name} with sigmoid"
+    elif output == "softmax" and net.n_outputs == 1:
+        trouble = "learns nothing from the last layer's softmax, which is always 1 for one output"
+    elif low < lowest or high > highest:
         trouble = (
             f"takes outputs from {lowest:g} to {highest:g}; the last layer's {output} goes beyond, "
             "where there is no gradient"
@@ -247,4 +266,4 @@ def warn_of_range(net: Network, loss: Loss) -> None:
             f"takes outputs that differ by more than 1; those of the last layer's {output} never do"
         )
     if trouble:
-        warn(f"[Trainer] loss: {loss.name} {trouble}; use {fitting}")
+        warn(f"[Trainer] loss: {loss.name} {trouble}; use {remedy}")
