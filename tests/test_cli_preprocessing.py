@@ -65,6 +65,27 @@ def test_columns_that_look_like_identifiers_are_kept_with_a_warning(capsys):
     assert "'customer_id' looks like an identifier" in capsys.readouterr().err
 
 
+def test_numbers_among_words_are_text_with_a_warning(capsys):
+    numbers = [str(n) for n in range(40)]
+    columns = table(
+        age=text(*numbers, *["unknown"] * 7, "?x", None),
+        income=text(*[f"{n},234.50" for n in range(1, 49)], "$2,000"),
+        share=text(*[f"{n} %" for n in range(48)], None),
+        size=text(*numbers[:30], *["M", "L", "S"] * 6, "XL"),
+        meant=text(*numbers, *["unknown"] * 9),
+        y=list(range(49)),
+    )
+    features = choose_features(columns, "y", keep=["income", "share"], category=["meant"])
+    assert {feature.kind for feature in features} == {"category"}
+    said = capsys.readouterr().err
+    assert "column 'age' is text: 8 of 48 values are no plain numbers, such as 'unknown'" in said
+    assert "column 'income' is text: 49 of 49 values are no plain numbers, such as '$2,000'" in said
+    assert "column 'share' is text: 48 of 48" in said
+    assert "--category 'share' if it is meant so" in said
+    assert "'size'" not in said
+    assert "'meant'" not in said
+
+
 def test_numbers_are_imputed_scaled_and_their_gaps_told():
     x = np.array([1.0, 2.0, np.nan, 9.0])
     features = [Feature("x", "number"), Feature("full", "number")]

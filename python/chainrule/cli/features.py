@@ -17,6 +17,9 @@ MAX_CATEGORIES = 100  # per column; the rarer ones share one indicator
 # A column that numbers the rows says nothing about new rows, but much about the order of these.
 ROW_NAMES = re.compile(r"(column 1|unnamed: 0|index|row|row.?(id|number|no)|id|)", re.IGNORECASE)
 ID_NAMES = re.compile(r"(.*[ _.-])?(id|key|uuid|guid)|.*[a-z]I[Dd]", re.IGNORECASE)
+# As tables for people have numbers: $1,234.50 or 12 %.
+WRITTEN_NUMBER = re.compile(r"[$€£]? ?[-+]?(\d{1,3}([,' ]\d{3})+|\d+)(\.\d+)? ?[%$€£]?")
+MOSTLY = 0.8  # of the values: a share that tells what the others should be
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def choose_features(
     for name in usable:
         values = table.frame[name]
         kind = "category" if name in category else kind_of(values)
+        if kind == "category" and name not in category:
+            _comment_on_numbers(name, values.dropna())
         reason = None if name in keep else _reason_against(name, values, kind)
         if reason is None:
             features.append(Feature(name, kind))
@@ -110,6 +115,18 @@ def _comment(name: str, values: pd.Series, kind: str) -> None:
     whole = kind == "number" and len(present) >= 20 and distinct == len(values)
     if whole and ID_NAMES.fullmatch(name) and bool((present % 1 == 0).all()):
         warning(f"column {name!r} looks like an identifier; --exclude {name!r} leaves it out")
+
+
+def _comment_on_numbers(name: str, present: pd.Series) -> None:
+    """Warns about numbers that are read as text for the sake of a few words, or of their commas."""
+    plain = pd.to_numeric(present, errors="coerce").notna()
+    others = present[~plain]
+    written = others.map(lambda value: bool(WRITTEN_NUMBER.fullmatch(str(value)))).sum()
+    if others.empty or plain.sum() + written < MOSTLY * len(present):
+        return
+    cause = f"{len(others):,} of {len(present):,} values are no plain numbers"
+    advice = f"rewrite or empty them, or --category {name!r} if it is meant so"
+    warning(f"column {name!r} is text: {cause}, such as {others.mode()[0]!r}; {advice}")
 
 
 def as_kind(table: Table, feature: Feature) -> pd.Series:
