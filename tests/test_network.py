@@ -196,9 +196,25 @@ def test_predict_writes_into_out(net, rng):
     assert out.tobytes() == net.predict(X).tobytes()
 
 
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        (cr.Dense(4), "Dense(units=4)"),
+        (cr.Dense(4, "relu"), "Dense(units=4, activation='relu')"),
+        (cr.Dense(4, "elu", "zeros"), "Dense(units=4, activation='elu', initializer='zeros')"),
+        (cr.Dense(4, initializer=cr.Initializer("normal", {"std": 0.5})), None),
+        (cr.Dense(4, cr.Activation("softmax", groups=(2, 2))), None),
+        (cr.Residual([cr.Dense(4, "tanh")]), None),
+    ],
+)
+def test_repr_of_a_layer_is_as_one_would_write_it(layer, text):
+    assert text is None or repr(layer) == text
+    assert eval(repr(layer), dict(vars(cr))) == layer
+
+
 def test_repr_names_everything(net):
     assert repr(net).startswith(
-        "Network([Dense(units=17, activation=Activation(name='leaky_relu', slope=0.2, groups=None)"
+        "Network([Dense(units=17, activation=Activation(name='leaky_relu', slope=0.2, groups=None))"
     )
     assert repr(net).endswith("n_inputs=5, dtype='float32', seed=0)")
     assert "SGD" in repr(cr.Trainer(net, "cross_entropy", "sgd"))

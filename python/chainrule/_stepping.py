@@ -61,7 +61,8 @@ class Stepping:
     def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """One optimizer step on one batch; returns the cost before it.
 
-        Arguments as in `fit`. Schedules count such a step as an epoch of its own.
+        Arguments as in `fit`. Schedules count such a step as an epoch of its own. Weights count
+        within the batch, so that of a single row changes nothing.
         """
         data = self._data("Trainer.step", X, Y, sample_weight)
         rows = data.samples.rows

@@ -84,6 +84,16 @@ class Dense(Layer):
         )
         check_groups("Dense", cast(Activation, self.activation), self.units)
 
+    def __repr__(self) -> str:
+        """As one would write it: names for what a name is enough for, and no defaults."""
+        shown = [f"units={self.units}"]
+        for field, default in (("activation", "identity"), ("initializer", "auto")):
+            given = getattr(self, field)
+            short = given.name if type(given)(given.name) == given else given
+            if short != default:
+                shown.append(f"{field}={short!r}")
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
     def n_outputs(self, n_inputs: int) -> int:
         return self.units
 
