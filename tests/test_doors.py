@@ -35,7 +35,32 @@ BAD_X = {
     "a frame with strings": (
         pd.DataFrame({"a": ["x"] * M, "b": 1, "c": 2, "d": 3}),
         TypeError,
+        f"{NUMBERS} column 'a' of dtype {pd.Series(['x']).dtype}",
+    ),
+    "a frame with times": (
+        pd.DataFrame({"a": [1.0] * M, "b": True, "c": np.datetime64("2020", "s"), "d": "x"}),
+        TypeError,
+        f"{NUMBERS} column 'c' of dtype datetime64[s]",
+    ),
+    "a frame with categories": (
+        pd.DataFrame({"a": pd.Categorical(["x"] * M), 7: 1.0, "c": 2, "d": 3}),
+        TypeError,
+        f"{NUMBERS} column 'a' of dtype category",
+    ),
+    "a frame of objects": (
+        pd.DataFrame(X, dtype=object),
+        TypeError,
+        f"{NUMBERS} column 0 of dtype object",
+    ),
+    "a frame with two columns of one name": (
+        pd.DataFrame(X.astype(object), columns=["a", "a", "b", "c"]),
+        TypeError,
         f"{NUMBERS} DataFrame of dtype object",
+    ),
+    "a frame with a gap": (
+        pd.DataFrame({"a": pd.array([1, None] * (M // 2), "Int64"), "b": True, "c": 2.0, "d": 3}),
+        ValueError,
+        "expected finite numbers, got nan at X[1, 0]",
     ),
     "masked": (
         np.ma.masked_greater(X, 0),

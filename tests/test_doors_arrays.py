@@ -191,3 +191,17 @@ def test_a_prediction_may_replace_its_input():
     in_place = X.copy()
     net.predict(in_place, out=in_place)
     np.testing.assert_array_equal(in_place, net.predict(X))
+
+
+def test_columns_of_different_types_of_numbers_are_numbers():
+    plain = np.column_stack([X[:, 0], X[:, 1] > 0, np.arange(M), X[:, 3]])
+    frame = pd.DataFrame({"a": plain[:, 0], "b": plain[:, 1] > 0, "c": 0, "d": plain[:, 3]})
+    frame["c"] = pd.array(np.arange(M), "Int64")
+    assert np.asarray(frame).dtype == object
+    net = build()
+    for given in (frame, frame.rename(columns={"a": 1, "b": ("b", 2)})):
+        np.testing.assert_array_equal(net.predict(given), net.predict(plain))
+        np.testing.assert_array_equal(net.predictor()(given), net.predict(plain))
+        assert results("float32", given, ONE_HOT, WEIGHTS) == results(
+            "float32", plain, ONE_HOT, WEIGHTS
+        )

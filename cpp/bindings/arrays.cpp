@@ -22,6 +22,26 @@ std::string name_of_type(const py::object& object) { return py::str(py::type::of
 
 namespace {
 
+constexpr const char* kNumbers = "numbers (floating-point, integer or boolean)";
+
+bool is_number(char kind) { return kind == 'f' || kind == 'i' || kind == 'u' || kind == 'b'; }
+
+// A DataFrame whose columns are of different types, of which NumPy makes an array of objects: the numbers, where all of
+// them are, with NaN for what is missing; else complains of the first column that is not.
+py::array numbers_of_columns(const std::string& where, const std::string& name, const py::object& frame,
+                             const py::array& objects) {
+  const py::object types = frame.attr("dtypes");
+  for (const py::handle column : frame.attr("columns")) {
+    const py::object type = types[column];
+    if (!py::hasattr(type, "kind")) return objects;  // of another library, or columns of one name
+    if (!is_number(py::cast<std::string>(type.attr("kind"))[0])) {
+      const std::string what = "column " + std::string(py::repr(column)) + " of dtype " + std::string(py::str(type));
+      throw py::type_error(complaint(where, name, kNumbers, what));
+    }
+  }
+  return frame.attr("to_numpy")("float64", py::arg("na_value") = std::numeric_limits<double>::quiet_NaN());
+}
+
 // Whatever NumPy makes an array of, or an array of a subclass as it is.
 py::array array_of(const std::string& where, const std::string& name, const py::object& object) {
   py::object numpy = py::module_::import("numpy");
@@ -32,8 +52,10 @@ py::array array_of(const std::string& where, const std::string& name, const py::
     throw py::type_error(complaint(where, name, "a dense array", "a sparse matrix; use .toarray()"));
   }
   try {
-    return py::isinstance<py::array>(object) ? py::reinterpret_borrow<py::array>(object)
-                                             : numpy.attr("asarray")(object);
+    if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
+    const py::array array = numpy.attr("asarray")(object);
+    const bool is_of_columns = py::hasattr(object, "dtypes") && py::hasattr(object, "columns");
+    return array.dtype().kind() == 'O' && is_of_columns ? numbers_of_columns(where, name, object, array) : array;
   } catch (py::error_already_set& e) {
     if (!e.matches(PyExc_Exception) || e.matches(PyExc_MemoryError)) throw;
     throw py::value_error(complaint(where, name, "an array of numbers",
@@ -54,11 +76,10 @@ py::array numbers_arg(const std::string& where, const std::string& name, const p
                       const char* advice_for_text) {
   const bool is_plain = Py_TYPE(object.ptr()) == py::detail::npy_api::get().PyArray_Type_;  // of no subclass
   const py::array array = is_plain ? py::reinterpret_borrow<py::array>(object) : array_of(where, name, object);
-  const char kind = array.dtype().kind();
-  if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
+  if (!is_number(array.dtype().kind())) {
     const std::string what = py::isinstance<py::array>(object) ? "" : name_of_type(object) + " of ";
     throw py::type_error(
-        complaint(where, name, "numbers (floating-point, integer or boolean)",
+        complaint(where, name, kNumbers,
                   what + "dtype " + std::string(py::str(array.dtype())) + (is_text(array) ? advice_for_text : "")));
   }
   return array;
