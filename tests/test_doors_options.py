@@ -96,6 +96,21 @@ NUMBER = "expected a finite number"
 LOSSES = "one of " + ", ".join(map(repr, _core.losses()))
 BAD_CALLS = [
     (
+        lambda t: t.net.cost(X, Y, cr.Quantile),
+        TypeError,
+        "got <class 'chainrule.losses.Quantile'>; an object is Quantile(..)",
+    ),
+    (
+        lambda t: cr.Trainer(t.net, "cross_entropy", cr.Adam),
+        TypeError,
+        "got <class 'chainrule.optimizers.Adam'>; an object is Adam(..)",
+    ),
+    (
+        lambda t: t.net.cost(X, Y, short),
+        TypeError,
+        "; one of your own: call chainrule.register_loss first",
+    ),
+    (
         lambda t: t.net.cost(X, Y, "hinges"),
         ValueError,
         f"[Network.cost] loss: expected {LOSSES}, got 'hinges' (did you mean 'hinge'?)",

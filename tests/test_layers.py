@@ -90,6 +90,7 @@ def test_saved_and_copied(layers, data, tmp_path):
         (lambda: cr.BatchNorm(momentum=1), ValueError, "[BatchNorm] momentum: expected"),
         (lambda: cr.BatchNorm(epsilon=0), ValueError, "[BatchNorm] epsilon: expected"),
         (lambda: cr.LayerNorm(-1), ValueError, "[LayerNorm] epsilon: expected"),
+        (lambda: cr.LayerNorm(64), ValueError, "[LayerNorm] epsilon: expected"),  # the width
         (lambda: cr.Residual([]), TypeError, "[Residual] layers: expected a list of at least"),
         (lambda: cr.Residual(cr.Dense(3)), TypeError, "[Residual] layers: expected a list of"),
         (lambda: cr.Residual([3]), TypeError, "[Residual, layer 1] layer: expected a layer such"),

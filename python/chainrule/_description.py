@@ -103,7 +103,7 @@ def resolve(
 ) -> D:
     """The description meant by its name, by a dict of `to_dict`, or by the description itself.
 
-    The `note` follows the list of names, if it is none of these and like none.
+    The `note` follows the list of names, if it is none of these and like none, or a function.
     """
     if isinstance(value, str):
         value = {"kind": value}
@@ -114,7 +114,10 @@ def resolve(
     if not isinstance(value, Mapping):
         classes = ", ".join(kind.__name__ for kind in known.values())
         expected = f"one of {quoted(known)} or an object of {classes}"
-        raise TypeError(message(where, argument, expected, value))
+        advice = note if callable(value) else ""
+        if isinstance(value, type) and value in known.values():
+            advice = f"; an object is {value.__name__}(..)"
+        raise TypeError(message(where, argument, expected, value) + advice)
     fields = dict(value)
     name = fields.pop("kind", value)  # without a kind all of it is refused
     if not isinstance(name, str) or name not in known:

@@ -15,6 +15,7 @@ from chainrule._description import (
     Count,
     Description,
     Fraction,
+    Level,
     Positive,
     Switch,
     by_name,
@@ -142,11 +143,12 @@ class LayerNorm(Layer):
     Mean and variance are those of the row's columns. Parameters: `gamma` (starts at 1) and `beta`,
     both (n_in,). (Ba, Kiros & Hinton 2016.) The same as PyTorch's of that shape.
 
-    Raises TypeError or ValueError unless epsilon > 0.
+    Raises TypeError or ValueError unless 0 < epsilon < 1, so also for the width, which PyTorch's
+    takes first.
     """
 
     name: ClassVar[str] = "LayerNorm"
-    epsilon: Positive = 1e-5
+    epsilon: Level = 1e-5
 
     def shapes(self, n_inputs: int) -> dict[str, tuple[int, ...]]:
         return {"gamma": (n_inputs,), "beta": (n_inputs,)}
