@@ -49,7 +49,8 @@ def test_a_save_that_fails_is_an_error_after_which_all_goes_on(
         trainer.fit(X, Y, resume=True)
         assert weights(trainer) == expected
         n += 1 if call != "pwrite" else 5
-    assert n >= 4
+    replaced = 3 if keep == 1 else 0  # files, which alone get the permissions of others
+    assert n >= (replaced if call == "fchmod" else 4)
     assert weights(trainer) == expected
 
 

@@ -110,7 +110,7 @@ def test_a_folder_without_permission_is_an_error(net):
 
 
 def test_leftovers_of_killed_writers_go_and_those_at_work_stay(tmp_path):
-    handle, at_work = _files._create(tmp_path / "net")
+    handle, at_work = _files._create(tmp_path / "net", 0o600)
     (tmp_path / ".net.part-killed").write_bytes(b"half")
     (tmp_path / ".other.part-killed").write_bytes(b"half")
     (tmp_path / "far").mkdir()
@@ -119,3 +119,12 @@ def test_leftovers_of_killed_writers_go_and_those_at_work_stay(tmp_path):
     shutil.rmtree(tmp_path / "far")
     assert names(tmp_path) == sorted([".other.part-killed", os.path.basename(at_work)])
     os.close(handle)
+
+
+def test_leftovers_are_those_of_this_very_name(tmp_path):
+    """None of its characters stands for others."""
+    own, other = ".net[1]*.part-killed", ".net1.part-killed"
+    for name in (own, other):
+        (tmp_path / name).write_bytes(b"half")
+    remove_leftovers(tmp_path / "net[1]*")
+    assert names(tmp_path) == [other]

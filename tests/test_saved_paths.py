@@ -73,6 +73,18 @@ def test_a_new_file_has_the_rights_of_any_and_one_that_is_replaced_keeps_its_own
         os.umask(before)
 
 
+def test_a_save_leaves_the_umask_alone(net, tmp_path, monkeypatch):
+    """It is that of all threads, and Ctrl-C could come before it is put back."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask is changed"))
+    net.save(tmp_path / "net")
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "\N{GRINNING FACE}" * 63])
+def test_a_name_may_be_as_long_as_names_can_be(name, net, tmp_path):
+    net.save(tmp_path / name)
+    assert same(net, cr.Network.load(tmp_path / name))
+
+
 def test_what_is_no_path_is_a_type_error_before_anything(net):
     est = cr.MLPClassifier((), solver="lbfgs").fit([[0.0], [1.0]] * 4, [0, 1] * 4)
     doors = {

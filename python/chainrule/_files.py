@@ -68,12 +68,12 @@ def _followed(path: PathLike) -> "Path":
     return Path(os.path.realpath(path) if os.path.islink(path) else path)
 
 
-def _permissions(target: "Path") -> int:
-    """For the file that is written there. Raises OSError for what is no regular file."""
+def _permissions(target: "Path") -> int | None:
+    """Those of the file, None if there is none. Raises OSError for what is no regular file."""
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
-        return 0o666 & ~_umask()
+        return None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "expected the name of a file, got a folder")
     if not stat.S_ISREG(mode):
@@ -81,10 +81,11 @@ def _permissions(target: "Path") -> int:
     return mode & 0o777
 
 
-def _write(target: "Path", permissions: int, pieces: Iterable[tuple[int, Any]]) -> None:
+def _write(target: "Path", permissions: int | None, pieces: Iterable[tuple[int, Any]]) -> None:
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        handle, temporary = _create(target)
+        # A new file gets its permissions from the system, which takes the umask off.
+        handle, temporary = _create(target, 0o666 if permissions is None else 0o600)
         try:
             with open(handle, "wb", buffering=0) as file:
                 started = 0
@@ -97,7 +98,8 @@ def _write(target: "Path", permissions: int, pieces: Iterable[tuple[int, Any]]) 
                             file.fileno(), started, end - started, os.POSIX_FADV_DONTNEED
                         )
                         started = end
-                os.fchmod(file.fileno(), permissions)
+                if permissions is not None:
+                    os.fchmod(file.fileno(), permissions)
                 os.fsync(file.fileno())
                 os.replace(temporary, target)
         except BaseException:
@@ -124,22 +126,27 @@ def read_whole(path: PathLike) -> bytes:
 def remove_leftovers(path: PathLike) -> None:
     """Removes temporaries of this file whose writers were killed; a living one holds a lock."""
     target = _followed(path)
-    for temporary in target.parent.glob(f"{_prefix(target)}*"):
+    for temporary in target.parent.iterdir():
+        if not temporary.name.startswith(_prefix(target)):
+            continue
         with contextlib.suppress(OSError), temporary.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             temporary.unlink()
 
 
 def _prefix(target: "Path") -> str:
-    return f".{target.name[:100]}.part-"
+    """Of the names of its temporaries, which take at most 255 bytes, 4 for a character."""
+    return f".{target.name[:60]}.part-"
 
 
-def _create(target: "Path") -> tuple[int, str]:
+def _create(target: "Path", mode: int) -> tuple[int, str]:
     """A temporary with a lock on it, so that `remove_leftovers` elsewhere lets it be."""
-    import tempfile  # here, because 4 ms of `import chainrule` are many
-
     while True:
-        handle, temporary = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
+        temporary = os.fspath(target.with_name(_prefix(target) + os.urandom(4).hex()))
+        try:
+            handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        except FileExistsError:
+            continue
         try:
             with contextlib.suppress(OSError):  # file systems without locks
                 fcntl.flock(handle, fcntl.LOCK_EX)
@@ -168,10 +175,3 @@ def _flush_folder(handle: int) -> None:
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # folders that cannot be flushed
             raise
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
