@@ -245,3 +245,16 @@ def test_a_schedule_s_bad_factor_is_refused_before_the_epoch(factor):
     with pytest.raises((ValueError, TypeError), match=rf"expected {NUMBER[9:]} >= 0, got"):
         trainer.fit(X, Y)
     assert state_of(trainer) == trainer_state
+
+
+def test_an_object_whose_repr_raises_is_refused_like_any():
+    class Shy:
+        def __repr__(self):
+            raise RuntimeError("not today")
+
+    got = "got a Shy, whose repr raises RuntimeError"
+    trainer = trainer_at_work()
+    with refusal(trainer, TypeError, f"[Trainer.fit] epochs: expected an integer >= 1, {got}"):
+        trainer.fit(X, Y, epochs=Shy())
+    with pytest.raises(ValueError, match=f"^.Trainer. penalize: expected one of .*, {got}$"):
+        trainer.penalize = Shy()

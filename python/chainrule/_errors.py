@@ -3,6 +3,7 @@
 A refusal reads `[Where] argument: expected ..., got ...`. A warning points at the user's line.
 """
 
+import inspect
 import math
 import numbers
 import sys
@@ -42,7 +43,15 @@ class FileFormatError(ValueError):
 
 def message(where: str, argument: str, expected: str, got: object) -> str:
     """`[where] argument: expected ..., got ...`, the value as `short` has it."""
-    return f"[{where}] {argument}: expected {expected}, got {short(repr(got))}"
+    return f"[{where}] {argument}: expected {expected}, got {short(_shown(got))}"
+
+
+def _shown(got: object) -> str:
+    """Its repr, which of the user's own may fail."""
+    try:
+        return repr(got)
+    except Exception as error:
+        return f"a {type(got).__name__}, whose repr raises {type(error).__name__}"
 
 
 def short(text: str) -> str:
@@ -61,7 +70,7 @@ def unknown(
 ) -> ValueError:
     """The error for a name that is not in a list: with the list, the nearest or else a note."""
     names = list(known)
-    meant = _meant(str(got), names)
+    meant = _meant(got, names) if isinstance(got, str) else None
     hint = f" (did you mean {meant!r}?)" if meant else note
     return ValueError(message(where, argument, f"one of {quoted(names)}", got) + hint)
 
@@ -183,8 +192,6 @@ def check_array(where: str, argument: str, expected: str, value: Any) -> NDArray
 
 def takes(function: Any, count: int) -> bool:
     """Whether it can be called with so many values; True for built-ins that do not say."""
-    import inspect  # as above
-
     if isinstance(function, MethodType):  # also one that forgot self
         return takes(function.__func__, count + 1)
     if type(function) is FunctionType and not hasattr(function, "__signature__"):
@@ -201,8 +208,6 @@ def takes(function: Any, count: int) -> bool:
 
 def _code_takes(function: FunctionType, count: int) -> bool:
     """What its signature says, 15 us sooner."""
-    import inspect  # as above
-
     code, defaults = function.__code__, function.__kwdefaults__ or {}
     most = code.co_argcount
     only_by_name = code.co_varnames[most : most + code.co_kwonlyargcount]
@@ -217,8 +222,6 @@ def check_takes(where: str, argument: str, name: str, function: Any, *parameters
     if not callable(function):
         raise TypeError(message(where, argument, f"{expected}, a function", function))
     if not takes(function, len(parameters)):
-        import inspect
-
         try:
             got = f"{name}{inspect.signature(function, follow_wrapped=False)}"
         except ValueError:
