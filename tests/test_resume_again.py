@@ -119,6 +119,35 @@ def test_a_state_that_no_file_holds_is_named(state, data, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_state_that_raises_does_not_hide_what_cut_the_fit_off(data):
+    class Forgetful(cr.Callback):
+        def state(self):
+            raise ValueError("what was it")
+
+    expected, trainer = new_trainer("adam"), new_trainer("adam")
+    expected.fit(**data, epochs=3, batch_size=BATCH)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        trainer.fit(**data, epochs=3, batch_size=BATCH, callbacks=[Forgetful(), Cut(9)])
+    (note,) = caught.value.__notes__
+    assert note.startswith("Forgetful.state() raised ValueError: what was it; a fit that goes on")
+    assert trainer.is_unfinished
+    trainer.fit(**data, resume=True)
+    assert outcome(trainer) == outcome(expected)
+
+
+def test_a_state_that_raises_is_an_error_of_a_save(data, tmp_path):
+    class Forgetful(cr.Callback):
+        def state(self):
+            raise ValueError("what was it")
+
+        def on_epoch_end(self, trainer, epoch, logs):
+            trainer.save(tmp_path / "run")
+
+    with pytest.raises(ValueError, match="what was it"):
+        new_trainer("adam").fit(**data, callbacks=[Forgetful()])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_order_of_rows_is_given_again_if_it_is_a_function(data, tmp_path):
     def order(epoch):
         return np.roll(np.arange(100), 7 * epoch)

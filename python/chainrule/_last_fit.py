@@ -30,11 +30,11 @@ class LastFit:
         self._sources, self.unfinished, self.expected_data = given, None, None
         try:
             run.go()
-        except BaseException:
+        except BaseException as failure:
             try:
-                self.unfinished = run.cut_off()
+                self.unfinished = run.cut_off(failure)
             except KeyboardInterrupt:  # of somebody impatient
-                self.unfinished = run.cut_off()
+                self.unfinished = run.cut_off(failure)
             raise
         finally:
             self.run = outer

@@ -78,19 +78,19 @@ class Run:
                 callback.on_fit_end(self.trainer)
             raise
 
-    def unfinished(self) -> Unfinished:
-        """What is left to do."""
+    def unfinished(self, failure: BaseException | None = None) -> Unfinished:
+        """What is left to do; `failure` as in `save_callback`."""
         at = replace(self.at, parts=list(self.at.parts))
-        saved = [save_callback(callback) for callback in self.callbacks]
+        saved = [save_callback(callback, failure) for callback in self.callbacks]
         return Unfinished(self.plan, at, saved, callbacks=self.callbacks)
 
-    def cut_off(self) -> Unfinished:
+    def cut_off(self, failure: BaseException) -> Unfinished:
         """What is left to do, with the weights, before callbacks put others in their place."""
         records = self.trainer.history._records
         if records and records[-1].get("epoch") == self.trainer.epoch:  # half of `_finish_epoch`
             records.pop()
         self.trainer._show_own_weights()  # Ctrl-C may keep `averaged` from it
-        left = self.unfinished()
+        left = self.unfinished(failure)
         left.weights = read_weights(self.trainer)
         return left
 

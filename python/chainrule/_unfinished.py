@@ -146,9 +146,22 @@ def rebuild(saved: SavedCallback) -> Callback:
     return REBUILT[saved.kind](**(saved.arguments or {}))
 
 
-def save_callback(callback: Callback) -> SavedCallback:
-    """With its state, and with arguments if a file may build it again."""
-    kind, arguments = type(callback).__name__, None
+def save_callback(callback: Callback, failure: BaseException | None = None) -> SavedCallback:
+    """With its state, and with arguments if a file may build it again.
+
+    A `state` that raises is noted on the `failure` that has cut the fit off, if that is why it is
+    asked for: the fit can go on all the same.
+    """
+    kind, arguments, state = type(callback).__name__, None, None
     if type(callback) is REBUILT.get(kind):
         arguments = {name: getattr(callback, name) for name in callback.arguments}
-    return SavedCallback(kind, callback.optional, arguments, callback.state())
+    try:
+        state = callback.state()
+    except Exception as error:
+        if failure is None:
+            raise
+        got = f"{type(error).__name__}: {error}"
+        failure.add_note(
+            f"{kind}.state() raised {got}; a fit that goes on does so without its state"
+        )
+    return SavedCallback(kind, callback.optional, arguments, state)
