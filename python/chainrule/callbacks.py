@@ -10,10 +10,11 @@ fit that was cut off, be the process killed, goes on as if nothing had happened.
 import io
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from numpy.typing import NDArray
 
+import chainrule._errors  # binds `chainrule`: annotations find there what is on higher floors
 from chainrule._errors import (
     check_bool,
     check_instance,
@@ -26,10 +27,6 @@ from chainrule._files import check_path
 from chainrule._optimizer import read_weights, write_weights
 from chainrule.history import monitored_key
 from chainrule.metrics import check_direction, check_monitor, improves
-
-if TYPE_CHECKING:
-    from chainrule.trainer import Trainer
-
 
 State = dict[str, Any]
 
@@ -52,19 +49,21 @@ class Callback:
     # all that is needed to build the callback again.
     arguments: ClassVar[tuple[str, ...]] = ()
 
-    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+    def on_fit_begin(self, trainer: "chainrule.Trainer", epochs: int, steps_per_epoch: int) -> None:
         """Before the first step of a fit that plans this many epochs."""
 
-    def on_epoch_begin(self, trainer: "Trainer", epoch: int) -> None:
+    def on_epoch_begin(self, trainer: "chainrule.Trainer", epoch: int) -> None:
         """Before the first step of an epoch."""
 
-    def on_steps_end(self, trainer: "Trainer", steps: int, loss: float) -> None:
+    def on_steps_end(self, trainer: "chainrule.Trainer", steps: int, loss: float) -> None:
         """After each `steps` mini-batches: as many as fit in 50 ms, or one that takes longer."""
 
-    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+    def on_epoch_end(
+        self, trainer: "chainrule.Trainer", epoch: int, logs: Mapping[str, float]
+    ) -> None:
         """After an epoch; `logs` is its record in the history."""
 
-    def on_fit_end(self, trainer: "Trainer") -> None:
+    def on_fit_end(self, trainer: "chainrule.Trainer") -> None:
         """At the end of a fit, also when it ends by an exception or Ctrl-C."""
 
     def state(self) -> State | None:
@@ -88,20 +87,22 @@ class ProgressBar(Callback):
         self._bar: Any = None
         self._shown: dict[str, str] = {}
 
-    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+    def on_fit_begin(self, trainer: "chainrule.Trainer", epochs: int, steps_per_epoch: int) -> None:
         from tqdm.auto import tqdm
 
         self._shown = {}
         self._bar = tqdm(total=epochs * steps_per_epoch, unit="step")
 
-    def on_steps_end(self, trainer: "Trainer", steps: int, loss: float) -> None:
+    def on_steps_end(self, trainer: "chainrule.Trainer", steps: int, loss: float) -> None:
         self._show(loss=loss)
         self._bar.update(steps)
 
-    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+    def on_epoch_end(
+        self, trainer: "chainrule.Trainer", epoch: int, logs: Mapping[str, float]
+    ) -> None:
         self._show(**{key: logs[key] for key in ("loss", "val_loss") if key in logs})
 
-    def on_fit_end(self, trainer: "Trainer") -> None:
+    def on_fit_end(self, trainer: "chainrule.Trainer") -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -165,12 +166,14 @@ class EarlyStopping(Callback):
         self._bad_epochs = 0
         self._best_weights: dict[str, NDArray[Any]] = {}
 
-    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+    def on_fit_begin(self, trainer: "chainrule.Trainer", epochs: int, steps_per_epoch: int) -> None:
         told, own = self.larger_is_better, trainer.metrics
         self._larger_is_better = check_direction("EarlyStopping", self.monitor, told, own)
         self._forget()
 
-    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+    def on_epoch_end(
+        self, trainer: "chainrule.Trainer", epoch: int, logs: Mapping[str, float]
+    ) -> None:
         key = monitored_key(logs, self.monitor, "EarlyStopping")
         if improves(logs[key], self.best, self.min_delta, self._larger_is_better):
             best = read_weights(trainer) if self.restore_best else {}
@@ -183,7 +186,7 @@ class EarlyStopping(Callback):
             trainer.stop(f"{key} did not improve for {bad_epochs} epochs ({best_one})")
         self._bad_epochs = bad_epochs
 
-    def on_fit_end(self, trainer: "Trainer") -> None:
+    def on_fit_end(self, trainer: "chainrule.Trainer") -> None:
         write_weights(trainer, self._best_weights)
         self._best_weights = {}
 
@@ -222,7 +225,7 @@ class CSVLogger(Callback):
         self._file: BinaryIO | None = None
         self._end: int | None = None  # of the lines that stay; None: of the file
 
-    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+    def on_fit_begin(self, trainer: "chainrule.Trainer", epochs: int, steps_per_epoch: int) -> None:
         self._file = self.path.open("ab")  # writes at the end, wherever that is
         self._header = self._read_header() if self.append else []
         self._end = None if self.append else 0
@@ -233,7 +236,9 @@ class CSVLogger(Callback):
         with self.path.open(newline="", encoding="utf-8") as file:
             return next(csv.reader(file), [])
 
-    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+    def on_epoch_end(
+        self, trainer: "chainrule.Trainer", epoch: int, logs: Mapping[str, float]
+    ) -> None:
         import csv  # 2 ms, likewise
 
         assert self._file is not None
@@ -254,7 +259,7 @@ class CSVLogger(Callback):
         self._file.flush()
         self._end = None
 
-    def on_fit_end(self, trainer: "Trainer") -> None:
+    def on_fit_end(self, trainer: "chainrule.Trainer") -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

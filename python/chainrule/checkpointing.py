@@ -5,14 +5,12 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import chainrule._errors  # as in callbacks.py
 from chainrule._errors import FileFormatError, check_integer, message, warn
 from chainrule._files import check_path, check_place, remove_leftovers
 from chainrule.callbacks import Callback
-
-if TYPE_CHECKING:
-    from chainrule.trainer import Trainer
 
 UNITS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 DURATION = re.compile(r"\s*(\d+(?:\.\d*)?)\s*([a-z]+?)s?\s*")
@@ -73,14 +71,14 @@ class Checkpoint(Callback):
             raise refusal
         return None
 
-    def on_fit_begin(self, trainer: "Trainer", epochs: int, steps_per_epoch: int) -> None:
+    def on_fit_begin(self, trainer: "chainrule.Trainer", epochs: int, steps_per_epoch: int) -> None:
         self._begin()
         check_place(self._next_path())
         # What a killed process left.
         remove_leftovers(self._next_path())
         self._remove_old()
 
-    def on_steps_end(self, trainer: "Trainer", steps: int, loss: float) -> None:
+    def on_steps_end(self, trainer: "chainrule.Trainer", steps: int, loss: float) -> None:
         self._steps_since += steps
         self._is_saved = False
         by_steps = self._steps is not None and self._steps_since >= self._steps
@@ -88,17 +86,19 @@ class Checkpoint(Callback):
         if by_steps or by_time:
             self._save(trainer)
 
-    def on_epoch_end(self, trainer: "Trainer", epoch: int, logs: Mapping[str, float]) -> None:
+    def on_epoch_end(
+        self, trainer: "chainrule.Trainer", epoch: int, logs: Mapping[str, float]
+    ) -> None:
         self._is_saved = False
         run = trainer._fit.run
         if self.every == "epoch" or run is None or run.is_last_epoch:
             self._save(trainer)
 
-    def on_fit_end(self, trainer: "Trainer") -> None:
+    def on_fit_end(self, trainer: "chainrule.Trainer") -> None:
         if trainer.is_unfinished and not self._is_saved:
             self._save(trainer)
 
-    def _save(self, trainer: "Trainer") -> None:
+    def _save(self, trainer: "chainrule.Trainer") -> None:
         if not trainer.net.is_finite():
             return
         try:

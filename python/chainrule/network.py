@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+import chainrule._core  # binds `chainrule`: annotations find there what is on higher floors
 from chainrule import _core
 from chainrule._attributes import fixed
 from chainrule._custom_cost import measure
@@ -35,9 +36,6 @@ from chainrule.optimizers import Optimizer, resolve_optimizer
 from chainrule.parameters import CourseView, Gradients, Parameters
 from chainrule.summary import Summary
 from chainrule.trace import Trace
-
-if TYPE_CHECKING:
-    from chainrule.predictor import Predictor
 
 Array = NDArray[Any]
 
@@ -96,7 +94,7 @@ class Network(Interchange):
         check_places(where, self.layers, self.n_inputs)
         check_size(where, self.layers, self.n_inputs, self.dtype)
         top = (part for part in walk(self.layers, self.n_inputs) if "." not in part[0])
-        core_layers = [layer.for_core(n_inputs) for _, layer, n_inputs in top]
+        core_layers = [layer.for_core(n) for _, layer, n in top]
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
         # Held during a whole fit; the core has a lock of its own for each call.
         self._training_lock = threading.RLock()
@@ -145,7 +143,7 @@ class Network(Interchange):
         """
         return self._core.predict(X, out, "Network.predict")
 
-    def predictor(self, n_threads: int | None = None) -> Predictor:
+    def predictor(self, n_threads: int | None = None) -> chainrule.Predictor:
         """What `predict` does now, frozen, for production: one row sooner, many threads at once.
 
         A call takes at most `n_threads` threads, with None as many as `predict`; 1 is best where

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import chainrule._errors  # as in network.py
 from chainrule._errors import message
 from chainrule._files import check_path, write_atomically
 from chainrule._sklearn import is_estimator
@@ -21,7 +22,9 @@ SUFFIXES = (".c", ".h")
 
 
 def export_c(
-    model: "Network | Estimator", path: str | os.PathLike[str], name: str | None = None
+    model: "Network | chainrule.MLPClassifier | chainrule.MLPRegressor",
+    path: str | os.PathLike[str],
+    name: str | None = None,
 ) -> None:
     """Writes a network or a fitted `MLPClassifier` or `MLPRegressor` as one file of C99.
 

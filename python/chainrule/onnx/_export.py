@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+import chainrule._errors  # as in network.py
 from chainrule._errors import check_choice, message
 from chainrule._files import check_path, write_atomically
 from chainrule._sklearn import is_estimator
@@ -17,7 +18,10 @@ WHERE = "export_onnx"
 
 
 def export_onnx(
-    model: "Network | Estimator", path: str | os.PathLike[str], *, nodes: str = "close"
+    model: "Network | chainrule.MLPClassifier | chainrule.MLPRegressor",
+    path: str | os.PathLike[str],
+    *,
+    nodes: str = "close",
 ) -> None:
     """Writes a network or a fitted `MLPClassifier` or `MLPRegressor` as ONNX, whole or not at all.
 
