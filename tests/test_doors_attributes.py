@@ -12,6 +12,7 @@ from .doors import TARGETS, X, build, refusal, state_of, trainer_at_work
 Y = TARGETS["cross_entropy"]
 TRAINER = "make another Trainer"
 NETWORK = "make another Network"
+OF_CLASS = "makes of its arguments, no attribute of class Mine"
 BY_LAYER = "assign to that of a layer, as in net.{}[1]"
 FIXED = {
     "net": TRAINER,
@@ -143,11 +144,19 @@ def test_an_attribute_of_the_class_in_place_of_an_option_is_refused(name, inheri
     Mine = type("Mine", bases, own)
     trainer = trainer_at_work()
     trainer.save(tmp_path / "run")
-    expected = (
-        f"[Trainer] {name}: expected an argument of Trainer.__init__, no attribute of class Mine, "
-        "got 0.01"
-    )
+    expected = f"[Trainer] {name}: expected what Trainer.__init__ {OF_CLASS}, got 0.01"
     for make in (lambda: Mine(trainer.net, "cross_entropy"), lambda: Mine.load(tmp_path / "run")):
+        with pytest.raises(TypeError) as caught:
+            make()
+        assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("name", FIXED_OF_NETWORKS)
+def test_an_attribute_of_the_class_in_place_of_a_network_s_is_refused(name, tmp_path):
+    Mine = type("Mine", (cr.Network,), {name: 3})
+    build().save(tmp_path / "net")
+    expected = f"[Network] {name}: expected what Network.__init__ {OF_CLASS}, got 3"
+    for make in (lambda: Mine([cr.Dense(2)], 3), lambda: Mine.load(tmp_path / "net")):
         with pytest.raises(TypeError) as caught:
             make()
         assert str(caught.value) == expected
@@ -169,3 +178,15 @@ def test_a_class_of_ones_own_may_have_defaults_and_properties():
     trainer = Mine(build(), "cross_entropy", l1=0.5)
     trainer.step(X, Y)
     assert (trainer.l2, trainer.l1) == (0.01, 1.0)
+
+
+def test_a_network_of_ones_own_may_have_defaults_properties_and_attributes():
+    class Mine(cr.Network):
+        n_outputs = property(lambda self: 2)
+        colour = "blue"
+
+        def __init__(self, *args, seed=3, **kwargs):
+            super().__init__(*args, seed=seed, **kwargs)
+
+    net = Mine([cr.Dense(2)], 4)
+    assert (net.seed, net.colour, net.predict(X).shape) == (3, "blue", (len(X), 2))

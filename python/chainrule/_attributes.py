@@ -1,13 +1,15 @@
 """Attributes that are checked whenever they are set, and attributes that are set once.
 
 Each is kept under its name with an underscore, where the class itself reads it, sooner, and changes
-what is fixed for others.
+what is fixed for others. A derived class hands them to the constructor: `check_class`.
 """
 
 from collections.abc import Callable
 from copy import copy
 from operator import attrgetter
 from typing import Any
+
+from chainrule._errors import message
 
 
 def checked(
@@ -44,3 +46,17 @@ def fixed(where: str, name: str, instead: str, copies: bool = False) -> Any:
 
     get = (lambda instance: copy(read(instance))) if copies else read
     return property(get, store, doc=f"Cannot be set; {instead}.")
+
+
+def check_class(kind: type, base: type, where: str) -> None:
+    """Raises TypeError for an attribute of a class in place of one of these of its `base`.
+
+    The attribute would be set there and read here. A property in its place can do both.
+    """
+    members = {name: value for one in reversed(kind.__mro__) for name, value in vars(one).items()}
+    for name, own in vars(base).items():
+        is_set = isinstance(own, property) and own.fset is not None
+        if is_set and not hasattr(members[name], "__set__"):
+            made = f"what {where}.__init__ makes of its arguments"
+            expected = f"{made}, no attribute of class {kind.__name__}"
+            raise TypeError(message(where, name, expected, members[name]))

@@ -1,7 +1,4 @@
-"""The options of a trainer as its attributes: checked when they are set, or fixed.
-
-A class derived from `Trainer` hands them to the constructor: `check_class`.
-"""
+"""The options of a trainer as its attributes: checked when they are set, or fixed."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,7 +6,7 @@ from typing import Any
 
 from chainrule._attributes import checked, fixed
 from chainrule._data import check_outputs
-from chainrule._errors import check_choice, check_integer, check_limit, check_number, message
+from chainrule._errors import check_choice, check_integer, check_limit, check_number
 from chainrule._trainer_checks import check_metrics, check_precision, numbers_of, warn_of_range
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric, resolve_metrics
@@ -56,15 +53,3 @@ class Options:
     decay_factors: dict[str, float] = fixed_option("decay_factors", copies=True)
     frozen: list[str] = fixed_option("frozen", copies=True)
     ema: float | None = fixed_option("ema")
-
-
-def check_class(kind: type) -> None:
-    """Raises TypeError for an attribute of the class in place of an option.
-
-    The option would be set there and read here. A property in its place can do both.
-    """
-    members = {name: value for one in reversed(kind.__mro__) for name, value in vars(one).items()}
-    for name in vars(Options):
-        if isinstance(vars(Options)[name], property) and not hasattr(members[name], "__set__"):
-            expected = f"an argument of Trainer.__init__, no attribute of class {kind.__name__}"
-            raise TypeError(message("Trainer", name, expected, members[name]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._attributes import check_class
 from chainrule._container import Contents, Rows, Tensor, joined, pack, unpack
 from chainrule._custom import NotRegisteredError
 from chainrule._errors import FileFormatError, check_choice, check_integer, message
@@ -160,6 +161,7 @@ def save_network(net: Network, path: str | os.PathLike[str]) -> None:
 
 def load_network(kind: type[N], path: str | os.PathLike[str]) -> N:
     """The network in a file of `save_network`."""
+    check_class(kind, Network, "Network")  # which is no fault of the file
     contents = read_file(path, "Network.load")
     with file_errors("Network.load", path):
         return _built(kind, contents)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import chainrule._core  # binds `chainrule`: annotations find there what is on higher floors
 from chainrule import _core
-from chainrule._attributes import fixed
+from chainrule._attributes import check_class, fixed
 from chainrule._custom_cost import measure
 from chainrule._data import Data, Features, check_outputs
 from chainrule._errors import check_bool, check_integer, check_number
@@ -86,6 +86,7 @@ class Network(Interchange):
     def _build(
         self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int
     ) -> None:
+        check_class(type(self), Network, "Network")
         check_nesting(where, layers)
         self.layers = check_layer_list(where, "layers", layers)
         self.n_inputs = check_integer(where, "n_inputs", n_inputs, 1, 2**31)

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule._attributes import check_class
 from chainrule._class_weight import ClassWeight, weights_of_targets
 from chainrule._data import Data, Features, target_kind
 from chainrule._errors import check_instance, check_number
@@ -24,7 +25,7 @@ from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
 from chainrule._network_checks import check_mixed_rows
 from chainrule._optimizer import CORE_OPTIMIZERS, core_optimizer, read_weights
-from chainrule._options import Options, check_class
+from chainrule._options import Options
 from chainrule._own_options import check_own_options
 from chainrule._run import Run
 from chainrule._stepping import Stepping
@@ -103,7 +104,7 @@ class Trainer(Options, Stepping):
         frozen: Iterable[str] | None = None,
         ema: float | None = None,
     ) -> None:
-        check_class(type(self))
+        check_class(type(self), Options, "Trainer")
         self.net = check_instance("Trainer", "net", net, Network)
         self.loss = resolve_loss(loss, "Trainer")
         self.optimizer = resolve_optimizer(optimizer, "Trainer")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from numpy.typing import NDArray
 
+from chainrule._attributes import check_class
 from chainrule._container import Contents, joined, pack, unpack
 from chainrule._custom import check_registered
 from chainrule._errors import check_instance, check_integer
@@ -24,7 +25,7 @@ from chainrule._files import check_path, write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
 from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
 from chainrule._optimizer import AVERAGE, pop_optimizer, state_readers, write_state
-from chainrule._options import check_class
+from chainrule._options import Options
 from chainrule._schedule_file import read_schedule, read_schedule_state, schedule_document
 from chainrule.checkpoint import (
     build_network,
@@ -185,7 +186,7 @@ def _trainer_of(
     schedule: Any,
     metrics: list[Metric],
 ) -> T:
-    check_class(kind)  # which is no fault of the file
+    check_class(kind, Options, "Trainer")  # which is no fault of the file
     document, tensors = described.document, dict(contents.tensors)
     with file_errors(WHERE, name):
         names = [key for key in tensors if "/" not in key and key not in ("costs", "penalties")]
@@ -194,12 +195,7 @@ def _trainer_of(
         kept = _kept_arrays(document, net, tensors)
         options = {key: document[key] for key in OPTIONS}
         trainer = kind(
-            net,
-            document["loss"],
-            document["optimizer"],
-            schedule,
-            metrics=metrics,
-            **options,
+            net, document["loss"], document["optimizer"], schedule, metrics=metrics, **options
         )
         _set_progress(trainer, document, kept, tensors)
         costs = Costs(pop(tensors, "costs", 1), pop(tensors, "penalties", 1))
