@@ -205,3 +205,20 @@ def test_columns_of_different_types_of_numbers_are_numbers():
         assert results("float32", given, ONE_HOT, WEIGHTS) == results(
             "float32", plain, ONE_HOT, WEIGHTS
         )
+
+
+def test_ctrl_c_at_the_end_of_a_conversion_is_seen_like_any(monkeypatch):
+    class Interrupted(np.errstate):
+        def __exit__(self, *error):
+            if not presses:
+                presses.append("Ctrl-C")
+                raise KeyboardInterrupt
+            return super().__exit__(*error)
+
+    net, presses, before = build(), [], np.geterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "errstate", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            net.predict(np.ones((2, 4), np.int64))
+    assert presses == ["Ctrl-C"]
+    assert np.geterr() == before

@@ -95,25 +95,37 @@ bool readable_in_place(const py::array& array) {
          type.byteorder() == '=';
 }
 
-// Keeps NumPy's floating-point warnings (errors, if the user says so) out of a conversion: what does not fit becomes
-// infinite and is refused by check_finite, what is too small becomes 0.
-class QuietConversion {
- public:
-  QuietConversion() : state_(py::module_::import("numpy").attr("errstate")(py::arg("all") = "ignore")) {
-    state_.attr("__enter__")();
+// The end of a `with`. Not for destructors, which must not throw: it runs Python, where Ctrl-C is seen.
+void leave(const py::object& context) {
+  const auto exit = [&] { context.attr("__exit__")(py::none(), py::none(), py::none()); };
+  try {
+    exit();
+  } catch (py::error_already_set&) {  // perhaps before it was done
+    try {
+      exit();
+    } catch (py::error_already_set&) {
+    }
+    throw;
   }
-  ~QuietConversion() { state_.attr("__exit__")(py::none(), py::none(), py::none()); }
+}
 
- private:
-  py::object state_;
-};
-
-// A new array of T, contiguous, aligned and in native byte order.
+// A new array of T, contiguous, aligned and in native byte order. NumPy's floating-point warnings (errors, if the user
+// says so) are kept out of it: what does not fit becomes infinite and is refused by check_finite, what is too small
+// becomes 0.
 template <class T>
 py::array converted(const py::array& array) {
-  const QuietConversion quiet;
-  return py::module_::import("numpy").attr("array")(array, py::arg("dtype") = py::dtype::of<T>(),
-                                                    py::arg("order") = "C");
+  const py::module_ numpy = py::module_::import("numpy");
+  const py::object quiet = numpy.attr("errstate")(py::arg("all") = "ignore");
+  quiet.attr("__enter__")();
+  py::object made;
+  try {
+    made = numpy.attr("array")(array, py::arg("dtype") = py::dtype::of<T>(), py::arg("order") = "C");
+  } catch (py::error_already_set&) {
+    leave(quiet);
+    throw;
+  }
+  leave(quiet);
+  return made;
 }
 
 }  // namespace

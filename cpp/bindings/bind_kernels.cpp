@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/threads.h"
+#include "bindings/arrays.h"
 #include "bindings/gil.h"
 #include "kernels/kernels.h"
 
@@ -88,8 +89,9 @@ void bind_kernels(py::module_& m) {
   kernels.def(
       "fma_peak",
       [](const std::string& dtype, int n_threads, double seconds) {
-        if (n_threads < 1)
-          throw py::value_error("[fma_peak] n_threads: expected at least 1, got " + std::to_string(n_threads));
+        if (n_threads < 1) {
+          throw py::value_error(complaint("fma_peak", "n_threads", "at least 1", std::to_string(n_threads)));
+        }
         const WithoutGil without_gil;
         return dtype == "float64" ? fma_peak<double>(n_threads, seconds) : fma_peak<float>(n_threads, seconds);
       },

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/buffer.h"
+#include "bindings/arrays.h"
 #include "bindings/bound_predictor.h"
 #include "bindings/gil.h"
 #include "bindings/names.h"
@@ -47,7 +48,7 @@ Buffer<T> filled(index_t size) {
 }
 
 [[noreturn]] void refuse(const char* where, const std::string& name) {
-  throw py::value_error(std::string("[") + where + "] kernel: unknown, got '" + name + "'");
+  throw py::value_error(complaint(where, "kernel", "one that is timed", "'" + name + "'"));
 }
 
 // The products of a dense layer as training calls them: x (rows, n_in), W (n_in, n_out).

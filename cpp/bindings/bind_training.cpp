@@ -18,7 +18,7 @@ using ClipArg = std::pair<double, double>;  // to a value, to a norm; infinity f
 
 // What an optimizer keeps may overflow while the parameters stay finite, or become finite again.
 template <class T>
-void keep(const Parameter& p, const py::object& value, Buffer<T>& flat) {
+void store(const Parameter& p, const py::object& value, Buffer<T>& flat) {
   const py::array_t<T> array = parameter_arg<T>(p, value, "Trainer", false);
   p.shape.store(array.data(), flat.data() + p.offset);
 }
@@ -65,7 +65,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
           "set_state",
           [](State& self, const Net& net, std::size_t which, std::size_t index, const py::object& value) {
             check_state(self.spec, which);
-            keep(parameter(net.net, index), value, self.state[which]);
+            store(parameter(net.net, index), value, self.state[which]);
           },
           "network"_a, "which"_a, "index"_a, "value"_a)
       .def(
@@ -105,7 +105,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       .def(
           "set_average",
           [](State& self, const Net& net, std::size_t index, const py::object& value) {
-            keep(parameter(net.net, index), value, averages_of(self));
+            store(parameter(net.net, index), value, averages_of(self));
           },
           "network"_a, "index"_a, "value"_a);
   type.def(
