@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chainrule._encoding import decode, encode
 from chainrule._errors import check_bool, check_choice, check_integer, check_number
-from chainrule._history_file import pop, take
+from chainrule._history_file import check_fields, pop
 from chainrule._optimizer import read_weights, weight_shapes
 from chainrule._trainer_checks import rows_of_batch
 from chainrule._unfinished import (
@@ -95,7 +95,7 @@ def read_fit(
     """What `fit_document` described, for the trainer in the same file. Takes its tensors out."""
     if isinstance(document, dict) and "batch_size" not in document:  # of the first files
         document = document | {"batch_size": _size_of_then(document, trainer)}
-    d = take(document, "fit", FIELDS)
+    d = check_fields(document, "fit", FIELDS)
     n = check_integer("fit", "arrays", d["arrays"], 0, len(tensors))
     arrays = [pop(tensors, f"callbacks/{i}").copy() for i in range(n)]
     if not isinstance(d["callbacks"], list) or not isinstance(d["told"], list):
@@ -150,7 +150,7 @@ def _read_progress(
 
 
 def _read_callback(document: Any, arrays: list[Array], trainer: "Trainer") -> SavedCallback:
-    d = take(document, "callback", {"kind", "optional", "arguments", "state"})
+    d = check_fields(document, "callback", {"kind", "optional", "arguments", "state"})
     kind, arguments, state = d["kind"], d["arguments"], decode(d["state"], arrays)
     if not isinstance(kind, str) or not isinstance(state, dict | None):
         raise TypeError("a callback's kind or state is of the wrong type")

@@ -10,7 +10,7 @@ from chainrule.history import History
 Array = NDArray[Any]
 
 
-def take(document: Any, name: str, fields: set[str]) -> dict[str, Any]:
+def check_fields(document: Any, name: str, fields: set[str]) -> dict[str, Any]:
     """The document, which must have these fields and no other."""
     if not isinstance(document, dict) or set(document) != fields:
         raise ValueError(f"{name} has other fields than {', '.join(sorted(fields))}")

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from chainrule._errors import check_integer, check_number
-from chainrule._history_file import take
+from chainrule._history_file import check_fields
 from chainrule.schedules import Schedule, ScheduleState, as_schedule
 
 
@@ -33,7 +33,7 @@ def read_schedule(document: Any) -> Schedule | str:
 
 def read_schedule_state(document: Any) -> ScheduleState:
     """The state of which `dataclasses.asdict` made a document."""
-    d = take(document, "schedule_state", {"epochs", "factor", "best", "bad_epochs"})
+    d = check_fields(document, "schedule_state", {"epochs", "factor", "best", "bad_epochs"})
     return ScheduleState(
         check_integer("Trainer", "epochs", d["epochs"], 0),
         check_number("Trainer", "factor", d["factor"], minimum=0),

@@ -23,7 +23,7 @@ from chainrule._custom import check_registered
 from chainrule._errors import check_instance, check_integer
 from chainrule._files import check_path, write_atomically
 from chainrule._fit_file import Costs, fit_document, fit_tensors, read_fit
-from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
+from chainrule._history_file import check_fields, history_keys, history_tensors, pop, read_history
 from chainrule._optimizer import AVERAGE, pop_optimizer, state_readers, write_state
 from chainrule._options import Options
 from chainrule._schedule_file import read_schedule, read_schedule_state, schedule_document
@@ -216,7 +216,7 @@ def _trainer_document(document: Any) -> dict[str, Any]:
     """With the options that the first files of trainers have not."""
     if isinstance(document, dict) and not set(LATER) & set(document):
         document = LATER | document
-    return take(document, "trainer", FIELDS)
+    return check_fields(document, "trainer", FIELDS)
 
 
 def _never_called(*_: Any) -> float:
@@ -230,7 +230,7 @@ def _metrics_of(document: dict[str, Any]) -> list[Metric | str]:
 
 def _metric_of(entry: Any) -> Metric | str:
     """Or the name of one that must be given again."""
-    entry = take(entry, "metric", {"name", "own"})
+    entry = check_fields(entry, "metric", {"name", "own"})
     name = entry["name"]
     if entry["own"] is True and isinstance(name, str):
         return name
@@ -290,7 +290,8 @@ def _set_progress(
         raise TypeError("the reason of the end is no text")
     trainer.stop_reason = reason
     if data is not None:
-        if not all(v is None or isinstance(v, str) for v in take(data, "data", DATA).values()):
+        prints = check_fields(data, "data", DATA).values()
+        if not all(text is None or isinstance(text, str) for text in prints):
             raise TypeError("a fingerprint is no text")
         trainer._fit.expected_data = data
     trainer.history = read_history(document["history"], tensors)

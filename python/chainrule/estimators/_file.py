@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule._container import Contents, pack, unpack
 from chainrule._errors import check_choice, check_integer, message
 from chainrule._files import check_path, write_atomically
-from chainrule._history_file import pop, take
+from chainrule._history_file import check_fields, pop
 from chainrule.checkpoint import (
     build_network,
     check_kind,
@@ -102,7 +102,7 @@ def _read(kind: type[E], contents: Contents, where: str, path: Any) -> tuple[E, 
         check_kind(contents, FORMAT)
         if set(contents.documents) != {"network", "estimator"}:
             raise ValueError("expected the documents network and estimator")
-        document = take(contents.documents["estimator"], "estimator", ALL)
+        document = check_fields(contents.documents["estimator"], "estimator", ALL)
         name = check_choice("estimator", "kind", document["kind"], KINDS)
         if not issubclass(kind, KINDS[name]):
             raise ValueError(f"it holds an {name}, which {name}.load reads")

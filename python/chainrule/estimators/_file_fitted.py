@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule._encoding import decode, encode
 from chainrule._errors import check_choice, check_integer, check_number, message
-from chainrule._history_file import history_keys, history_tensors, pop, read_history, take
+from chainrule._history_file import check_fields, history_keys, history_tensors, pop, read_history
 from chainrule._optimizer import AVERAGE, optimizer_tensors, pop_optimizer
 from chainrule._schedule_file import read_schedule_state
 from chainrule._trainer_checks import check_precision, numbers_of
@@ -200,7 +200,7 @@ def _weights(names: Any, kind: str, net: Network, tensors: dict[str, Array]) -> 
 
 
 def _read_rate(document: Any) -> LearningRate:
-    d = take(document, "rate", {"learning_rate_init", "learning_rate", "rule", "power_t"})
+    d = check_fields(document, "rate", {"learning_rate_init", "learning_rate", "rule", "power_t"})
     rule = check_choice("rate", "rule", d["rule"], _options.RATES)
     initial = check_number("rate", "learning_rate_init", d["learning_rate_init"], above=0)
     rate = LearningRate(initial, rule, check_number("rate", "power_t", d["power_t"], minimum=0))
@@ -215,7 +215,7 @@ def _read_optimizer(
     if document is None:
         return None
     fields = {"kind", "is_momentum_of_scikit_learn", "steps", "epoch", "schedule"}
-    d = take(document, "optimizer", fields)
+    d = check_fields(document, "optimizer", fields)
     optimizer = _read_kind(d["kind"], d["is_momentum_of_scikit_learn"])
     check_precision("optimizer", numbers_of("kind", optimizer), net.dtype)
     arrays = pop_optimizer(optimizer, net, tensors)
@@ -234,7 +234,7 @@ def _read_optimizer(
 
 def _read_kind(document: Any, is_theirs: Any) -> Optimizer:
     if is_theirs is True:
-        d = take(document, "optimizer", {"kind", "learning_rate", "momentum", "nesterov"})
+        d = check_fields(document, "optimizer", {"kind", "learning_rate", "momentum", "nesterov"})
         if d["kind"] != _options.Momentum.name:
             raise ValueError("the momentum is of no SGD")
         return _options.Momentum(d["learning_rate"], d["momentum"], d["nesterov"])

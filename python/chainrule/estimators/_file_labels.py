@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from chainrule._errors import check_bool, check_integer, message
-from chainrule._history_file import take
+from chainrule._history_file import check_fields
 from chainrule.estimators._targets import OneTarget, SeveralTargets, Targets
 
 Array = NDArray[Any]
@@ -43,13 +43,13 @@ def encode_array(array: Array, arrays: list[Array]) -> dict[str, Any]:
 def decode_array(document: Any, arrays: Sequence[Array]) -> Array:
     """The array. Raises ValueError, TypeError or KeyError for what `encode_array` did not write."""
     if isinstance(document, dict) and "list" in document:
-        d = take(document, "labels", {"dtype", "list"})
+        d = check_fields(document, "labels", {"dtype", "list"})
         items, kind = d["list"], {"object": object, "str": str}[d["dtype"]]
         allowed = (str,) if kind is str else (str, bool, int, float)
         if not isinstance(items, list) or not all(type(item) in allowed for item in items):
             raise TypeError("labels are no list of strings or numbers")
         return np.array(items, kind)
-    d = take(document, "array", {"dtype", "tensor"})
+    d = check_fields(document, "array", {"dtype", "tensor"})
     number = check_integer("array", "tensor", d["tensor"], 0, len(arrays) - 1)
     array, dtype = arrays[number], np.dtype(d["dtype"])
     if array.dtype != STORED[dtype.name]:
@@ -77,17 +77,17 @@ def decode_target(document: Any, arrays: Sequence[Array], n_outputs: int) -> Tar
     if not isinstance(document, dict):
         raise TypeError("the target is described by no object")
     if "labels" in document:
-        d = take(document, "target", {"labels", "sparse"})
+        d = check_fields(document, "target", {"labels", "sparse"})
         n = check_integer("target", "labels", d["labels"], 2, n_outputs)
         rows = np.repeat([[0], [1]], n, axis=1)
         is_sparse = check_bool("target", "sparse", d["sparse"])
         return OneTarget(sp.csr_array(rows) if is_sparse else rows)
     if "outputs" in document:
-        d = take(document, "target", {"outputs"})
+        d = check_fields(document, "target", {"outputs"})
         if not isinstance(d["outputs"], list) or len(d["outputs"]) < 2:
             raise TypeError("the outputs are no list of at least two")
         return SeveralTargets([_sorted(decode_array(one, arrays)) for one in d["outputs"]])
-    classes = take(document, "target", {"classes"})["classes"]
+    classes = check_fields(document, "target", {"classes"})["classes"]
     return OneTarget(_sorted(decode_array(classes, arrays)))
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from chainrule._description import Description
 from chainrule._encoding import DEEPEST, SPECIAL_FLOATS
 from chainrule._errors import check_integer, check_number, message
-from chainrule._history_file import take
+from chainrule._history_file import check_fields
 from chainrule._unfinished import SavedCallback, rebuild, save_callback
 from chainrule.activations import Activation, as_activation
 from chainrule.callbacks import Callback
@@ -57,7 +57,7 @@ def decode_parameters(
 
     Raises ValueError, TypeError or KeyError for what `encode_parameters` did not write.
     """
-    document = take(document, "parameters", set(names))
+    document = check_fields(document, "parameters", set(names))
     values, own = {}, {}
     for name in names:
         value = document[name]
@@ -147,7 +147,7 @@ def _decode(value: Any, arrays: Sequence[Array], depth: int = 0) -> Any:
     if kind == "activation":
         return as_activation(content)
     if kind == "callback":
-        d = take(content, "callback", {"kind", "arguments"})
+        d = check_fields(content, "callback", {"kind", "arguments"})
         if not isinstance(d["arguments"], dict):
             raise TypeError("the arguments of a callback are no object")
         return rebuild(SavedCallback(d["kind"], False, d["arguments"], None))
@@ -182,7 +182,7 @@ def _encode_random_state(state: np.random.RandomState, arrays: list[Array]) -> d
 
 
 def _decode_random_state(document: Any, arrays: Sequence[Array]) -> np.random.RandomState:
-    d = take(document, "RandomState", {"key", "position", "has_gauss", "gauss"})
+    d = check_fields(document, "RandomState", {"key", "position", "has_gauss", "gauss"})
     key = arrays[check_integer("RandomState", "key", d["key"], 0, len(arrays) - 1)]
     position = check_integer("RandomState", "position", d["position"], 0, WORDS)
     has_gauss = check_integer("RandomState", "has_gauss", d["has_gauss"], 0, 1)
