@@ -98,6 +98,8 @@ def test_the_range_test_suggests_a_rate_that_learns(rng):
     assert 1e-4 < found.suggestion < 0.1
     assert len(found.rates) == len(found.costs) == len(found.smoothed) < 300
     assert found.rates[np.argmin(found.smoothed)] == pytest.approx(10 * found.suggestion)
+    weights = 0.9 ** np.arange(len(found.costs))[::-1]
+    assert found.smoothed[-1] == pytest.approx(np.average(found.costs, weights=weights))
     first = net.cost(X, Y, "squared_error")
     cr.Trainer(net, "squared_error", cr.Adam(found.suggestion)).fit(X, Y, epochs=20)
     assert net.cost(X, Y, "squared_error") < 0.05 * first
@@ -154,6 +156,11 @@ def test_what_does_not_fit_is_refused(rng):
         cr.diagnose(net, X[:1], Y[:1], "cross_entropy")
     with pytest.raises(ValueError, match=r"\[learning_rate_range_test\] highest: expected"):
         cr.learning_rate_range_test(trainer, X, Y, lowest=1.0, highest=0.1)
+    line = cr.Trainer(cr.Network([cr.Dense(1)], 6), "squared_error")
+    with pytest.raises(
+        ValueError, match=r"\[learning_rate_range_test\] X: .* finite cost .* got inf"
+    ):
+        cr.learning_rate_range_test(line, 1e30 * X, Y)
     with pytest.raises(ValueError, match=r"\[Diagnose\] every: expected an integer >= 1"):
         cr.Diagnose(every=0)
 

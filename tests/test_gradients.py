@@ -105,6 +105,12 @@ def test_dead_network_has_gradient_zero():
     assert check.relative_difference == 0
 
 
+def test_a_network_without_parameters_has_no_gradients_to_check():
+    net = cr.Network([cr.Dropout(0.5)], 2)
+    with pytest.raises(ValueError, match=r"^\[check_gradients\] net: expected at least one param"):
+        cr.check_gradients(net, np.ones((4, 2)), np.ones((4, 2)), "squared_error")
+
+
 def test_gradients_that_are_not_numbers_are_no_agreement(rng):
     net = build(3, [(4, "identity", 0), (2, "identity", 0)], "float64")
     for name, value in net.parameters.items():

@@ -63,6 +63,8 @@ def check_gradients(
     check_instance(where, "net", net, Network)
     step = check_number(where, "step", step, above=0)
     max_elements = check_integer(where, "max_elements", max_elements, 1)
+    if not net.n_parameters:
+        raise ValueError(f"[{where}] net: expected at least one parameter to train, got none")
     twin = in_float64(net)
     twin.backward(X, Y, loss, sample_weight, l2, l1)
 

@@ -20,7 +20,8 @@ from chainrule.trainer import Trainer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Each smoothed cost is a mean over about 10 steps, a small part of the rates' range.
+# Costs are smoothed by exponential averages, with Adam's correction for the first ones. Each is a
+# mean over about 10 steps, a small part of the rates' range.
 SMOOTHING = 0.9
 # Training is over when the smoothed cost is this many times the lowest: it has diverged.
 DIVERGED = 4.0
@@ -89,7 +90,8 @@ def learning_rate_range_test(
     of the rate at which the smoothed cost is lowest. Data and batches as in `Trainer.fit`; network
     and trainer stay as they are. (Smith 2017, "Cyclical learning rates".)
 
-    Raises ValueError or TypeError as `Trainer.fit` would, and unless 0 < lowest < highest.
+    Raises ValueError or TypeError as `Trainer.fit` would, and unless 0 < lowest < highest and the
+    first cost is finite.
     """
     where = "learning_rate_range_test"
     check_instance(where, "trainer", trainer, Trainer)
@@ -104,28 +106,26 @@ def learning_rate_range_test(
     order = row_order(rows, batch, steps, trainer.seed)
     other = twin(trainer)
     costs: list[float] = []
-    best = math.inf
+    smoothed: list[float] = []
+    average, best = 0.0, math.inf
     while len(costs) < steps:
         done = len(costs)
         few = slice(done, done + 10)
         taken = order[done * batch : few.stop * batch]
         costs.extend(run_steps(other, data, taken, batch, rates[few]))
-        now = smooth(np.array(costs))[-1]
+        for step, cost in enumerate(costs[done:], start=done + 1):
+            average = SMOOTHING * average + (1 - SMOOTHING) * cost
+            smoothed.append(average / (1 - SMOOTHING**step))
+        now = smoothed[-1]
         if not math.isfinite(now) or now > DIVERGED * best:
             break
         best = min(best, now)
-    finite = np.array(costs)[np.isfinite(costs)]
-    smoothed = smooth(finite)
-    return RateRangeTest(rates[: len(finite)], finite, smoothed, _suggestion(rates, smoothed))
-
-
-def smooth(costs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Exponential averages, with Adam's correction for the first of them."""
-    average, smoothed = 0.0, []
-    for step, cost in enumerate(costs, start=1):
-        average = SMOOTHING * average + (1 - SMOOTHING) * cost
-        smoothed.append(average / (1 - SMOOTHING**step))
-    return np.array(smoothed)
+    n = len(costs) if math.isfinite(costs[-1]) else len(costs) - 1
+    if n == 0:
+        expected = "data with a finite cost before the first step"
+        raise ValueError(f"[{where}] X: expected {expected}, got {costs[0]}")
+    curve = np.array(smoothed[:n])
+    return RateRangeTest(rates[:n], np.array(costs[:n]), curve, _suggestion(rates, curve))
 
 
 def _suggestion(rates: NDArray[np.float64], smoothed: NDArray[np.float64]) -> float | None:
