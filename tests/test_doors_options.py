@@ -247,6 +247,19 @@ def test_a_schedule_s_bad_factor_is_refused_before_the_epoch(factor):
     assert state_of(trainer) == trainer_state
 
 
+def test_layers_of_a_trace_are_counted_as_those_of_a_network():
+    trace = build().trace(X, Y, "cross_entropy")
+    assert trace.Z[np.int64(2)] is trace.Z[2]
+    for layer in (0, 3, -1):
+        with pytest.raises(IndexError, match=rf"^\[Trace\] layer: expected 1 to 2, got {layer}$"):
+            trace.Z[layer]
+    for layer in (True, 1.0, "1"):
+        with pytest.raises(
+            TypeError, match=rf"^\[Trace\] layer: expected an integer, got {layer!r}"
+        ):
+            trace.Z[layer]
+
+
 def test_an_object_whose_repr_raises_is_refused_like_any():
     class Shy:
         def __repr__(self):

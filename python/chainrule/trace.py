@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -18,7 +19,7 @@ class ByLayer(list[Array]):
         self._zeroth = zeroth
 
     def __getitem__(self, layer: Any) -> Any:
-        if isinstance(layer, int):
+        if isinstance(layer, int | np.integer) and not isinstance(layer, bool):
             if layer == 0 and self._zeroth is not None:
                 return self._zeroth
             if not 1 <= layer <= len(self):
