@@ -153,7 +153,9 @@ def test_a_callback_that_raises_stop_iteration_is_heard(occasion):
         next(iter(()))
 
     mine = type("Mine", (cr.Callback,), {occasion: method})()
-    with pytest.raises(RuntimeError, match=f"Mine.{occasion} raised StopIteration"):
+    with pytest.raises(
+        RuntimeError, match=rf"^\[Trainer.fit\] callbacks: Mine.{occasion} raised Sto"
+    ):
         trainer_at_work().fit(X, Y, epochs=3, callbacks=[mine])
 
 

@@ -114,7 +114,10 @@ class Run:
                     told = getattr(callback, occasion)
                     heard.extend(starmap(told, [(self.trainer, *arguments)]))
                     if not heard:
-                        raise RuntimeError(f"{type(callback).__name__}.{occasion} {STOPPED}")
+                        called = f"{type(callback).__name__}.{occasion}"
+                        raise RuntimeError(
+                            f"[{self.trainer._fit_name}] callbacks: {called} {STOPPED}"
+                        )
                 except BaseException:
                     if callback.repeatable and not heard:
                         at.told = at.told - {i}

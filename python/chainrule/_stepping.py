@@ -166,7 +166,7 @@ class Stepping:
         parts_before = len(parts)
         parts.extend(starmap(self._net._core.train, [arguments]))
         if len(parts) == parts_before:
-            raise RuntimeError("a function of one's own raised StopIteration")
+            raise RuntimeError(f"[{where}] a function of one's own raised StopIteration")
         self._net._set_step(self.steps)
         for failure in failures:  # of a function of the user's, after some steps
             raise failure
