@@ -32,7 +32,7 @@ def check_own_options(
     if decays and not getattr(optimizer, "weight_decay", 0.0):
         expected = "None with an optimizer without weight_decay"
         raise ValueError(message(where, "decay_factors", expected, decay_factors))
-    if all(_fits(name, still) for name in names):
+    if all(_nearest(name, still) for name in names):
         expected = "at least one parameter that is not"
         raise ValueError(message(where, "frozen", expected, frozen))
     return rates, decays, still
@@ -45,12 +45,12 @@ def own_options(
 
     What is not trained, the statistics of a layer, is frozen with the last that is trained in it.
     """
-    moving = {_layer(name) for name, *_, trained in table if trained and not _fits(name, frozen)}
+    moving = {_layer(name) for name, *_, trained in table if trained and not _nearest(name, frozen)}
     return [
         (
-            rates.get(_fits(name, rates), 1.0),
-            decays.get(_fits(name, decays), float(decays_by_itself)),
-            bool(_fits(name, frozen)) if trained else _layer(name) not in moving,
+            rates.get(_nearest(name, rates), 1.0),
+            decays.get(_nearest(name, decays), float(decays_by_itself)),
+            bool(_nearest(name, frozen)) if trained else _layer(name) not in moving,
         )
         for name, _, decays_by_itself, trained in table
     ]
@@ -61,7 +61,7 @@ def _layer(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _fits(name: str, given: Iterable[str]) -> str:
+def _nearest(name: str, given: Iterable[str]) -> str:
     """The longest of the given names that is `name` or a layer around it; "" if there is none."""
     return max((one for one in given if f"{name}.".startswith(f"{one}.")), key=len, default="")
 

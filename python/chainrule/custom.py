@@ -74,8 +74,8 @@ def register_activation(
     float16, NaN or infinity, or mixes elements; for a name that is no identifier or taken; for a
     domain narrower than 0.01, or than 1e-5 of its farther end. TypeError for what is no function.
     """
-    where, (low, high) = "register_activation", _check_domain("register_activation", domain)
-    functions = Functions(value, derivative, domain=(low, high))
+    where = "register_activation"
+    functions = Functions(value, derivative, domain=_check_domain(where, domain))
     functions = _check(where, "activation", name, functions, replace)
     check_activation(name, functions)
     TABLES["activation"][name] = functions
@@ -111,11 +111,11 @@ def register_loss(
     """
     where = "register_loss"
     kind, usual = TARGETS[check_choice(where, "targets", targets, TARGETS)]
-    low, high = usual if domain is None else _check_domain(where, domain)
+    domain = usual if domain is None else _check_domain(where, domain)
     if n_outputs is not None:
         n_outputs = check_integer(where, "n_outputs", n_outputs, 1, 2**20)
     threshold = check_number(where, "threshold", threshold)
-    functions = Functions(value, derivative, kind, n_outputs, threshold, (low, high))
+    functions = Functions(value, derivative, kind, n_outputs, threshold, domain)
     functions = _check(where, "loss", name, functions, replace)
     check_loss(name, functions)
     TABLES["loss"][name] = functions

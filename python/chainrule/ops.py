@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
+OF_THE_CORE = "one of the core's (one of your own you can call yourself)"
 
 
 def _call(name: str, array: ArrayLike, *arguments: Any) -> Any:
@@ -43,8 +44,7 @@ def _call(name: str, array: ArrayLike, *arguments: Any) -> Any:
 def _activation(activation: str | Activation, where: str) -> tuple[Any, ...]:
     checked = as_activation(activation, where)
     if checked.is_registered:
-        expected = "one of the core's (one of your own you can call yourself)"
-        raise ValueError(message(where, "activation", expected, checked.name))
+        raise ValueError(message(where, "activation", OF_THE_CORE, checked.name))
     if checked.name not in _core.activations():
         raise unknown(where, "activation", checked.name, _core.activations())
     return checked.parts
@@ -138,8 +138,7 @@ def loss_and_gradient(
     where = "ops.loss_and_gradient"
     name = getattr(loss, "name", loss)
     if isinstance(name, str) and name in _custom.LOSSES:
-        expected = "one of the core's (one of your own you can call yourself)"
-        raise ValueError(message(where, "loss", expected, name))
+        raise ValueError(message(where, "loss", OF_THE_CORE, name))
     chosen = resolve(loss, LOSSES, where, "loss")
     g = _activation(_core.losses()[chosen.name] if activation is None else activation, where)
     arguments = (Z, Y, chosen.parts, g, sample_weight, out)

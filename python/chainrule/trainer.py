@@ -186,26 +186,26 @@ class Trainer(Options, Stepping):
         validation = check_validation(where, validation_data, check)
         weights = sample_weight if class_weight is None else data.weights
         given = Sources(X, Y, weights, validation_data, rows)
-        chosen = check_rows(where, rows, data.samples.rows)
-        n = data.samples.rows if chosen is None else len(chosen)
+        taken = check_rows(where, rows, data.samples.rows)
+        n = data.samples.rows if taken is None else len(taken)
         left = self._fit.to_go_on_from(where, resume, given)
         before = None if left is None else left.plan
-        plan, mixed = check_plan(
+        plan, shuffling = check_plan(
             where, n, epochs, batch_size, shuffle, self.epoch, before, self.optimizer
         )
         check_mixed_rows(where, self.net, n, plan.batch, "batch_size")
-        order = check_shuffle(where, mixed, chosen, n, self.seed)
-        heard = None if callbacks is None else check_callbacks(where, callbacks)
-        if heard is not None:
-            heard.sort(key=lambda callback: callback.comes_last)
+        order = check_shuffle(where, shuffling, taken, n, self.seed)
+        listeners = None if callbacks is None else check_callbacks(where, callbacks)
+        if listeners is not None:
+            listeners.sort(key=lambda callback: callback.comes_last)
         numbers: dict[int, int] = {}
         if left is not None:
-            heard, numbers = left.match(where, heard)
+            listeners, numbers = left.match(where, listeners)
 
-        run = Run(self, plan, data, validation, order, heard or [])
+        run = Run(self, plan, data, validation, order, listeners or [])
         with self._hold(where), ExitStack() as at_the_end:
             try_first(self, data, validation)
-            self._fitted = data, chosen
+            self._fitted = data, taken
             at_the_end.callback(setattr, self, "_fitted", None)
             if left is None:
                 self.stop_reason = None
@@ -280,13 +280,13 @@ class Trainer(Options, Stepping):
     def _data(
         self, where: str, X: Any, Y: Any, sample_weight: Any, class_weight: ClassWeight = None
     ) -> Data:
-        data = Data(self._net, where, X, Y, self._loss, sample_weight)
+        data = super()._data(where, X, Y, sample_weight)
         if class_weight is None:
             return data
         kind, groups = target_kind(self.loss), self.net._core.groups
         weights = weights_of_targets(where, class_weight, Y, kind, groups)
         weights = weights if data.weights is None else weights * data.weights
-        return Data(self.net, where, data.X, Y, self.loss, weights)
+        return super()._data(where, data.X, Y, weights)
 
     def __repr__(self) -> str:
         shown = f"loss={self.loss!r}, optimizer={self.optimizer!r}, schedule={self.schedule!r}"

@@ -3,6 +3,7 @@
 Those are imported when their command runs: they need pandas and scikit-learn, `--help` does not.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -172,7 +173,7 @@ def train(
         raise InputError(f"--learning-rate: expected a number > 0, got {learning_rate:g}")
     if not l2 < float("inf"):
         raise InputError(f"--l2: expected a number >= 0, got {l2:g}")
-    if validation != validation:
+    if math.isnan(validation):
         raise InputError("--validation: expected a number from 0 to 0.9, got nan")
     from chainrule.cli.options import Options
     from chainrule.cli.train import train as command

@@ -188,11 +188,11 @@ def random_state(est: Any, where: str) -> np.random.RandomState:
 @refuses
 def hidden_layers(est: Any, where: str) -> list[Layer]:
     """`layers`, or dense layers of `hidden_layer_sizes` units with their `activation`."""
-    if est.layers is not None:
-        given = est.layers
-        if not isinstance(given, list | tuple):
-            raise TypeError(message(where, "layers", "a list of layers or None", given))
-        return [as_layer(layer, f"{where}, layer {i}") for i, layer in enumerate(given, start=1)]
+    layers = est.layers
+    if layers is not None:
+        if not isinstance(layers, list | tuple):
+            raise TypeError(message(where, "layers", "a list of layers or None", layers))
+        return [as_layer(layer, f"{where}, layer {i}") for i, layer in enumerate(layers, start=1)]
     sizes = est.hidden_layer_sizes
     is_number = isinstance(sizes, np.ndarray) and sizes.ndim == 0  # which says that it can iterate
     is_list = isinstance(sizes, Collection) and not isinstance(sizes, str | bytes | Mapping)

@@ -140,4 +140,5 @@ def _check_options(
         raise refuse(where, "learning_rate", "a finite number >= 0", learning_rate)
     if options.get("nesterov") and not options.get("momentum"):
         raise refuse(where, "nesterov", "momentum > 0 with it", options.get("momentum", 0.0))
-    return {name: bool(v) if name == "nesterov" else float(v) for name, v in options.items()}
+    switches = ("nesterov", "epsilon_hat")
+    return {name: bool(v) if name in switches else float(v) for name, v in options.items()}
