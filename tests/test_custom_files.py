@@ -216,7 +216,8 @@ def test_a_slower_function_costs_more():
 def test_what_takes_no_functions_says_so(tmp_path):
     X, _, _ = data(10)
     net = cr.Network([cr.Dense(3, "squareplus")], 4)
-    with pytest.raises(ValueError, match=r"\[export_onnx\] model: expected .* got 'squareplus'"):
+    refusal = r"\[export_onnx, layer 1 \(Dense\)\] activation: expected .* got 'squareplus'"
+    with pytest.raises(ValueError, match=refusal):
         cr.export_onnx(net, tmp_path / "net.onnx")
     refusal = r"\[export_c, layer 1 \(Dense\)\] activation: expected .* got 'squareplus'"
     with pytest.raises(ValueError, match=refusal):

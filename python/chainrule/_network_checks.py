@@ -78,6 +78,15 @@ def check_registered_names(layers: Sequence[Layer], n_inputs: int) -> None:
             _custom.check_registered("activation", name, _core.activations())
 
 
+def check_built_in(where: str, net: "Network") -> None:
+    """Raises ValueError for activations that are registered, which no other program knows."""
+    for path, layer, _ in walk(net.layers, net.n_inputs):
+        activation = cast(Activation | None, getattr(layer, "activation", None))
+        if activation is not None and activation.is_registered:
+            at = f"{where}, layer {path} ({layer.name})"
+            raise ValueError(message(at, "activation", "one that is built in", activation.name))
+
+
 def check_size(
     where: str, layers: tuple[Layer, ...], n_inputs: int, dtype: "np.dtype[Any]"
 ) -> None:

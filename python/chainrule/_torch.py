@@ -14,6 +14,7 @@ from chainrule._torch_modules import (
     TENSORS,
     Read,
     array_of,
+    full_name,
     linear,
     places,
     read_modules,
@@ -104,9 +105,9 @@ def _check_chain(read: Sequence[Read]) -> None:
     for name, layer, tensors in read:
         array = next(iter(tensors.values()))
         if len(array) != n:
-            full = f"{name}.weight" if name else "weight"
+            weight = full_name(name, "weight")
             shape = f"(n_out, {n})" if isinstance(layer, Dense) else f"({n},)"
-            raise ValueError(message(FROM, "source", f"{full!r} of shape {shape}", array.T.shape))
+            raise ValueError(message(FROM, "source", f"{weight!r} of shape {shape}", array.T.shape))
         n = layer.n_outputs(n)
 
 

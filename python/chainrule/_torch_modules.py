@@ -83,6 +83,11 @@ def array_of(name: str, value: Any) -> Array:
     return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
 
 
+def full_name(above: str, name: str) -> str:
+    """PyTorch's, of what is called so in the module of that name, which is "" for the outermost."""
+    return f"{above}.{name}" if above else name
+
+
 def torch_name(module: Any) -> str:
     """Of one of PyTorch's own modules; "" for all else, which may compute anything."""
     kind = type(module)
@@ -116,7 +121,7 @@ def read_modules(source: Any) -> list[Read]:
                 found.append(Read(name, Activate(activation), {}))
         elif kind in MODULES:
             state = {
-                key: array_of(f"{name}.{key}" if name else key, value)
+                key: array_of(full_name(name, key), value)
                 for key, value in module.state_dict().items()
                 if key != COUNTER
             }
@@ -133,21 +138,20 @@ def _leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, module
         return
     for child_name, child in module.named_children():
-        yield from _leaves(child, f"{name}.{child_name}" if name else child_name)
+        yield from _leaves(child, full_name(name, child_name))
 
 
 def linear(name: str, state: Mapping[str, Array]) -> tuple[Layer, dict[str, Array]]:
     """A dense layer of a weight (n_out, n_in) and perhaps a bias; `name` is PyTorch's."""
-    full = f"{name}.weight" if name else "weight"
-    weight = state.get("weight")
+    weight, of_weight = state.get("weight"), full_name(name, "weight")
     if weight is None:
-        raise ValueError(f"[{FROM}] source: there is a bias but no {full!r}")
+        raise ValueError(message(FROM, "source", f"{of_weight!r} with the bias", list(state)))
     if weight.ndim != 2:
-        expected = f"{full!r} of a linear layer, (n_out, n_in)"
+        expected = f"{of_weight!r} of a linear layer, (n_out, n_in)"
         raise ValueError(message(FROM, "source", expected, weight.shape))
     bias = state.get("bias", np.zeros(len(weight), weight.dtype))
     if bias.shape != (len(weight),):
-        expected = f"{name}.bias of shape {(len(weight),)}"
+        expected = f"{full_name(name, 'bias')!r} of shape {(len(weight),)}"
         raise ValueError(message(FROM, "source", expected, bias.shape))
     return Dense(len(weight)), {"weight": weight.T, "bias": bias}
 

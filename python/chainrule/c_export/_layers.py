@@ -6,12 +6,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._errors import message
+from chainrule._network_checks import check_built_in
 from chainrule.activations import Activation
 from chainrule.c_export._literals import number
 from chainrule.c_export._program import Program, Value
 from chainrule.checkpoint import network_tensors
-from chainrule.layers import Activate, BatchNorm, Dense, Layer, LayerNorm, Residual, walk
+from chainrule.layers import Activate, BatchNorm, Dense, Layer, LayerNorm, Residual
 from chainrule.network import Network
 
 Parameters = Mapping[str, NDArray[Any]]
@@ -22,11 +22,7 @@ def add_network(program: Program, x: Value, net: Network, where: str) -> Value:
 
     Raises ValueError if a parameter is not finite, or for activations that are registered.
     """
-    for path, layer, _ in walk(net.layers, net.n_inputs):
-        activation = getattr(layer, "activation", None)
-        if activation is not None and activation.is_registered:
-            at = f"{where}, layer {path} ({layer.name})"
-            raise ValueError(message(at, "activation", "one that is built in", activation.name))
+    check_built_in(where, net)
     return _all(program, x, net.layers, network_tensors(net, where), "")
 
 

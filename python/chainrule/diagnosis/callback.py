@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from chainrule._errors import check_bool, check_integer
 from chainrule.callbacks import Callback
-from chainrule.diagnosis.examination import diagnose
+from chainrule.diagnosis.examination import diagnose, some_rows, spread
 from chainrule.diagnosis.report import Diagnosis
 from chainrule.trainer import Trainer
 
@@ -39,9 +37,7 @@ class Diagnose(Callback):
         data, rows = trainer._fitted
         X, Y, weights = data.X, data.Y, data.weights
         if rows is not None:
-            few = rows[np.linspace(0, len(rows) - 1, min(len(rows), self.max_rows)).astype(int)]
-            X, Y = X[few], np.asarray(Y)[few]
-            weights = None if weights is None else weights[few]
+            X, Y, weights = some_rows(data, rows[spread(len(rows), self.max_rows)])
         found = diagnose(
             trainer.net,
             X,

@@ -117,14 +117,19 @@ def thinned(data: Data, net: Network, loss: Loss, limit: int) -> Data:
     rows = data.samples.rows
     if rows <= limit:
         return data
-    chosen = np.linspace(0, rows - 1, limit).astype(np.int64)
-    return taken(data, net, loss, chosen)
+    X, Y, weights = some_rows(data, spread(rows, limit))
+    return Data(net, "diagnose", X, Y, loss, weights)
 
 
-def taken(data: Data, net: Network, loss: Loss, rows: NDArray[np.int64]) -> Data:
-    """Those rows of data that were checked before."""
+def spread(n: int, most: int) -> NDArray[np.int64]:
+    """Numbers from 0 to n - 1, at most so many of them."""
+    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
+
+
+def some_rows(data: Data, rows: NDArray[np.int64]) -> tuple[Any, Array, Array | None]:
+    """X, Y and weights of these rows."""
     weights = None if data.weights is None else data.weights[rows]
-    return Data(net, "diagnose", data.X[rows], np.asarray(data.Y)[rows], loss, weights)
+    return data.X[rows], np.asarray(data.Y)[rows], weights
 
 
 class _Patient:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._errors import message
+from chainrule._network_checks import check_built_in
 from chainrule.activations import Activation
 from chainrule.checkpoint import network_tensors
 from chainrule.layers import Activate, BatchNorm, Dense, Layer, LayerNorm, Residual
@@ -25,8 +26,10 @@ Parameters = Mapping[str, Array]
 def add_network(graph: Graph, x: str, net: Network, where: str) -> str:
     """The name of the prediction for x.
 
-    Raises ValueError if a parameter is not finite, and in float64 for other nodes than "close".
+    Raises ValueError if a parameter is not finite, for activations that are registered, and in
+    float64 for other nodes than "close".
     """
+    check_built_in(where, net)
     if graph.nodes != "close" and graph.dtype != np.float32:
         expected = "'close' for float64, for which the others lack digits or operations"
         raise ValueError(message(where, "nodes", expected, graph.nodes))
