@@ -111,6 +111,25 @@ def test_a_network_without_parameters_has_no_gradients_to_check():
         cr.check_gradients(net, np.ones((4, 2)), np.ones((4, 2)), "squared_error")
 
 
+def test_what_does_not_fit_is_refused_by_the_name_of_the_check(rng):
+    net = cr.Network([cr.BatchNorm(), cr.Dense(2)], 3)
+    X, Y = rng.normal(size=(5, 3)), np.zeros((5, 2))
+    for argument, arguments in (
+        ("X", (X[:, :2], Y, "squared_error")),
+        ("Y", (X, Y[1:], "squared_error")),
+        ("loss", (X, Y, "hinges")),
+        ("sample_weight", (X, Y, "squared_error", -np.ones(5))),
+        ("l2", (X, Y, "squared_error", None, -1)),
+        ("l1", (X, Y, "squared_error", None, 0, np.nan)),
+    ):
+        with pytest.raises(ValueError, match=rf"^\[check_gradients\] {argument}: expected"):
+            cr.check_gradients(net, *arguments)
+    with pytest.raises(
+        ValueError, match=r"^\[check_gradients, layer 1 \(BatchNorm\)\] X: expected"
+    ):
+        cr.check_gradients(net, X[:1], Y[:1], "squared_error")
+
+
 def test_gradients_that_are_not_numbers_are_no_agreement(rng):
     net = build(3, [(4, "identity", 0), (2, "identity", 0)], "float64")
     for name, value in net.parameters.items():

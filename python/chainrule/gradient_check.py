@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule._data import Features
+from chainrule._data import Data, Features
 from chainrule._dataclass import dataclass
 from chainrule._errors import check_instance, check_integer, check_number
-from chainrule.losses import Loss
+from chainrule._network_checks import check_mixed_rows
+from chainrule.losses import Loss, resolve_loss
 from chainrule.network import Network
 
 # The error of a central difference in float64 is of order eps^2 (cut off) + 1e-16 / eps (rounding).
@@ -66,7 +67,11 @@ def check_gradients(
     if not net.n_parameters:
         raise ValueError(f"[{where}] net: expected at least one parameter to train, got none")
     twin = in_float64(net)
-    twin.backward(X, Y, loss, sample_weight, l2, l1)
+    described = resolve_loss(loss, where)
+    data = Data(twin, where, X, Y, described, sample_weight)  # refused by this function's name
+    check_mixed_rows(where, net, data.samples.rows, data.samples.rows, "X")
+    l2, l1 = check_number(where, "l2", l2, minimum=0), check_number(where, "l1", l1, minimum=0)
+    twin.backward(X, Y, described, sample_weight, l2, l1)
 
     rng = np.random.default_rng(0)
     share = min(1.0, max_elements / twin.n_parameters)
@@ -75,15 +80,15 @@ def check_gradients(
         if not is_trained:
             continue
         value, gradient = twin.parameters[name], twin.gradients[name]
-        chosen = max(1, round(share * value.size))
-        for flat in np.sort(rng.choice(value.size, chosen, replace=False)):
+        drawn = max(1, round(share * value.size))
+        for flat in np.sort(rng.choice(value.size, drawn, replace=False)):
             index = tuple(int(i) for i in np.unravel_index(flat, value.shape))
             costs = []
             for sign in (1, -1):
                 moved = value.copy()
                 moved[index] += sign * step
                 twin.parameters[name] = moved
-                costs.append(twin.cost(X, Y, loss, sample_weight, l2, l1, training=True))
+                costs.append(twin.cost(X, Y, described, sample_weight, l2, l1, training=True))
             found.append((name, index, (costs[0] - costs[1]) / (2 * step), float(gradient[index])))
         twin.parameters[name] = value
 
