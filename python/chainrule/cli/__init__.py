@@ -46,4 +46,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _drop_the_rest() -> None:
     """Of standard output, so that Python does not fail writing it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -2,9 +2,12 @@
 
 import inspect
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from chainrule._container import Contents
 from chainrule.checkpoint import FORMAT as NETWORK
 from chainrule.cli import report
 from chainrule.cli.console import count, make_table, show
@@ -25,44 +28,38 @@ def info(path: Path, as_json: bool = False) -> None:
     """Prints what a file holds, as tables or as JSON: of `chainrule train`, `Network.save`,
     `Trainer.save` and `Checkpoint`, or of an estimator's `save`."""
     contents = read_model_file(path)
+    documents: Any = contents.documents
+    describe: Callable[[], None]
     if contents.kind == NETWORK:
-        if as_json:
-            show_json(contents.documents.get("network"))
-            return
-        try:
-            show(
-                f"{path}: a network without preprocessing, of Network.save",
-                Network.load(path).summary(),
-            )
-        except ValueError as error:
-            raise damaged(path, error) from None
-        return
-    if contents.kind == ESTIMATOR:
-        est, own = estimator_of(contents, path)
-        if as_json:
-            show_json(contents.documents)
-            return
-        describe_estimator(path, est, own)
-        return
-    if contents.kind == TRAINER:
-        try:
-            trainer, own = to_look_at(Trainer, contents, path)
-        except ValueError as error:
-            raise damaged(path, error) from None
-        if as_json:
-            show_json(contents.documents)
-            return
-        describe_trainer(path, trainer, own)
-        return
-    model = load_model(path)
+        documents = documents.get("network")
+        describe = partial(describe_network, path)
+    elif contents.kind == ESTIMATOR:
+        describe = partial(describe_estimator, path, *estimator_of(contents, path))
+    elif contents.kind == TRAINER:
+        describe = partial(describe_trainer, path, *trainer_of(contents, path))
+    else:
+        describe = partial(describe_table_model, path, load_model(path))
     if as_json:
-        show_json(contents.documents)
-        return
-    describe(path, model)
+        print(json.dumps(documents, indent=2, ensure_ascii=False))
+    else:
+        describe()
 
 
-def show_json(values: Any) -> None:
-    print(json.dumps(values, indent=2, ensure_ascii=False))
+def trainer_of(contents: Contents, path: Path) -> tuple[Trainer, dict[str, str]]:
+    """The trainer, and what is called so that no file holds. Raises InputError."""
+    try:
+        return to_look_at(Trainer, contents, path)
+    except ValueError as error:
+        raise damaged(path, error) from None
+
+
+def describe_network(path: Path) -> None:
+    """Its layers, sizes and memory. Raises InputError."""
+    try:
+        summary = Network.load(path).summary()
+    except ValueError as error:
+        raise damaged(path, error) from None
+    show(f"{path}: a network without preprocessing, of Network.save", summary)
 
 
 def describe_estimator(path: Path, est: MLPClassifier | MLPRegressor, own: dict[str, str]) -> None:
@@ -110,7 +107,7 @@ def describe_trainer(path: Path, trainer: Trainer, own: dict[str, str]) -> None:
         show(f"A fit of epochs {epochs} stands in {at}; Trainer.load and fit go on with it")
 
 
-def describe(path: Path, model: TableModel) -> None:
+def describe_table_model(path: Path, model: TableModel) -> None:
     """Task, columns, layers, settings and scores."""
     about, target = model.about, model.target
     settings = dict(about["settings"])
