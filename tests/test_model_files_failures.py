@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import stat
@@ -109,16 +110,43 @@ def test_a_folder_without_permission_is_an_error(net):
         assert same(net, cr.Network.load(folder / "net"))
 
 
+# A file that is dropped as it is opened closes itself, and Python would have it said.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+def test_ctrl_c_at_any_call_of_a_save_leaves_no_temporary(net, tmp_path):
+    def interrupt(frame, event, function):
+        if frame.f_code.co_filename == _files.__file__:
+            calls.append(event)
+            if len(calls) == n:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    path = tmp_path / "net"
+    for n in itertools.count(1):
+        calls = []
+        path.unlink(missing_ok=True)
+        try:
+            sys.setprofile(interrupt)
+            net.save(path)
+        except KeyboardInterrupt:
+            assert names(tmp_path) in ([], ["net"])
+        finally:
+            sys.setprofile(None)
+        if len(calls) < n:
+            break
+    assert n > 50
+    assert same(net, cr.Network.load(path))
+
+
 def test_leftovers_of_killed_writers_go_and_those_at_work_stay(tmp_path):
-    handle, at_work = _files._create(tmp_path / "net", 0o600)
+    at_work = _files._create(_files._temporary(tmp_path / "net"), 0o600)
     (tmp_path / ".net.part-killed").write_bytes(b"half")
     (tmp_path / ".other.part-killed").write_bytes(b"half")
     (tmp_path / "far").mkdir()
     os.symlink("../net", tmp_path / "far" / "link")
     remove_leftovers(tmp_path / "far" / "link")
     shutil.rmtree(tmp_path / "far")
-    assert names(tmp_path) == sorted([".other.part-killed", os.path.basename(at_work)])
-    os.close(handle)
+    assert names(tmp_path) == sorted([".other.part-killed", os.path.basename(at_work.name)])
+    at_work.close()
 
 
 def test_leftovers_are_those_of_this_very_name(tmp_path):
