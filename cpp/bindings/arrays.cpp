@@ -95,15 +95,20 @@ bool readable_in_place(const py::array& array) {
          type.byteorder() == '=';
 }
 
-// The end of a `with`. Not for destructors, which must not throw: it runs Python, where Ctrl-C is seen.
-void leave(const py::object& context) {
-  const auto exit = [&] { context.attr("__exit__")(py::none(), py::none(), py::none()); };
+// What `make` gives in a `with context`. Ctrl-C may come as that is entered or left, before it is done or after; so no
+// destructor leaves it, which must not throw.
+template <class F>
+py::object within(const py::object& context, F make) {
+  const auto leave = [&] { context.attr("__exit__")(py::none(), py::none(), py::none()); };
   try {
-    exit();
-  } catch (py::error_already_set&) {  // perhaps before it was done
+    context.attr("__enter__")();
+    py::object made = make();
+    leave();
+    return made;
+  } catch (py::error_already_set&) {
     try {
-      exit();
-    } catch (py::error_already_set&) {
+      leave();
+    } catch (py::error_already_set&) {  // it was left before
     }
     throw;
   }
@@ -115,17 +120,9 @@ void leave(const py::object& context) {
 template <class T>
 py::array converted(const py::array& array) {
   const py::module_ numpy = py::module_::import("numpy");
-  const py::object quiet = numpy.attr("errstate")(py::arg("all") = "ignore");
-  quiet.attr("__enter__")();
-  py::object made;
-  try {
-    made = numpy.attr("array")(array, py::arg("dtype") = py::dtype::of<T>(), py::arg("order") = "C");
-  } catch (py::error_already_set&) {
-    leave(quiet);
-    throw;
-  }
-  leave(quiet);
-  return made;
+  return within(numpy.attr("errstate")(py::arg("all") = "ignore"), [&] {
+    return numpy.attr("array")(array, py::arg("dtype") = py::dtype::of<T>(), py::arg("order") = "C");
+  });
 }
 
 }  // namespace
