@@ -147,7 +147,8 @@ void bind_passes(py::class_<BoundNetwork<T>>& type) {
 }
 
 template <class T>
-void bind_type(py::module_& m, const char* name, const char* optimizer_name, const char* predictor_name) {
+void bind_type(py::module_& m, const char* name, const char* optimizer_name, const char* hold_name,
+               const char* predictor_name) {
   using namespace py::literals;
   py::class_<BoundNetwork<T>> type(m, name);
   type.def(py::init([](index_t n_inputs, const py::list& layers) {
@@ -175,7 +176,7 @@ void bind_type(py::module_& m, const char* name, const char* optimizer_name, con
       "batch"_a, "Work per sample and memory, in floating-point operations and bytes.");
   bind_parameters(type);
   bind_passes(type);
-  bind_training(type, m, optimizer_name);
+  bind_training(type, m, optimizer_name, hold_name);
   bind_predictor(type, m, predictor_name);
 }
 
@@ -197,8 +198,8 @@ void bind_network(py::module_& m) {
           "The features as they are read: the array or CSR matrix itself, or what it was converted to.");
   bind_reading<float>(m, "_Reading32");
   bind_reading<double>(m, "_Reading64");
-  bind_type<float>(m, "Network32", "Optimizer32", "Predictor32");
-  bind_type<double>(m, "Network64", "Optimizer64", "Predictor64");
+  bind_type<float>(m, "Network32", "Optimizer32", "_Hold32", "Predictor32");
+  bind_type<double>(m, "Network64", "Optimizer64", "_Hold64", "Predictor64");
 }
 
 }  // namespace chainrule

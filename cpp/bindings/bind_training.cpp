@@ -37,10 +37,17 @@ Buffer<T>& averages_of(OptimizerState<T>& optimizer) {
 }  // namespace
 
 template <class T>
-void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name) {
+void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name,
+                   const char* hold_name) {
   using namespace py::literals;
   using Net = BoundNetwork<T>;
   using State = OptimizerState<T>;
+  py::class_<Hold<T>>(m, hold_name, "A network that trainers of other threads may not work on.")
+      .def("__enter__", [](py::object self) { return self; })
+      .def("__exit__", [](Hold<T>& self, const py::args&) { self.release(); });
+  type.def(
+      "hold", [](Net& self, const std::string& where) { return std::make_unique<Hold<T>>(self, where); }, "where"_a,
+      py::keep_alive<0, 1>(), "Until it is left: `with network.hold(where)`. A thread may hold it several times.");
   py::class_<State>(m, optimizer_name, "Hyperparameters and state of an optimizer for one network.")
       .def(py::init([](const Net& net, const std::string& kind, const Hyperparameters& hyperparameters) {
              return State(optimizer_arg("Trainer", kind, hyperparameters), net.net.plan().parameters_size);
@@ -146,7 +153,7 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
       "optimizer"_a, "learning_rate"_a, "clip"_a);
 }
 
-template void bind_training(py::class_<BoundNetwork<float>>&, py::module_&, const char*);
-template void bind_training(py::class_<BoundNetwork<double>>&, py::module_&, const char*);
+template void bind_training(py::class_<BoundNetwork<float>>&, py::module_&, const char*, const char*);
+template void bind_training(py::class_<BoundNetwork<double>>&, py::module_&, const char*, const char*);
 
 }  // namespace chainrule

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct BoundNetwork {
   Network<T> net;
   mutable std::shared_mutex mutex;
   mutable std::atomic<int> waiting{0};  // in wait_and_lock
+  // The thread whose trainer works on it, and how many calls of that one are under way. The GIL guards both.
+  std::thread::id trains;
+  int holds = 0;
 
   explicit BoundNetwork(const NetworkSpec& described) : spec(described), net(spec) {}
 
@@ -55,6 +59,29 @@ struct BoundNetwork {
     const std::string also = in_a_function() ? ", or calls the function that uses it here" : "";
     return std::runtime_error("[" + where + "] the network is at work in another thread" + also);
   }
+};
+
+// Keeps the trainers of other threads away, during a whole fit. A context manager in C++, for Ctrl-C comes between any
+// two functions of Python: a lock that is taken and given back there may stay taken.
+template <class T>
+class Hold {
+ public:
+  Hold(BoundNetwork<T>& network, const std::string& where) : network_(&network) {
+    if (network.holds > 0 && network.trains != std::this_thread::get_id()) throw BoundNetwork<T>::at_work(where);
+    network.trains = std::this_thread::get_id();
+    ++network.holds;
+  }
+  ~Hold() { release(); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+  void release() {
+    if (network_) --network_->holds;
+    network_ = nullptr;
+  }
+
+ private:
+  BoundNetwork<T>* network_;  // null after the release
 };
 
 // Lets a file be written while no one trains: training waits for it, as for a prediction, and any number may read.
@@ -95,9 +122,10 @@ const Parameter& parameter(const Network<T>& net, std::size_t index) {
   return net.plan().parameters.at(index);
 }
 
-// Defined in bind_training.cpp: the optimizer's class, and the network's methods that train.
+// Defined in bind_training.cpp: the optimizer's class, that of a hold, and the network's methods that train.
 template <class T>
-void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name);
+void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char* optimizer_name,
+                   const char* hold_name);
 
 // Defined in bind_predictor.cpp: the predictor's class, and the network's method that makes one.
 template <class T>

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
@@ -176,12 +176,13 @@ class Stepping:
     def _clip(self) -> tuple[float, float]:
         return self._clip_value or math.inf, self._clip_norm or math.inf
 
-    def _hold(self, where: str) -> AbstractContextManager[None]:
+    def _hold(self, where: str) -> _core._Hold:
+        """Keeps trainers of other threads from the network until it is left."""
         if self._state.shows_averages:
             raise RuntimeError(
                 f"[{where}] the network shows its averages: leave trainer.averaged()"
             )
-        return self._net._held_by_trainer(where)
+        return self._net._core.hold(where)
 
     def _data(self, where: str, X: Any, Y: Any, sample_weight: Any) -> Data:
         return Data(self._net, where, X, Y, self._loss, sample_weight)

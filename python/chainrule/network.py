@@ -6,9 +6,7 @@ read and set as `net.W[l]`. Layers count from 1.
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, cast
 
 import numpy as np
@@ -97,8 +95,6 @@ class Network(Interchange):
         top = (part for part in walk(self.layers, self.n_inputs) if "." not in part[0])
         core_layers = [layer.for_core(n) for _, layer, n in top]
         self._core = CORES[self.dtype.name](self.n_inputs, core_layers)
-        # Held during a whole fit; the core has a lock of its own for each call.
-        self._training_lock = threading.RLock()
         self._step = self._rows_added = 0  # of `backward`: see `_set_step`
         self.parameters = Parameters(self._core)
         self.gradients = Gradients(self._core)
@@ -277,16 +273,6 @@ class Network(Interchange):
         if training:
             check_mixed_rows(where, self, rows, rows, "X")
         return training, self.seed, self._step
-
-    @contextlib.contextmanager
-    def _held_by_trainer(self, where: str) -> Iterator[None]:
-        """Other threads that want to train meanwhile are told."""
-        if not self._training_lock.acquire(blocking=False):
-            raise RuntimeError(f"[{where}] the network is at work in another thread")
-        try:
-            yield
-        finally:
-            self._training_lock.release()
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
