@@ -50,6 +50,7 @@ class Team {
     index_t begin, end;
   };
   Range part(index_t n, index_t grain = 1) const {
+    if (size_ == 1) return {0, n};  // divisions take long
     const index_t pieces = (n + grain - 1) / grain;
     const index_t begin = pieces * id_ / size_ * grain, end = pieces * (id_ + 1) / size_ * grain;
     return {begin < n ? begin : n, end < n ? end : n};

@@ -147,7 +147,7 @@ double time_elements(const std::string& kernel, const std::string& which, index_
     const OptimizerSpec spec{optimizer_arg("timing.elements", which), 0.9, 0.999, 1e-8, 0.01};
     OptimizerState<T> state(spec, n);
     const UpdateStep<T> step = update_step<T>(spec, 1e-9, 1000);  // RAdam has become adaptive
-    return seconds_per_call(seconds, [&] { state.update(0, n, out.data(), in.data(), step, nullptr); });
+    return seconds_per_call(seconds, [&] { state.update(0, n, out.data(), {in.data()}, step, nullptr); });
   }
   if (kernel == "adjust") {
     return seconds_per_call(seconds, [&] { k.adjust(n, in.data(), out.data(), {T(1e-6), T(1e-6)}); });

@@ -23,7 +23,7 @@ struct RowsAhead {
   index_t left = 0;
 };
 
-// Runs of memory that are needed soon, empty as Ahead{}. What does not fit into the list is fetched when it is used.
+// Runs of memory that are needed soon. What does not fit into the list is fetched when it is used.
 // Cache lines that another core has read are claimed, too, by a store that changes nothing: the core that is going to
 // write them would wait for each, and no prefetch takes a line away from a core that has it. So nobody else may use
 // them meanwhile.
@@ -33,14 +33,16 @@ struct Ahead {
     bool claimed;
   };
   static constexpr int kCapacity = 15;  // a unit of float32; of float64 the last of 22 go without, which costs nothing
-  Run runs[kCapacity + 1];              // ended by one of null pointers
-  int count;
+  Run runs[kCapacity + 1];              // ended by one that begins at null; what follows it is not written
+  int count = 0;
   RowsAhead* rows;  // fetched after the runs; or null
 
+  [[gnu::always_inline]] explicit Ahead(RowsAhead* rows_after = nullptr) : rows(rows_after) { runs[0].begin = nullptr; }
   [[gnu::always_inline]] void add(const void* data, index_t bytes, bool claimed = false) {
     if (count == kCapacity) return;
     const char* begin = static_cast<const char*>(data);
     runs[count++] = {begin, begin + bytes, claimed};
+    runs[count].begin = nullptr;
   }
 };
 
@@ -95,6 +97,15 @@ struct UpdateStep {
   bool flushes;     // whether subnormal numbers in states that fade become zero after it, where g is zero
 };
 
+// The gradient of a run of parameters: its elements; or, if these are null, that of one sample, an outer product, whose
+// panel l is fma(down[place(l)], across, 0).
+template <class T>
+struct GradientRun {
+  const T* elements;
+  Panels<const T> down = {};
+  const T* across = nullptr;  // a panel
+};
+
 // What becomes of a gradient before its step: g + l2 w + l1 sign(w), cut to [-limit, limit], times scale. The penalty
 // is l2 / 2 * sum w^2 + l1 * sum |w|.
 template <class T>
@@ -129,7 +140,7 @@ struct Kernels {
 
   // One optimizer step on n elements (a multiple of kPanel) with g, adjusted unless the adjustment is null; returns its
   // penalty. Unused state pointers may be null.
-  double (*update[kOptimizers])(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>&,
+  double (*update[kOptimizers])(index_t n, T* w, const GradientRun<T>& g, T* state1, T* state2, const UpdateStep<T>&,
                                 const Adjustment<T>*);
 
   // average += share (w - average)   n a multiple of kPanel

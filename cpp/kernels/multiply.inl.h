@@ -217,7 +217,7 @@ static void multiply_strips(const Product<T>& p) {
     if (kTransposed || left <= widest) {
       multiply_panels<T, kTransposed, widest_tile(1)>(p, left < widest ? left : widest, panel, of_caller);
     } else {  // the panels of B that come next
-      Ahead strip{};
+      Ahead strip;
       for (index_t q = panel + widest; q < panel + 2 * widest && q < panels; ++q) {
         strip.add(p.b.data + q * p.b.panel, p.k * 64);
       }

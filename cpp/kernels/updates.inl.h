@@ -231,12 +231,31 @@ static double sum_of_squares(index_t n, const T* g) {
   return parts_of_all[0];
 }
 
+// The two forms of a GradientRun: vector v of its panel that begins at element i.
+template <class T>
+struct Elements {
+  const T* g;
+  explicit Elements(const GradientRun<T>& run) : g(run.elements) {}
+  V<T> operator()(index_t i, int v) const { return load(g + i + v * Of<T>::kLanes); }
+};
+template <class T>
+struct Outer {
+  Panels<const T> down;
+  V<T> across[kPerPanel];
+  explicit Outer(const GradientRun<T>& run) : down(run.down) {
+    for (int v = 0; v < kPerPanel; ++v) across[v] = load(run.across + v * Of<T>::kLanes);
+  }
+  V<T> operator()(index_t i, int v) const {
+    return fma(splat(down.data[down.place(i / kPanel<T>)]), across[v], V<T>{});
+  }
+};
+
 // Tried: each step right after the tile of its gradient, and steps between the multiplications of the next tile. On Zen
 // 3 divisions and square roots hold up the multipliers either way, and short runs cost 13 cycles a vector instead of 9.
 // On Zen 4 they do not (1.2 ns between 24 vectors of multiplications, 4.4 alone), but the rest of Adam's step does, and
 // steps of 20-64-64-2 and 64-128-10 became no shorter.
-template <class O, int kStates, class T, class Adjust>
-static void update_each(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>& step, Adjust&& adjust) {
+template <class O, int kStates, class T, class G, class Adjust>
+static void update_each(index_t n, T* w, const G& g, T* state1, T* state2, const UpdateStep<T>& step, Adjust&& adjust) {
   const UpdateStep<T> s = step;  // a copy, which the stores below cannot change
   auto update_panel = [&](index_t i, auto root) __attribute__((always_inline)) {
 #pragma GCC unroll 4
@@ -245,7 +264,7 @@ static void update_each(index_t n, T* w, const T* g, T* state1, T* state2, const
       V<T> wi = load(w + at), s1 = {}, s2 = {};
       if constexpr (kStates > 0) s1 = load(state1 + at);
       if constexpr (kStates > 1) s2 = load(state2 + at);
-      O::template update<T>(wi, adjust(v, wi, load(g + at)), s1, s2, s, root);
+      O::template update<T>(wi, adjust(v, wi, g(i, v)), s1, s2, s, root);
       store(w + at, wi);
       if constexpr (kStates > 0) store(state1 + at, s1);
       if constexpr (kStates > 1) store(state2 + at, s2);
@@ -262,13 +281,16 @@ static void update_each(index_t n, T* w, const T* g, T* state1, T* state2, const
 }
 
 // Zero in place of subnormal numbers where g is zero; signs stay.
-template <class T>
-static void flush(index_t n, const T* g, T* state) {
+template <class T, class G>
+static void flush(index_t n, const G& g, T* state) {
   typedef typename Of<T>::Int Int;
   const Int sign = (Int)splat(T(-0.0)), exponent = (Int)splat(T(__builtin_inf()));
-  for (index_t i = 0; i < n; i += Of<T>::kLanes) {
-    const Int bits = (Int)load(state + i), is_normal = (bits & exponent) != 0, has_gradient = load(g + i) != V<T>{};
-    store(state + i, (V<T>)(bits & (is_normal | has_gradient | sign)));
+  for (index_t i = 0; i < n; i += kPanel<T>) {
+    for (int v = 0; v < kPerPanel; ++v) {
+      T* const at = state + i + v * Of<T>::kLanes;
+      const Int bits = (Int)load(at), is_normal = (bits & exponent) != 0, has_gradient = g(i, v) != V<T>{};
+      store(at, (V<T>)(bits & (is_normal | has_gradient | sign)));
+    }
   }
 }
 
@@ -277,9 +299,9 @@ static void flush(index_t n, const T* g, T* state) {
 // 64-64-64-64-10 on digits take 9 % less without them, and 5 % less again without squares of gradients among them. (A
 // look at every step would take 6 % of 30-64-1; the control register, which makes them zero everywhere, would save 2 %
 // more, but rounds otherwise on aarch64.)
-template <class O, int kStates, bool kFade, class T>
-static double update(index_t n, T* w, const T* g, T* state1, T* state2, const UpdateStep<T>& step,
-                     const Adjustment<T>* adjustment) {
+template <class O, int kStates, bool kFade, class T, class G>
+static double update_by(index_t n, T* w, const G& g, T* state1, T* state2, const UpdateStep<T>& step,
+                        const Adjustment<T>* adjustment) {
   double penalty = 0;
   if (adjustment == nullptr) {
     update_each<O, kStates>(n, w, g, state1, state2, step, [](int, V<T>, V<T> gi) { return gi; });
@@ -293,4 +315,11 @@ static double update(index_t n, T* w, const T* g, T* state1, T* state2, const Up
     if constexpr (kStates > 1) flush(n, g, state2);
   }
   return penalty;
+}
+
+template <class O, int kStates, bool kFade, class T>
+static double update(index_t n, T* w, const GradientRun<T>& g, T* state1, T* state2, const UpdateStep<T>& step,
+                     const Adjustment<T>* adjustment) {
+  if (g.elements) return update_by<O, kStates, kFade>(n, w, Elements<T>(g), state1, state2, step, adjustment);
+  return update_by<O, kStates, kFade>(n, w, Outer<T>(g), state1, state2, step, adjustment);
 }

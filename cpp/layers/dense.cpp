@@ -101,6 +101,18 @@ void Dense<T>::backward_panels(Weights<T> weights, const Slice<T>& s, index_t pa
 }
 
 template <class T>
+OuterProduct<T> Dense<T>::factors(const Unit& unit, const Slice<T>& s) const {
+  const Panels<const T> d = s.d, down = weight_.transposed ? d : s.x, across = weight_.transposed ? s.x : d;
+  return {{down.data + down.place(unit.begin), down.panel}, across.panels_from(unit.panel)};
+}
+
+template <class T>
+OuterProduct<T> Dense<T>::outer_product(const Unit& unit, const Slice<T>& s) const {
+  const bool has_padding = weight_.transposed && n_in_ % kPanel<T> != 0;  // that of x may be anything
+  return unit.parameter == kBias || has_padding ? OuterProduct<T>{} : factors(unit, s);
+}
+
+template <class T>
 void Dense<T>::gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const {
   if (unit.parameter == kBias) {
     if (!add) std::fill_n(g.data, unit.size, T(0));
@@ -108,11 +120,11 @@ void Dense<T>::gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, 
     kernels<T>().add_column_sums(s.rows, unit.size, s.d.panels_from(unit.panel), g.data);
     return;
   }
-  const Panels<const T> d = s.d, down = weight_.transposed ? d : s.x, across = weight_.transposed ? s.x : d;
+  const OuterProduct<T> f = factors(unit, s);
   Product<T> p;
   p.m = unit.end - unit.begin, p.k = s.rows, p.columns = unit.pieces * kPanel<T>;
-  p.a = {down.data + down.place(unit.begin), down.panel}, p.transposed = true;
-  p.b = {across.data + unit.panel * across.panel, across.panel};
+  p.a = f.down, p.transposed = true;
+  p.b = f.across;
   p.c = {g.data, g.stride};
   p.start = add ? nullptr : kZeroPanel<T>, p.start_panel = 0;
   p.ahead = ahead;

@@ -28,10 +28,14 @@ class Dense final : public Layer<T> {
   void forward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const;
   void backward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const;
   void gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const override;
+  OuterProduct<T> outer_product(const Unit& unit, const Slice<T>& s) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
   void claim_mirror(const Unit& unit, const T* mirror, Ahead& ahead) const override;
 
  private:
+  // The gradient of a unit of W is down^T across, here from all rows.
+  OuterProduct<T> factors(const Unit& unit, const Slice<T>& s) const;
+
   index_t n_in_, n_out_;
   ParameterShape weight_;
 };

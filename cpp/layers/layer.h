@@ -83,6 +83,17 @@ template <class T>
 struct UnitGradient {
   T* data = nullptr;
   index_t stride = 0;
+
+  GradientRun<T> run(index_t piece) const { return {data + piece * stride}; }
+};
+
+// The gradient of a unit from one row, not yet formed: columns of the row's x and d, or d and x.
+template <class T>
+struct OuterProduct {
+  Panels<const T> down, across;  // from the unit's first row and panel
+
+  explicit operator bool() const { return down.data != nullptr; }
+  GradientRun<T> run(index_t piece) const { return {nullptr, down, across.data + piece * across.panel}; }
 };
 
 // A layer's parameters and its mirror, if it has one.
@@ -119,6 +130,7 @@ struct Slice {
   Slice at(index_t row, index_t n) const {
     Slice s = *this;
     s.first = row, s.rows = n;
+    if (row == 0) return s;  // whose pointers need not wait for stores of their halves
     s.x = x.from(row), s.x2 = x2.from(row), s.y = y.from(row), s.notes = notes.from(row);
     s.d = d.from(row), s.dx = dx.from(row), s.dx2 = dx2.from(row);
     s.share = share + row;
@@ -152,6 +164,8 @@ class Layer {
   // Writes or, with `add`, adds the unit's gradient, of all rows at once. What `ahead` lists, unless it is null, may be
   // fetched and claimed meanwhile.
   virtual void gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const = 0;
+  // The unit's gradient of a slice of one row, where it is such an outer product; else nothing.
+  virtual OuterProduct<T> outer_product(const Unit&, const Slice<T>&) const { return {}; }
   // Brings the mirror up to date with the unit's parameters.
   virtual void refresh(const Unit& unit, const T* parameters, T* mirror) const = 0;
   // Claims what `refresh` will write.

@@ -102,14 +102,11 @@ class Pass {
                  const Adjustments<T>& adjustments, bool by_columns) {
     T* const scratch = work_.scratch.data() + team.id() * Workspace<T>::kScratch;
     const bool by_norm = rule && rule->clipping.by_norm(), at_once = rule && complete && !by_norm;
-    Ahead rows_ahead{};
-    rows_ahead.rows = next.left > 0 ? &next : nullptr;
     // Parameters and states that leave the nearest cache are fetched ahead; for 20-64-64-2 the lists take 4 % of a
     // step.
     const bool far = net_.parameters().bytes() > kNear;
     each_unit(team, [&](const PlannedUnit& u) {
       const bool is_own = by_columns && u.node == 0, shared = team.size() > 1 && !is_own;
-      const bool looks = at_once && (far || shared);
       Slice<T> s = work_.slices[u.node].at(0, rows);  // not of a copy, for whose stores it would wait
       if (is_own) s.x = work_.x_of(team.id());
       if (!u.trained) {
@@ -121,12 +118,18 @@ class Pass {
         squares_of(u) = 0;
         return;
       }
+      const Layer<T>& layer = *plan_.nodes[u.node].layer;
+      if (at_once && !add && rows == 1) {  // formed as it is used: 30-64-1 takes 7 % less, in float64 6 %
+        if (const OuterProduct<T> g = layer.outer_product(u.unit, s)) {
+          penalty_of(u) = rule->apply(net_, u, g, adjustments.of(u));
+          return;
+        }
+      }
       const bool passing = at_once && !add && u.unit.pieces * u.unit.size <= Workspace<T>::kScratch;
       const UnitGradient<T> g = passing ? UnitGradient<T>{scratch, u.unit.size} : net_.gradient(u);
-      Ahead ahead;
-      if (looks) ahead = rule->ahead(net_, u, far, shared), ahead.rows = rows_ahead.rows;
-      const Ahead* const meanwhile = looks ? &ahead : rows_ahead.rows ? &rows_ahead : nullptr;
-      plan_.nodes[u.node].layer->gradient(u.unit, s, g, add, meanwhile);
+      Ahead ahead(&next);
+      if (at_once && (far || shared)) rule->list_ahead(net_, u, far, shared, ahead);
+      layer.gradient(u.unit, s, g, add, &ahead);
       if (at_once) {
         penalty_of(u) = rule->apply(net_, u, g, adjustments.of(u));
       } else if (complete) {

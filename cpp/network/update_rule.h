@@ -52,10 +52,9 @@ struct UpdateRule {
     return update_step<T>(spec, rate * options->rate_factor, spec.weight_decay * options->decay_factor, corrected);
   }
 
-  // What `apply` will read, if it is `far`, and what it will write of that which other threads have read, if it is
+  // Lists what `apply` will read, if it is `far`, and what it will write of that which other threads have read, if it is
   // `shared`.
-  Ahead ahead(const Network<T>& net, const PlannedUnit& u, bool far, bool shared) const {
-    Ahead list{};
+  void list_ahead(const Network<T>& net, const PlannedUnit& u, bool far, bool shared, Ahead& list) const {
     for (index_t q = 0; q < u.unit.pieces; ++q) {
       const T* parameters = net.parameters().data() + u.offset + q * u.unit.stride;
       list.add(parameters, u.unit.size * static_cast<index_t>(sizeof(T)), shared);
@@ -64,17 +63,17 @@ struct UpdateRule {
     for (index_t q = 0; far && q < u.unit.pieces; ++q) {
       optimizer->list_states(u.offset + q * u.unit.stride, u.unit.size, list);
     }
-    return list;
   }
 
-  // Returns the penalty of the adjustment, which may be null.
-  double apply(Network<T>& net, const PlannedUnit& u, UnitGradient<T> g, const Adjustment<T>* adjustment) const {
+  // Returns the penalty of the adjustment, which may be null. The gradient is a UnitGradient or an OuterProduct.
+  template <class G>
+  double apply(Network<T>& net, const PlannedUnit& u, const G& g, const Adjustment<T>* adjustment) const {
     double penalty = 0;
     const UpdateStep<T> numbers = step(net, u);
     T* const parameters = net.parameters().data();
     for (index_t q = 0; q < u.unit.pieces; ++q) {
       const index_t offset = u.offset + q * u.unit.stride;
-      penalty += optimizer->update(offset, u.unit.size, parameters, g.data + q * g.stride, numbers, adjustment);
+      penalty += optimizer->update(offset, u.unit.size, parameters, g.run(q), numbers, adjustment);
       if (share != 0) optimizer->add_to_average(offset, u.unit.size, parameters, share);
     }
     net.refresh_mirror(u);

@@ -123,7 +123,7 @@ struct OptimizerState {
 
   // Updates parameters[offset, offset + size) with a gradient of that size, adjusted unless the adjustment is null;
   // returns its penalty.
-  double update(index_t offset, index_t size, T* parameters, const T* gradient, const UpdateStep<T>& step,
+  double update(index_t offset, index_t size, T* parameters, const GradientRun<T>& gradient, const UpdateStep<T>& step,
                 const Adjustment<T>* adjustment) {
     auto at = [offset](Buffer<T>& b) { return b.data() ? b.data() + offset : nullptr; };
     return kernels<T>().update[static_cast<int>(spec.kind)](size, parameters + offset, gradient, at(state[0]),
