@@ -163,7 +163,7 @@ def test_only_frozen_dataclasses_derive_from_one(kinds):
 def test_arguments_that_do_not_fit_are_refused_as_by_any_function(kinds):
     with pytest.raises(TypeError, match=r"\(\) missing 1 required positional argument: 'x'"):
         kinds[0]()
-    with pytest.raises(TypeError, match="got an unexpected keyword argument 'w'"):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'w'|one of 'x', .*, got 'w'"):
         kinds[0](1, w=2)
 
 

@@ -96,21 +96,6 @@ NUMBER = "expected a finite number"
 LOSSES = "one of " + ", ".join(map(repr, _core.losses()))
 BAD_CALLS = [
     (
-        lambda t: t.net.cost(X, Y, cr.Quantile),
-        TypeError,
-        "got <class 'chainrule.losses.Quantile'>; an object is Quantile(..)",
-    ),
-    (
-        lambda t: cr.Trainer(t.net, "cross_entropy", cr.Adam),
-        TypeError,
-        "got <class 'chainrule.optimizers.Adam'>; an object is Adam(..)",
-    ),
-    (
-        lambda t: t.net.cost(X, Y, short),
-        TypeError,
-        "; one of your own: call chainrule.register_loss first",
-    ),
-    (
         lambda t: t.net.cost(X, Y, "hinges"),
         ValueError,
         f"[Network.cost] loss: expected {LOSSES}, got 'hinges' (did you mean 'hinge'?)",
@@ -158,6 +143,33 @@ def test_calls_refuse_bad_options(call, error, message):
     trainer = trainer_at_work()
     with refusal(trainer, error, message):
         call(trainer)
+
+
+ADVICE = [
+    (
+        lambda t: t.net.cost(X, Y, cr.Quantile),
+        TypeError,
+        "got <class 'chainrule.losses.Quantile'>; an object is Quantile(..)",
+    ),
+    (
+        lambda t: cr.Trainer(t.net, "cross_entropy", cr.Adam),
+        TypeError,
+        "got <class 'chainrule.optimizers.Adam'>; an object is Adam(..)",
+    ),
+    (
+        lambda t: t.net.cost(X, Y, short),
+        TypeError,
+        "; one of your own: call chainrule.register_loss first",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "end"), ADVICE)
+def test_what_is_nearly_right_gets_advice(call, error, end):
+    trainer = trainer_at_work()
+    with pytest.raises(error) as caught:
+        call(trainer)
+    assert str(caught.value).endswith(end)
 
 
 PARAMETERS = "one of '1.weight', '1.bias', '2.weight', '2.bias'"

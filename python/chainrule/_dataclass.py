@@ -13,6 +13,8 @@ from dataclasses import FrozenInstanceError, fields
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, Literal
 
+from chainrule._calls import explained
+
 
 def _methods(cls: type[Any]) -> dict[str, Callable[..., Any]]:
     """By name, what a frozen dataclass has besides `__init__`."""
@@ -76,6 +78,7 @@ else:
                     method.__name__, method.__module__ = name, cls.__module__
                     method.__qualname__ = f"{cls.__qualname__}.{name}"
                     setattr(cls, name, method)
+            cls.__init__ = explained()(cls.__init__)
             return cls
 
         return make

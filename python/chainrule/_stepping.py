@@ -73,6 +73,8 @@ class Stepping:
             self._single_steps += 1
         return float(costs[0])
 
+    step.__qualname__ = "Trainer.step"  # in what Python says of a wrong call
+
     def apply_gradients(self) -> None:
         """One optimizer step with `net.gradients` as they are, for accumulated gradients.
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, ClassVar
 from numpy.typing import NDArray
 
 import chainrule._errors  # binds `chainrule`: annotations find there what is on higher floors
+from chainrule._calls import explained
 from chainrule._errors import (
     check_bool,
     check_instance,
@@ -142,6 +143,7 @@ class EarlyStopping(Callback):
     repeatable = True  # what it finds out it stores at the end, without a call in between
     arguments = ("patience", "monitor", "min_delta", "restore_best", "larger_is_better")
 
+    @explained()
     def __init__(
         self,
         patience: int = 10,
@@ -216,6 +218,7 @@ class CSVLogger(Callback):
 
     optional = repeatable = True
 
+    @explained()
     def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
         from pathlib import Path  # here, because 4 ms of `import chainrule` are many
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import chainrule._errors  # as in callbacks.py
+from chainrule._calls import explained
 from chainrule._errors import FileFormatError, check_integer, message, warn
 from chainrule._files import check_path, check_place, remove_leftovers
 from chainrule.callbacks import Callback
@@ -37,6 +38,7 @@ class Checkpoint(Callback):
     optional = repeatable = True
     comes_last = True  # so that the file has what others do at the end of the last epoch
 
+    @explained()
     def __init__(
         self, path: str | os.PathLike[str], every: str | int = "epoch", keep: int = 1
     ) -> None:

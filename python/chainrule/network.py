@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 import chainrule._core  # binds `chainrule`: annotations find there what is on higher floors
 from chainrule import _core
 from chainrule._attributes import check_class, fixed
+from chainrule._calls import explained
 from chainrule._custom_cost import measure
 from chainrule._data import Data, Features, check_outputs
 from chainrule._errors import check_bool, check_integer, check_number
@@ -66,6 +67,7 @@ class Network(Interchange):
     W: CourseView = fixed("Network", "W", "assign to that of a layer, as in net.W[1]")
     b: CourseView = fixed("Network", "b", "assign to that of a layer, as in net.b[1]")
 
+    @explained()
     def __init__(
         self, layers: Sequence[Layer], n_inputs: int, dtype: Any = "float32", seed: int = 0
     ) -> None:
@@ -265,8 +267,7 @@ class Network(Interchange):
 
     def _set_step(self, steps: int) -> None:
         """What `backward` drops is that of the step after so many, from the first row on."""
-        self._step = steps % 2**32
-        self._rows_added = 0
+        self._step, self._rows_added = steps % 2**32, 0
 
     def _mode(self, where: str, training: bool, rows: int) -> tuple[bool, int, int]:
         """Training or not, the seed and the step of random numbers, as the core takes them."""

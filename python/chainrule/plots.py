@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
+from chainrule._calls import explained
 from chainrule._errors import check_instance, message
 from chainrule.history import OWN_KEYS, History
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TRAINING, VALIDATION = "#3465a4", "#d9730d"  # blue and orange, for every kind of colour vision
 
 
+@explained()
 def plot_history(
     history: History, path: str | os.PathLike[str] | None = None, title: str | None = None
 ) -> "Figure":

@@ -13,6 +13,7 @@ from functools import partial
 from types import FunctionType
 from typing import Annotated, ClassVar
 
+from chainrule._calls import explained
 from chainrule._dataclass import dataclass
 from chainrule._description import (
     Count,
@@ -235,21 +236,25 @@ def constant() -> Schedule:
     return Constant()
 
 
+@explained()
 def step(every: float, factor: float = 0.1) -> Schedule:
     """`factor ** floor(epoch / every)`, 0 < factor < 1: a drop after each `every` epochs."""
     return Step(every, factor)
 
 
+@explained()
 def exponential(rate: float) -> Schedule:
     """`rate ** floor(epoch)`, 0 < rate <= 1: the course's `0.95^epoch`."""
     return Exponential(rate)
 
 
+@explained()
 def inverse_time(decay: float) -> Schedule:
     """`1 / (1 + decay * floor(epoch))`, decay >= 0 per epoch: the course's learning rate decay."""
     return InverseTime(decay)
 
 
+@explained()
 def cosine(epochs: float, end: float = 0.0) -> Schedule:
     """`end + (1 - end) (1 + cos(pi epoch / epochs)) / 2`: half a cosine, constant after `epochs`.
 
@@ -258,6 +263,7 @@ def cosine(epochs: float, end: float = 0.0) -> Schedule:
     return Cosine(epochs, end)
 
 
+@explained()
 def one_cycle(epochs: float, peak: float = 10.0, start: float = 1.0, end: float = 0.01) -> Schedule:
     """Three lines: `start` up to `peak`, back to `start`, down to `end`; constant after `epochs`.
 
@@ -268,6 +274,7 @@ def one_cycle(epochs: float, peak: float = 10.0, start: float = 1.0, end: float 
     return OneCycle(epochs, peak, start, end)
 
 
+@explained()
 def warmup(
     schedule: Schedule | Callable[[float], float] | None, epochs: float, start: float = 0.0
 ) -> Schedule:
@@ -280,6 +287,7 @@ def warmup(
     return Warmup(as_schedule(schedule, "warmup"), epochs, start)
 
 
+@explained()
 def reduce_on_plateau(
     factor: float = 0.1,
     patience: int = 10,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._attributes import check_class
+from chainrule._calls import explained
 from chainrule._class_weight import ClassWeight, weights_of_targets
 from chainrule._data import Data, Features, target_kind
 from chainrule._errors import check_instance, check_number
@@ -85,6 +86,7 @@ class Trainer(Options, Stepping):
 
     _fit_name = "Trainer.fit"  # what a user called; stands in messages
 
+    @explained()
     def __init__(
         self,
         net: Network,
@@ -141,6 +143,10 @@ class Trainer(Options, Stepping):
         """Whether the last fit was cut off, by Ctrl-C, an exception or a kill, and can go on."""
         return self._fit.unfinished is not None
 
+    @explained(
+        validation_split="it takes rows as they are: validation_data=(X_val, Y_val)",
+        verbose="callbacks=[cr.ProgressBar()] shows a bar, and print(history) a table",
+    )
     def fit(
         self,
         X: Features,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from chainrule._calls import explained
 from chainrule._errors import message
 from chainrule._trainer_checks import check_precision, numbers_of
 from chainrule.activations import Activation
@@ -95,6 +96,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     # ---- Fitting ---------------------------------------------------------------------------------
 
+    @explained()
     def fit(
         self,
         X: ArrayLike,

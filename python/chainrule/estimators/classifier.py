@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from chainrule._calls import explained
 from chainrule._class_weight import weights_of_columns, weights_of_rows
 from chainrule._errors import message
 from chainrule.activations import Activation
@@ -84,6 +85,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     _target: Targets  # what y is
     classes_: Any  # sorted, or those of each output in a list
 
+    @explained(lr="the step size is learning_rate_init", epochs="it is max_iter here")
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),

@@ -10,6 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
+from chainrule._calls import explained
 from chainrule._errors import message
 from chainrule.estimators._base import BaseMLP
 from chainrule.losses import Loss, resolve_loss
@@ -63,6 +64,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _y_is_numeric = True
 
+    @explained(lr="the step size is learning_rate_init", epochs="it is max_iter here")
     def __init__(
         self,
         loss: Any = "squared_error",
