@@ -68,7 +68,7 @@ class Cut(cr.Callback):
 
 OCCASIONS = EPOCHS * (1 + 4 + 1)
 SETTINGS = {
-    "adam": {"optimizer": cr.Adam(0.01), "schedule": cr.warmup(cr.cosine(3), 1.5)},
+    "adam": {"optimizer": cr.Adam(0.01), "schedule": cr.warmup(cr.cosine(3, end=0.1), 1.5)},
     "float64": {"optimizer": cr.AdamW(0.02), "schedule": cr.one_cycle(4), "metrics": ["accuracy"]},
     "plateau": {"optimizer": cr.SGD(0.2, 0.9), "schedule": cr.reduce_on_plateau(0.5, 1)},
     "penalties": {"optimizer": cr.RMSProp(0.01), "l2": 0.01, "l1": 0.001, "penalize": "sum"},

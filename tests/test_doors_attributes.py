@@ -190,3 +190,26 @@ def test_a_network_of_ones_own_may_have_defaults_properties_and_attributes():
 
     net = Mine([cr.Dense(2)], 4)
     assert (net.seed, net.colour, net.predict(X).shape) == (3, "blue", (len(X), 2))
+
+
+def test_the_learning_rate_can_be_read_and_is_changed_by_the_schedule():
+    trainer = cr.Trainer(build(), "cross_entropy", cr.Adam(0.01), cr.step(every=2, factor=0.5))
+    assert trainer.learning_rate == 0.01
+    trainer.fit(X, Y, epochs=2)
+    assert trainer.learning_rate == 0.005
+    with pytest.raises(
+        AttributeError, match=r"\[Trainer\] learning_rate: .* trainer\.schedule, .*"
+    ):
+        trainer.learning_rate = 0.1
+    trainer.schedule = lambda epoch: 0.1
+    assert trainer.fit(X, Y).last()["learning_rate"] == trainer.learning_rate == 0.01 * 0.1
+
+
+def test_slips_of_the_pen_are_warned_of_and_attributes_of_ones_own_are_not():
+    trainer = cr.Trainer(build(), "cross_entropy")
+    trainer.notes, trainer.losses, trainer.best_loss, trainer.epochs = "mine", [], 0.0, 3
+    trainer.fit(X, Y)
+    trainer.clipnorm = 1.0
+    said = r"\[Trainer.fit\] trainer.clipnorm: nothing reads it \(did you mean 'clip_norm'\?\)"
+    with pytest.warns(UserWarning, match=said):
+        trainer.fit(X, Y)

@@ -118,7 +118,7 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"_attributes", "_class_weight", "_container", "_custom", "_description", "_files"}
     | {"history", "runtime"},
     {"activations", "losses", "metrics", "optimizers"},
-    {"_custom_checks", "_encoding", "_history_file"},
+    {"_custom_checks", "_encoding", "_history_file", "_schedule"},
     {"initializers", "schedules", "plots", "_data", "_optimizer", "_own_options", "parameters"},
     {"custom", "layers", "ops", "callbacks", "_evaluation", "_schedule_file"},
     {"summary", "_network_checks", "_unfinished", "_sklearn", "_torch_modules"},

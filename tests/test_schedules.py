@@ -249,3 +249,17 @@ def test_refusals(build, message):
 def test_what_is_no_schedule_is_a_type_error():
     with pytest.raises(TypeError, match=r"\[Trainer\] schedule: expected a schedule, a function"):
         as_schedule("cosine", "Trainer")
+
+
+@pytest.mark.parametrize("schedule", [cosine(2), warmup(cosine(1), 1)], ids=["cosine", "warmup"])
+def test_a_schedule_that_has_ended_at_0_is_warned_of_once_in_a_fit(schedule):
+    X, Y = np.zeros((3, 2)), np.zeros(3)
+    trainer = cr.Trainer(cr.Network([cr.Dense(1)], 2), "squared_error", schedule=schedule)
+    trainer.fit(X, Y, epochs=2)  # the warm-up begins at 0, which is nothing to warn of
+    said = re.escape(f"[Trainer.fit] schedule: {schedule!r} makes the learning rate 0 in epoch 2;")
+    with pytest.warns(UserWarning, match=said) as warned:
+        trainer.fit(X, Y, epochs=3)
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+    trainer.schedule = cosine(9)
+    trainer.fit(X, Y, epochs=2)

@@ -4,8 +4,11 @@ import json
 import math
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
+import chainrule as cr
+from chainrule.metrics import Metric
 from chainrule.schedules import START, ScheduleState, constant, reduce_on_plateau, warmup
 
 
@@ -73,12 +76,37 @@ def test_schedules_tell_what_they_monitor():
 
 
 def test_plateau_must_know_which_direction_is_better():
-    assert reduce_on_plateau().larger_is_better is False
-    assert reduce_on_plateau(monitor="val_r2").larger_is_better is True
-    assert reduce_on_plateau(monitor="val_log_loss").larger_is_better is False
-    with pytest.raises(
-        ValueError, match=r"larger_is_better: expected True or False for monitor='f1'"
-    ):
-        reduce_on_plateau(monitor="f1")
+    for monitor, better in ((None, False), ("val_r2", True), ("val_log_loss", False)):
+        assert reduce_on_plateau(monitor=monitor).knowing([]).larger_is_better is better
+    schedule, nobody = reduce_on_plateau(monitor="f1"), Metric("f1", lambda Y, P, w: 0.0)
+    for one in (schedule, warmup(schedule, 3)):
+        with pytest.raises(
+            ValueError, match=r"larger_is_better: expected True or False for monitor='f1'"
+        ):
+            one.knowing([nobody])
     with pytest.raises(TypeError, match=r"monitor: expected a key of the history or None, got 3"):
         reduce_on_plateau(monitor=3)
+
+
+@pytest.mark.parametrize("better", [True, False])
+@pytest.mark.parametrize("within", [False, True], ids=["alone", "behind a warm-up"])
+def test_plateau_goes_by_the_direction_of_a_metric(better, within):
+    metric = Metric("f1", lambda Y, P, w: trainer.epoch, larger_is_better=better)  # rises
+    schedule = reduce_on_plateau(0.5, patience=1, monitor="f1")
+    schedule = warmup(schedule, 1, start=1.0) if within else schedule
+    net = cr.Network([cr.Dense(1)], 2)
+    trainer = cr.Trainer(net, "squared_error", cr.SGD(1.0), schedule, metrics=[metric])
+    rates = trainer.fit(np.zeros((3, 2)), np.zeros(3), epochs=4)["learning_rate"]
+    drops = 0.5 ** np.maximum(0, np.arange(4) - 1 - within)
+    assert rates == (np.ones(4) if better else drops).tolist()
+
+
+def test_a_plateau_without_a_direction_is_refused_before_the_first_step():
+    schedule = reduce_on_plateau(monitor="f1")
+    metric = Metric("f1", lambda Y, P, w: 0.0)
+    trainer = cr.Trainer(
+        cr.Network([cr.Dense(1)], 2), "squared_error", schedule=schedule, metrics=[metric]
+    )
+    with pytest.raises(ValueError, match=r"\[reduce_on_plateau\] larger_is_better: expected"):
+        trainer.fit(np.zeros((3, 2)), np.zeros(3))
+    assert trainer.steps == 0

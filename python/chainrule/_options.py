@@ -6,7 +6,7 @@ from typing import Any
 
 from chainrule._attributes import checked, fixed
 from chainrule._data import check_outputs
-from chainrule._errors import check_choice, check_integer, check_limit, check_number
+from chainrule._errors import check_choice, check_integer, check_limit, check_number, warn
 from chainrule._trainer_checks import check_metrics, check_precision, numbers_of, warn_of_range
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric, resolve_metrics
@@ -53,3 +53,19 @@ class Options:
     decay_factors: dict[str, float] = fixed_option("decay_factors", copies=True)
     frozen: list[str] = fixed_option("frozen", copies=True)
     ema: float | None = fixed_option("ema")
+
+
+# Of a trainer, besides the options and what begins with an underscore.
+ATTRIBUTES = {"history", "epoch", "step_costs", "step_penalties", "stop_reason"}
+
+
+def warn_of_slips(where: str, trainer: object) -> None:
+    """Of attributes of the user's own that are spelt nearly as an option, which change nothing."""
+    own = [name for name in vars(trainer) if name[0] != "_" and name not in ATTRIBUTES]
+    if own:
+        from difflib import get_close_matches  # 1 ms of the time that `import chainrule` takes
+
+        options = [name for name, one in vars(Options).items() if isinstance(one, property)]
+        for name in own:
+            for meant in get_close_matches(name, options, n=1, cutoff=0.85):
+                warn(f"[{where}] trainer.{name}: nothing reads it (did you mean {meant!r}?)")

@@ -45,6 +45,7 @@ class Run:
         self.trainer, self.plan, self.order = trainer, plan, order
         self.data, self.validation, self.callbacks = data, validation, list(callbacks)
         self.at = Progress()
+        self._warned = False  # of a learning rate of 0
         self._prepared: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
 
     def go_on_from(self, left: Unfinished, numbers: Mapping[int, int]) -> None:
@@ -129,8 +130,20 @@ class Run:
 
     def _begin(self) -> None:
         self._prepared = self._epoch()  # takes a while, so it is done before anybody looks
+        self._warn_of_rest(self._prepared[1])
         self._tell("on_epoch_begin", self.trainer.epoch)
         self.at.phase, self.at.told = "steps", NOBODY
+
+    def _warn_of_rest(self, rates: NDArray[np.float64]) -> None:
+        """Of a schedule that has ended, but for one that has not begun."""
+        t = self.trainer
+        if t.epoch > 0 and not self._warned and not rates.any():
+            self._warned = True
+            warn(
+                f"[{t._fit_name}] schedule: {t.schedule!r} makes the learning rate 0 in epoch "
+                f"{t.epoch}; it counts the epochs of all fits, so make it last for them, or set "
+                "another"
+            )
 
     def _train(self) -> None:
         t, at, batch, steps = self.trainer, self.at, self.plan.batch, self.plan.steps
@@ -158,7 +171,7 @@ class Run:
         found = t._evaluate_epoch(self.data, order, self.plan.batch, self.validation)
         logs = {"epoch": t.epoch, **found, "learning_rate": rate, "seconds": at.seconds}
         monitored = monitored_key(logs, t.schedule.monitor, t.schedule.where)
-        state = t.schedule.advance(t._schedule_state, logs[monitored])
+        state = t.schedule.knowing(t.metrics).advance(t._schedule_state, logs[monitored])
         t.history.append(logs)
         # No call from here on, so no Ctrl-C: the epoch ends as a whole (see `cut_off`).
         t._schedule_state = state

@@ -58,6 +58,19 @@ class Stepping:
         """Optimizer steps done."""
         return self._state.steps
 
+    @property
+    def learning_rate(self) -> float:
+        """With which the next epoch or `step` begins: the optimizer's, times a factor."""
+        return self._rate(self.epoch + self._single_steps)
+
+    @learning_rate.setter
+    def learning_rate(self, value: object) -> None:
+        raise AttributeError(
+            "[Trainer] learning_rate: cannot be set; set trainer.schedule, whose factor multiplies "
+            f"the optimizer's {self._optimizer.learning_rate:g}, as in trainer.schedule = "
+            "lambda epoch: 0.1"
+        )
+
     def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """One optimizer step on one batch; returns the cost before it.
 

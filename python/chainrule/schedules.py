@@ -7,7 +7,7 @@ the frozen `Schedule` of its name, whose `ScheduleState` the trainer keeps and s
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import FunctionType
@@ -16,8 +16,6 @@ from typing import Annotated, ClassVar
 from chainrule._calls import explained
 from chainrule._dataclass import dataclass
 from chainrule._description import (
-    Count,
-    Description,
     NonNegative,
     Positive,
     Share,
@@ -26,39 +24,12 @@ from chainrule._description import (
     store,
 )
 from chainrule._errors import check_number, message, takes
-from chainrule.metrics import check_direction, improves
-
-
-@dataclass(frozen=True)
-class ScheduleState:
-    """Epochs that ended; for the plateau its factor, the best value and the bad epochs since."""
-
-    epochs: int = 0
-    factor: float = 1.0
-    best: float | None = None
-    bad_epochs: int = 0
-
-
-START = ScheduleState()
-
-
-class Schedule(Description):
-    """Base of all schedules. `monitor` is the key of the value for `advance`; None: the loss."""
-
-    monitor: str | None = None
-    is_constant_within_epochs: ClassVar[bool] = False
-
-    @property
-    def where(self) -> str:
-        return self.name
-
-    def advance(self, state: ScheduleState, value: float) -> ScheduleState:
-        """The state after an epoch that ended with this value of the monitored quantity."""
-        return replace(state, epochs=state.epochs + 1)
-
-    def factor(self, epoch: float, state: ScheduleState = START) -> float:
-        """The factor of the learning rate at this progress."""
-        raise NotImplementedError
+from chainrule._schedule import START as START
+from chainrule._schedule import Drop
+from chainrule._schedule import ReduceOnPlateau as ReduceOnPlateau
+from chainrule._schedule import Schedule as Schedule
+from chainrule._schedule import ScheduleState as ScheduleState
+from chainrule.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -68,14 +39,6 @@ class Constant(Schedule):
 
     def factor(self, epoch: float, state: ScheduleState = START) -> float:
         return 1.0
-
-
-def _check_drop(where: str, argument: str, value: float) -> float:
-    """The field `drop` is the argument `factor` of the functions; `factor` itself is a method."""
-    return check_number(where, "factor", value, above=0, below=1)
-
-
-Drop = Annotated[float, _check_drop]
 
 
 @dataclass(frozen=True)
@@ -145,35 +108,6 @@ def _line(progress: float, first: float, last: float) -> float:
 
 
 @dataclass(frozen=True)
-class ReduceOnPlateau(Schedule):
-    name: ClassVar[str] = "reduce_on_plateau"
-    is_constant_within_epochs = True
-    drop: Drop
-    patience: Count
-    min_factor: Share
-    threshold: NonNegative
-    monitor: str | None = None
-    larger_is_better: bool | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        better = check_direction(self.where, self.monitor, self.larger_is_better)
-        store(self, larger_is_better=better)
-
-    def advance(self, state: ScheduleState, value: float) -> ScheduleState:
-        state = super().advance(state, value)
-        margin = self.threshold * abs(state.best or 0.0)
-        if improves(value, state.best, margin, bool(self.larger_is_better)):
-            return replace(state, best=value, bad_epochs=0)
-        if state.bad_epochs + 1 < self.patience:
-            return replace(state, bad_epochs=state.bad_epochs + 1)
-        return replace(state, factor=max(state.factor * self.drop, self.min_factor), bad_epochs=0)
-
-    def factor(self, epoch: float, state: ScheduleState = START) -> float:
-        return state.factor
-
-
-@dataclass(frozen=True)
 class Warmup(Schedule):
     name: ClassVar[str] = "warmup"
     schedule: Schedule
@@ -186,6 +120,9 @@ class Warmup(Schedule):
         if isinstance(schedule, Warmup):
             raise ValueError(message(self.where, "schedule", "one without warm-up", schedule))
         store(self, schedule=schedule, monitor=schedule.monitor)
+
+    def knowing(self, metrics: Iterable[Metric]) -> Schedule:
+        return replace(self, schedule=self.schedule.knowing(metrics))
 
     def advance(self, state: ScheduleState, value: float) -> ScheduleState:
         if state.epochs < self.epochs:  # the epoch that ended began in the warm-up
@@ -301,6 +238,6 @@ def reduce_on_plateau(
     The result stays at `min_factor` or above. An epoch improves if its value is finite and beats
     the best by more than `threshold * |best|`. After a drop the count starts anew; the best value
     stays. `monitor` is a key of the history, None for "val_loss" (without validation data "loss");
-    for a metric of your own say whether `larger_is_better`.
+    of a metric of your own its `Metric` says whether `larger_is_better`, or you here.
     """
     return ReduceOnPlateau(factor, patience, min_factor, threshold, monitor, larger_is_better)

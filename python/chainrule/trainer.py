@@ -26,7 +26,7 @@ from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
 from chainrule._network_checks import check_mixed_rows
 from chainrule._optimizer import CORE_OPTIMIZERS, core_optimizer, read_weights
-from chainrule._options import Options
+from chainrule._options import Options, warn_of_slips
 from chainrule._own_options import check_own_options
 from chainrule._run import Run
 from chainrule._stepping import Stepping
@@ -79,9 +79,9 @@ class Trainer(Options, Stepping):
 
     Attributes: these, `history`, `epoch` (epochs completed), `steps` (optimizer steps done),
     `step_costs` and `step_penalties` (the cost before each step of the latest epoch, and the
-    penalty in it), `stop_reason` (None, or why the last fit ended early), `is_unfinished`. `loss`,
-    `schedule`, `metrics`, `seed`, penalties and clipping may be set between fits, and are checked
-    then; the other arguments stay as they are.
+    penalty in it), `stop_reason` (None, or why the last fit ended early), `is_unfinished`,
+    `learning_rate` (the next). `loss`, `schedule`, which changes the rate, `metrics`, `seed`,
+    penalties and clipping may be set, and are checked then; the other arguments stay as they are.
     """
 
     _fit_name = "Trainer.fit"  # what a user called; stands in messages
@@ -187,6 +187,7 @@ class Trainer(Options, Stepping):
         over), and `resume=False` begins a new fit on any.
         """
         where = self._fit_name
+        warn_of_slips(where, self)
         data = self._data(where, X, Y, sample_weight, class_weight)
         check = partial(self._data, class_weight=class_weight)
         validation = check_validation(where, validation_data, check)
@@ -199,6 +200,7 @@ class Trainer(Options, Stepping):
         plan, shuffling = check_plan(
             where, n, epochs, batch_size, shuffle, self.epoch, before, self.optimizer
         )
+        self.schedule.knowing(self.metrics)  # or it raises
         check_mixed_rows(where, self.net, n, plan.batch, "batch_size")
         order = check_shuffle(where, shuffling, taken, n, self.seed)
         listeners = None if callbacks is None else check_callbacks(where, callbacks)
