@@ -77,7 +77,7 @@ def test_a_callback_may_take_its_arguments_as_it_likes():
         ({"shuffle": lambda epoch, n: None}, "shuffle: expected shuffle(epoch), got shuffle(epoch"),
         (
             {"rows": [[0], [1, 2]]},
-            "rows: expected a list of integers from 0 to 7 or None, got list",
+            "rows: expected a list of integers from 0 to 7, 8 booleans or None, got list",
         ),
         ({"rows": np.ma.array([0, 1], mask=[0, 1])}, "rows: expected an array without a mask"),
         ({"callbacks": np.array(3)}, "callbacks: expected a list of callbacks, got array(3)"),

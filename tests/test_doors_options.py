@@ -18,7 +18,7 @@ BATCH = "[Trainer.fit] batch_size: expected an integer >= 1, 'auto' or None, got
 VALIDATION = "[Trainer.fit] validation_data: expected (X, Y) or (X, Y, sample_weight), got"
 CALLBACKS = "[Trainer.fit] callbacks: expected an object of Callback, got"
 SHUFFLE = "[Trainer.fit] shuffle: expected True, False or a function of the epoch, got"
-ROWS = "[Trainer.fit] rows: expected a list of integers from 0 to 7 or None, got"
+ROWS = "[Trainer.fit] rows: expected a list of integers from 0 to 7, 8 booleans or None, got"
 
 BAD_FIT = [
     ("epochs", 0, ValueError, f"{EPOCHS} 0"),

@@ -106,6 +106,12 @@ def test_parameters_are_refused_before_data(name, value, binary):
                 est.fit(bad, y)
 
 
+def test_sizes_in_the_place_of_the_loss_are_told_theirs(binary):
+    said = r"\[MLPRegressor.fit\] loss: .* hidden_layer_sizes is the second.*, got \(100,\)"
+    with pytest.raises(InvalidParameterError, match=said):
+        cr.MLPRegressor((100,)).fit(*binary)
+
+
 def test_rows_that_the_model_cannot_hold_are_refused_by_its_name(binary):
     X, y = binary
     est = cr.MLPClassifier(5, max_iter=2).fit(X.astype(np.float32), y)

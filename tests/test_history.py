@@ -44,6 +44,24 @@ def test_history_is_read_by_column_and_by_row(history):
     assert "accuracy" not in history
 
 
+def test_best_is_the_epoch_of_the_lowest_or_highest_value(history):
+    assert history.best() == history[2]
+    assert history.best("loss", larger_is_better=True) == history[0]
+    rising = History({"epoch": e, "loss": e, "accuracy": a} for e, a in enumerate([3, 5, 5, 4]))
+    assert rising.best()["epoch"] == 0
+    assert rising.best("accuracy")["epoch"] == 1
+    rising.append({"epoch": 4, "loss": -math.inf, "accuracy": math.nan, "mine": 1})
+    assert [rising.best(key)["epoch"] for key in ("loss", "accuracy")] == [0, 1]
+    with pytest.raises(ValueError, match=r"\[History.best\] monitor: .* 'acuracy' \(did you mean"):
+        rising.best("acuracy")
+    with pytest.raises(ValueError, match=r"\[History.best\] larger_is_better: expected True or F"):
+        rising.best("mine")
+    with pytest.raises(ValueError, match=r"\[History.best\] loss: .* finite value, got \[nan\]"):
+        History([{"loss": math.nan}]).best()
+    with pytest.raises(ValueError, match=r"\[History.best\] loss: .* finite value, got \[\]"):
+        History().best()
+
+
 def test_key_that_some_epochs_lack_reads_as_nan(history):
     assert history["val_loss"] == [pytest.approx(math.nan, nan_ok=True)] * 2 + [0.75]
 
@@ -189,6 +207,39 @@ def test_plot_shows_each_curve_in_its_panel(plot_history):
     np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), history["accuracy"])
 
 
+def test_plot_compares_runs_each_in_its_colour(plot_history):
+    from matplotlib.colors import to_hex
+
+    alone = History([{"epoch": 1, "loss": 3.0, "r2": 0.5}, {"epoch": 2, "loss": 2.0, "r2": 0.6}])
+    runs = {"adam": long_history(9), "no validation": alone}
+    loss, accuracy, r2 = plot_history(runs).axes
+    labels = [text.get_text() for text in loss.get_legend().get_texts()]
+    assert labels == ["adam, lowest: 0.3875 in epoch 8", "no validation"]
+    assert loss.get_legend().get_title().get_text() == "dashed: validation"
+    assert r2.get_legend().get_title().get_text() == ""
+    training, validation, dot, other = loss.lines
+    assert list(validation.get_ydata()) == runs["adam"]["val_loss"]
+    assert list(other.get_ydata()) == alone["loss"]
+    assert to_hex(training.get_color()) == to_hex(validation.get_color()) == to_hex(dot.get_color())
+    assert to_hex(training.get_color()) != to_hex(other.get_color())
+    assert (len(accuracy.lines), len(r2.lines)) == (1, 1)
+    many = plot_history(dict.fromkeys(range(9), alone)).axes[0].lines
+    assert len({to_hex(line.get_color()) for line in many}) == 9
+
+
+@pytest.mark.parametrize(
+    ("runs", "error", "text"),
+    [
+        ({}, ValueError, "history: expected at least one history, got {}"),
+        ({"a": History()}, ValueError, "history['a']: expected at least one epoch"),
+        ({"a": 3}, TypeError, "history['a']: expected an object of History, got 3"),
+    ],
+)
+def test_plot_refuses_what_are_no_runs(plot_history, runs, error, text):
+    with pytest.raises(error, match=re.escape(f"[plot_history] {text}")):
+        plot_history(runs)
+
+
 def test_plot_is_saved_and_not_kept_by_pyplot(plot_history, tmp_path):
     from matplotlib import pyplot
 
@@ -214,9 +265,9 @@ def test_plot_copes_with_one_epoch_and_with_values_that_are_not_finite(plot_hist
 def test_plot_refuses_an_empty_history(plot_history):
     with pytest.raises(ValueError, match=r"\[plot_history\] history: expected at least one epoch"):
         plot_history(History())
-    text = r"\[plot_history\] history: expected an object of History, got \{\}"
+    text = r"\[plot_history\] history: expected an object of History, got \[\]"
     with pytest.raises(TypeError, match=text):
-        plot_history({})
+        plot_history([])
 
 
 def test_plot_without_matplotlib_names_the_extra(plot_history, history, monkeypatch):

@@ -140,7 +140,7 @@ FLOOR = {module: i for i, floor in enumerate(PYTHON_FLOORS) for module in floor}
 CORE_IMPORTERS = {"custom", "network", "ops", "runtime", "trainer", "_data", "_optimizer"}
 CORE_IMPORTERS |= {"_network_checks", "_trainer_checks", "onnx"}
 # Conveniences whose work stands on a higher floor: imported when called.
-LATE = {("interchange", "checkpoint"), ("network", "predictor")}
+LATE = {("history", "metrics"), ("interchange", "checkpoint"), ("network", "predictor")}
 # Packages that import themselves and stand on other packages; loaded when first named.
 EXTRAS = {"c_export", "cli", "diagnosis", "estimators", "onnx"}
 # Third-party packages at import time; all others are imported when they are needed.

@@ -36,6 +36,18 @@ def test_training_on_some_rows_is_training_on_a_copy_of_them(data, shuffle, rng)
     assert some.history["loss"] == copy.history["loss"]
 
 
+def test_a_mask_of_rows_is_their_indices(data):
+    X, Y = data
+    mask = X[:, 0] > 0
+    masked, listed = new_trainer(), new_trainer()
+    masked.fit(X, Y, rows=mask, epochs=2)
+    listed.fit(X, Y, rows=np.flatnonzero(mask), epochs=2)
+    assert weights_of(masked) == weights_of(listed)
+    for wrong in (mask[1:], np.zeros(50, bool)):
+        with pytest.raises(ValueError, match=r"rows: .*from 0 to 49, 50 booleans or None, got"):
+            masked.fit(X, Y, rows=wrong)
+
+
 def test_a_function_gives_the_order_of_each_epoch(data):
     X, Y = data
     orders = [np.random.default_rng(epoch).integers(0, 50, 50) for epoch in range(3)]

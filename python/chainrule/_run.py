@@ -22,6 +22,7 @@ from chainrule._trainer_checks import RowOrder
 from chainrule._unfinished import NOBODY, Plan, Progress, Unfinished, save_callback
 from chainrule.callbacks import Callback
 from chainrule.history import monitored_key
+from chainrule.schedules import SCHEDULES
 
 if TYPE_CHECKING:
     from chainrule.trainer import Trainer
@@ -135,9 +136,10 @@ class Run:
         self.at.phase, self.at.told = "steps", NOBODY
 
     def _warn_of_rest(self, rates: NDArray[np.float64]) -> None:
-        """Of a schedule that has ended, but for one that has not begun."""
+        """Of a schedule that has ended; one that has not begun, or a function, means it."""
         t = self.trainer
-        if t.epoch > 0 and not self._warned and not rates.any():
+        ends = t.epoch > 0 and t.schedule.name in SCHEDULES
+        if ends and not self._warned and not rates.any():
             self._warned = True
             warn(
                 f"[{t._fit_name}] schedule: {t.schedule!r} makes the learning rate 0 in epoch "

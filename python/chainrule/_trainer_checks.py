@@ -109,11 +109,13 @@ RowOrder = Callable[[int], NDArray[np.int64]]
 
 
 def check_rows(where: str, rows: Any, n: int) -> NDArray[np.int64] | None:
-    """A copy of the indices of some of n rows; None is all of them. Raises ValueError."""
+    """A copy of the indices of some of n rows, be they given by a mask; None is all of them."""
     if rows is None:
         return None
-    expected = f"a list of integers from 0 to {n - 1} or None"
+    expected = f"a list of integers from 0 to {n - 1}, {n} booleans or None"
     indices = check_array(where, "rows", expected, rows)
+    if indices.dtype == bool and indices.shape == (n,):
+        indices = np.flatnonzero(indices)
     if indices.ndim != 1 or indices.dtype.kind not in "iu" or len(indices) == 0:
         raise ValueError(message(where, "rows", expected, rows))
     return _within(where, "rows", expected, indices.copy(), n)

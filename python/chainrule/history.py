@@ -76,6 +76,23 @@ class History:
         """The record of the last epoch. Raises IndexError if there is none."""
         return self[-1]
 
+    def best(self, monitor: str | None = None, larger_is_better: bool | None = None) -> Record:
+        """The record of the epoch where a key was lowest or highest, of equal ones the first.
+
+        `monitor` None is "val_loss" (without validation data "loss"); of a metric of your own say
+        whether `larger_is_better`. Raises ValueError for another key, and if no value is finite.
+        """
+        from chainrule.metrics import check_direction
+
+        where = "History.best"
+        key = monitored_key(self.keys(), monitor, where)
+        sign = -1 if check_direction(where, key, larger_is_better) else 1
+        finite = [record for record in self._records if math.isfinite(record.get(key, math.nan))]
+        if not finite:
+            got = [record.get(key) for record in self._records]
+            raise ValueError(message(where, key, "at least one finite value", got))
+        return dict(min(finite, key=lambda record: sign * record[key]))
+
     def to_dict(self) -> dict[str, list[float | None]]:
         """`{key: [value of each epoch]}`, None where an epoch lacks the key."""
         return {key: [record.get(key) for record in self._records] for key in self.keys()}

@@ -168,8 +168,8 @@ class Trainer(Options, Stepping):
         or all for `Rprop`), all where there are fewer, and the last batch of an epoch may be
         smaller; None is batch gradient descent, 1 stochastic. Rows are shuffled anew in every
         epoch, by (seed, epoch), unless `shuffle` is False or a function of the epoch that returns
-        their order. With `rows`, indices, only those take part, without a copy of them; the order
-        counts in them.
+        their order. With `rows`, indices or a mask, only those take part, without a copy of them;
+        the order counts in them.
         `validation_data` is (X, Y) or (X, Y, sample_weight). `class_weight`, a dict
         {class: weight}, 1 for those not in it, or "balanced", multiplies the weights of rows by
         those of their classes (indices, or the two targets of one output), in the validation data

@@ -109,6 +109,9 @@ def check(est: Any, where: str) -> None:
         number("label_smoothing", minimum=0, below=1)
         _check_class_weight(where, est.class_weight)
     if hasattr(est, "loss"):
+        if isinstance(est.loss, list | tuple | int):
+            expected = "a loss (the first parameter; hidden_layer_sizes is the second)"
+            raise TypeError(message(where, "loss", expected, est.loss))
         loss = resolve_loss(est.loss, where)
         if not is_for_numbers(loss):
             raise ValueError(message(where, "loss", "a loss for numbers", est.loss))
