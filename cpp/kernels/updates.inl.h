@@ -236,7 +236,7 @@ template <class T>
 struct Elements {
   const T* g;
   explicit Elements(const GradientRun<T>& run) : g(run.elements) {}
-  V<T> operator()(index_t i, int v) const { return load(g + i + v * Of<T>::kLanes); }
+  V<T> operator()(index_t i, int v) const noexcept { return load(g + i + v * Of<T>::kLanes); }
 };
 template <class T>
 struct Outer {
@@ -245,7 +245,7 @@ struct Outer {
   explicit Outer(const GradientRun<T>& run) : down(run.down) {
     for (int v = 0; v < kPerPanel; ++v) across[v] = load(run.across + v * Of<T>::kLanes);
   }
-  V<T> operator()(index_t i, int v) const {
+  V<T> operator()(index_t i, int v) const noexcept {
     return fma(splat(down.data[down.place(i / kPanel<T>)]), across[v], V<T>{});
   }
 };

@@ -52,8 +52,8 @@ struct UpdateRule {
     return update_step<T>(spec, rate * options->rate_factor, spec.weight_decay * options->decay_factor, corrected);
   }
 
-  // Lists what `apply` will read, if it is `far`, and what it will write of that which other threads have read, if it is
-  // `shared`.
+  // Lists what `apply` will read, if it is `far`, and what it will write of that which other threads have read, if it
+  // is `shared`.
   void list_ahead(const Network<T>& net, const PlannedUnit& u, bool far, bool shared, Ahead& list) const {
     for (index_t q = 0; q < u.unit.pieces; ++q) {
       const T* parameters = net.parameters().data() + u.offset + q * u.unit.stride;
