@@ -1,7 +1,12 @@
-"""The same sparse matrix in every form that scipy has, and in some that it only admits."""
+"""The same sparse matrix in every form that scipy has, and in some that it only admits; and what
+comes of it."""
 
 import numpy as np
 from scipy import sparse
+
+import chainrule as cr
+
+from .helpers import targets
 
 
 def csr(X, dtype=np.float64):
@@ -116,3 +121,21 @@ FORMS = {
     "booleans": lambda X: csr(X, bool),
     "long double": lambda X: csr(X, np.longdouble),
 }
+
+
+def results(net, X, loss="cross_entropy"):
+    """All that comes out of a network and its training, as bytes."""
+    rng = np.random.default_rng(5)
+    Y, weights = targets(rng, loss, X.shape[0], net.n_outputs, "classes"), rng.random(X.shape[0])
+    out = [net.predict(X).tobytes(), net.cost(X, Y, loss, weights, l2=0.1)]
+    out.append(net.backward(X, Y, loss, weights))
+    out += [g.tobytes() for g in net.gradients.values()]
+    trace = net.trace(X, Y, loss)
+    shown = trace.A[0], trace.Z[1], trace.dW[1]  # of a residual block there is no Z
+    out += [a.tobytes() for a in shown if a is not None]
+    trainer = cr.Trainer(net, loss, cr.Adam(0.01), metrics=["accuracy"])
+    history = trainer.fit(X, Y, 2, 64, validation_data=(X, Y), sample_weight=weights)
+    trainer.fit(X, Y, 1, None, shuffle=False)
+    out += [trainer.step(X, Y, weights), sorted(trainer.evaluate(X, Y).items())]
+    out += [history[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy")]
+    return out + [p.tobytes() for p in net.parameters.values()]

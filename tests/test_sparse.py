@@ -11,7 +11,7 @@ import chainrule as cr
 
 from .helpers import build, targets
 from .processes import printed
-from .sparse_forms import FORMS, blocks
+from .sparse_forms import FORMS, blocks, results
 
 M, N = 700, 83  # two threads have several tiles each, and the last panel is not full
 
@@ -35,23 +35,6 @@ def arrays_of(matrix):
         for name, a in attributes.items()
         if isinstance(a, np.ndarray)
     }
-
-
-def results(net, X, loss="cross_entropy"):
-    """All that comes out of a network and its training, as bytes."""
-    rng = np.random.default_rng(5)
-    Y, weights = targets(rng, loss, M, net.n_outputs, "classes"), rng.random(M)
-    out = [net.predict(X).tobytes(), net.cost(X, Y, loss, weights, l2=0.1)]
-    out.append(net.backward(X, Y, loss, weights))
-    out += [g.tobytes() for g in net.gradients.values()]
-    trace = net.trace(X, Y, loss)
-    out += [a.tobytes() for a in (trace.A[0], trace.Z[1], trace.dW[1])]
-    trainer = cr.Trainer(net, loss, cr.Adam(0.01), metrics=["accuracy"])
-    history = trainer.fit(X, Y, 2, 64, validation_data=(X, Y), sample_weight=weights)
-    trainer.fit(X, Y, 1, None, shuffle=False)
-    out += [trainer.step(X, Y, weights), sorted(trainer.evaluate(X, Y).items())]
-    out += [history[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy")]
-    return out + [p.tobytes() for p in net.parameters.values()]
 
 
 def network(dtype, n_inputs=N):

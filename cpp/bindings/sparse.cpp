@@ -51,7 +51,8 @@ py::array as_type(const py::array& array, const char* type) {
 struct Indices {
   index_t outer, inner, stored;
   py::array starts, positions;
-  bool is_wide;
+  bool is_wide, ascends = true;  // the positions in every slice, once they are checked
+  index_t longest = 0;           // slice
 
   Indices(const std::string& where, const py::object& matrix, index_t n_outer, index_t n_inner)
       : outer(n_outer),
@@ -74,7 +75,7 @@ struct Indices {
   }
 
   // Refuses positions out of range; returns whether one comes twice in a slice.
-  bool check_positions(const std::string& where) const {
+  bool check_positions(const std::string& where) {
     return is_wide ? check_positions<std::int64_t>(where) : check_positions<std::int32_t>(where);
   }
 
@@ -109,7 +110,7 @@ struct Indices {
   }
 
   template <class Index>
-  bool check_positions(const std::string& where) const {
+  bool check_positions(const std::string& where) {
     const Index *start = data_of<Index>(starts), *at = data_of<Index>(positions);
     const auto checked = [&](index_t k) {
       const index_t position = read_once(at + k);
@@ -127,7 +128,10 @@ struct Indices {
         in_order = in_order && position > before;
         before = position;
       }
-      if (in_order || twice) continue;
+      longest = std::max(longest, end - begin);
+      if (in_order) continue;
+      ascends = false;
+      if (twice) continue;
       last_slice.resize(static_cast<std::size_t>(inner), -1);
       for (index_t k = begin; k < end; ++k) {
         index_t& last = last_slice[static_cast<std::size_t>(checked(k))];
@@ -282,7 +286,8 @@ Matrix sparse_arg(const std::string& where, const py::object& matrix, index_t co
     refuse_value(where, "X", element(source, 0, k),
                  std::to_string(indices.slice_of(k)) + ", " + std::to_string(indices.position(k)));
   }
-  source.sparse = {indices.starts.data(), indices.positions.data(), indices.stored, indices.is_wide};
+  source.sparse = {indices.starts.data(), indices.positions.data(), indices.stored,
+                   indices.is_wide,       indices.ascends,          indices.longest};
   return {csr, py::make_tuple(values, indices.positions, indices.starts), source, rows, columns, false};
 }
 

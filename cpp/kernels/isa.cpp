@@ -43,6 +43,7 @@ namespace CHAINRULE_ISA {
 #include "kernels/dropout.inl.h"
 #include "kernels/narrow.inl.h"
 #include "kernels/multiply.inl.h"
+#include "kernels/sparse.inl.h"
 // clang-format on
 
 template <class T, V<T> (*F)(V<T>)>
@@ -59,6 +60,7 @@ void map(index_t n, const T* x, T* out) {
 template <class T>
 constexpr Kernels<T> table() {
   return {multiply<T>,
+          multiply_sparse<T>,
           {CHAINRULE_ACTIVATIONS(CHAINRULE_ACTIVATE)},
           {CHAINRULE_ACTIVATIONS(CHAINRULE_ACTIVATION_GRADIENT)},
           {CHAINRULE_LOSSES(CHAINRULE_LOSS)},

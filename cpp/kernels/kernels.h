@@ -65,6 +65,28 @@ struct Product {
   const Ahead* ahead = nullptr;  // fetched meanwhile
 };
 
+// A sparse matrix of so many rows as it is used with: row i has the elements begin[i] .. end[i] - 1, in ascending
+// columns.
+template <class T>
+struct SparseMatrix {
+  const index_t *begin, *end;
+  const std::int32_t* column;
+  const T* value;
+};
+
+// C as in Product, with the same bits, for a sparse A (m, k) without infinite or undefined numbers in B, and for whole
+// panels of columns.
+template <class T>
+struct SparseProduct {
+  index_t m, panels;
+  SparseMatrix<T> a;
+  Panels<const T> b;
+  Panels<T> c;
+  const T* start;
+  index_t start_panel;
+  bool rectified = false;
+};
+
 // The losses of `rows` rows of outputs and their gradients, in one pass.
 template <class T>
 struct LossRows {
@@ -128,6 +150,7 @@ struct DropoutStream {
 template <class T>
 struct Kernels {
   void (*multiply)(const Product<T>&);
+  void (*multiply_sparse)(const SparseProduct<T>&);
 
   // In place on (rows, n): z becomes a = g(z).
   void (*activate[kActivations])(index_t rows, index_t n, Panels<T> z, T slope);

@@ -24,6 +24,14 @@ constexpr index_t kUnitsAbreast = 2;
 // faster on two; in float64 units of 4 panels 4 % faster than of 6, though tiles of long sums have 3), but not into
 // lower ones if it has so few elements that one thread may have it all.
 constexpr index_t kFewUnits = 16, kSmallUnitRows = 16, kSmallUnitPanels = 4, kFewElements = 4096;
+
+// to[j, i] = from[i, j], both of rows of one panel.
+template <class T>
+void transpose_square(index_t rows, index_t columns, const T* from, T* to) {
+  for (index_t i = 0; i < rows; ++i) {
+    for (index_t j = 0; j < columns; ++j) to[j * kPanel<T> + i] = from[i * kPanel<T> + j];
+  }
+}
 }  // namespace
 
 template <class T>
@@ -133,6 +141,47 @@ void Dense<T>::gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, 
   if (!weight_.transposed || filled == 0 || unit.panel + unit.pieces < n_panels<T>(n_in_)) return;
   T* last = g.data + (unit.pieces - 1) * g.stride;  // the padding of x may be anything, that of a gradient is zero
   for (index_t i = 0; i < p.m; ++i, last += kPanel<T>) std::fill(last + filled, last + kPanel<T>, T(0));
+}
+
+template <class T>
+void Dense<T>::forward_sparse(Weights<T> weights, const SparseMatrix<T>& x, const Slice<T>& s) const {
+  SparseProduct<T> p;
+  p.m = s.rows, p.panels = n_panels<T>(n_out_);
+  p.a = x, p.c = s.y;
+  p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_);
+  p.start = weights.parameters + weight_.template size<T>(), p.start_panel = kPanel<T>;  // b
+  p.rectified = s.rectifies;
+  kernels<T>().multiply_sparse(p);  // z = b + x W
+}
+
+template <class T>
+void Dense<T>::gradient_sparse(const Unit& unit, const SparseBatch<T>& x, const Slice<T>& s, UnitGradient<T> g,
+                               bool add) const {
+  if (unit.parameter == kBias) return gradient(unit, s, g, add, nullptr);
+  SparseProduct<T> p;
+  p.start = add ? nullptr : kZeroPanel<T>, p.start_panel = 0;
+  if (!weight_.transposed) {
+    p.m = unit.end - unit.begin, p.panels = unit.pieces;
+    p.a = x.columns_from(unit.begin), p.b = Panels<const T>(s.d).panels_from(unit.panel), p.c = {g.data, g.stride};
+    return kernels<T>().multiply_sparse(p);  // dW = x^T dz, or dW += it
+  }
+  // Of the transpose, which the kernel does not write, a panel of inputs by a panel of outputs at a time.
+  constexpr index_t width = kPanel<T>;
+  alignas(64) T square[width * width] = {};
+  for (index_t q = 0; q < unit.pieces; ++q) {
+    const index_t input = (unit.panel + q) * width;
+    p.m = std::min(width, n_in_ - input), p.panels = 1;
+    p.a = x.columns_from(input), p.c = {square, 0};
+    std::fill(square + p.m * width, square + width * width, T(0));  // padding
+    for (index_t output = unit.begin; output < unit.end; output += width) {
+      T* const to = g.data + q * g.stride + (output - unit.begin) * width;
+      const index_t outputs = std::min(width, unit.end - output);
+      if (add) transpose_square(outputs, p.m, to, square);
+      p.b = Panels<const T>(s.d).panels_from(output / width);
+      kernels<T>().multiply_sparse(p);
+      transpose_square(width, outputs, square, to);
+    }
+  }
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "layers/layer.h"
+#include "ops/sparse_batch.h"
 
 namespace chainrule {
 
@@ -28,6 +29,9 @@ class Dense final : public Layer<T> {
   void forward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const;
   void backward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const;
   void gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const override;
+  // The same for a sparse x.
+  void forward_sparse(Weights<T> weights, const SparseMatrix<T>& x, const Slice<T>& s) const;
+  void gradient_sparse(const Unit& unit, const SparseBatch<T>& x, const Slice<T>& s, UnitGradient<T> g, bool add) const;
   OuterProduct<T> outer_product(const Unit& unit, const Slice<T>& s) const override;
   void refresh(const Unit& unit, const T* parameters, T* mirror) const override;
   void claim_mirror(const Unit& unit, const T* mirror, Ahead& ahead) const override;

@@ -30,12 +30,14 @@ bool Model<T>::parameters_are_finite() const {
   return are_finite(parameters_.data(), parameters_.size());
 }
 
-// Rows on their way through the layers: some rows of memory in which values have their slots.
+// Rows on their way through the layers: some rows of memory in which values have their slots, and of x, if the first
+// layer takes it as it is stored.
 template <class T>
 struct Model<T>::Tile {
   T* memory;
   index_t slot_size, stride;
   index_t row, rows;
+  SparseBatch<T>* sparse = nullptr;
 
   Panels<T> at(std::size_t slot) const {
     return Panels<T>{memory + static_cast<index_t>(slot) * slot_size, stride}.from(row);
@@ -53,14 +55,19 @@ void Model<T>::predict(const RowSource& x, index_t rows, T* out, int most_thread
   constexpr index_t gap = 64;
   const index_t tile = std::min(rows, kTileRows), apart = tile + gap;
   const index_t stride = panel_stride<T>(apart * n_threads - gap);
-  const index_t slot_size = plan_.widest * stride, scratch_size = static_cast<index_t>(plan_.slots) * slot_size;
+  const bool is_sparse = plan_.multiplies_sparse(x);
+  const index_t widest = is_sparse ? plan_.widest : widest_of_all();
+  const index_t slot_size = widest * stride, scratch_size = static_cast<index_t>(plan_.slots) * slot_size;
   thread_local Buffer<T> scratch;  // one per calling thread, so that calls do not meet
   if (scratch.size() < scratch_size) scratch = Buffer<T>(scratch_size);
   T* const memory = scratch.data();
+  thread_local SparseBatch<T> sparse_scratch;
+  if (is_sparse) sparse_scratch.reserve(apart * n_threads, x.sparse.longest);
+  SparseBatch<T>* const sparse = is_sparse ? &sparse_scratch : nullptr;
   run_team(n_threads, [&](const Team& team) {
     const Team::Range part = team.part(rows);
     for (index_t first = part.begin; first < part.end; first += tile) {
-      const Tile own{memory, slot_size, stride, team.id() * apart, std::min(tile, part.end - first)};
+      const Tile own{memory, slot_size, stride, team.id() * apart, std::min(tile, part.end - first), sparse};
       begin(x, first, own);
       run(0, plan_.nodes.size(), own);
       end(own, out + first * plan_.n_outputs);
@@ -72,7 +79,7 @@ void Model<T>::predict(const RowSource& x, index_t rows, T* out, int most_thread
 template <class T>
 void Model<T>::predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads) const {
   const index_t most = std::min(rows, Workspace<T>::kMaxRows), stride = panel_stride<T>(most);
-  const index_t slot_size = plan_.widest * stride;
+  const index_t slot_size = widest_of_all() * stride;
   Buffer<T> memory(static_cast<index_t>(plan_.slots) * slot_size);
   std::exception_ptr failure;
   run_team(n_threads, [&](const Team& team) {
@@ -96,7 +103,10 @@ void Model<T>::predict_by_stages(const RowSource& x, index_t rows, T* out, int n
 
 template <class T>
 void Model<T>::begin(const RowSource& x, index_t first, const Tile& tile) const {
-  if (tile.rows > 0) x.gather(Order::all(first + tile.rows).from(first), tile.rows, plan_.n_inputs, tile.at(0));
+  if (tile.rows == 0) return;
+  const Order order = Order::all(first + tile.rows).from(first);
+  if (tile.sparse) return tile.sparse->gather(x, order, tile.rows, plan_.n_inputs, tile.row);
+  x.gather(order, tile.rows, plan_.n_inputs, tile.at(0));
 }
 
 template <class T>
@@ -108,7 +118,11 @@ void Model<T>::run(std::size_t begin, std::size_t end, const Tile& tile) const {
     s.rows = tile.rows;
     s.x = tile.at(input), s.x2 = tile.at(plan_.slot(node.input2)), s.y = tile.at(node.slot);
     s.rectifies = node.rectifies;
-    if (input != node.slot) node.layer->forward(weights(node), s);  // otherwise it passes its input on
+    if (i == 0 && tile.sparse) {
+      plan_.dense(0).forward_sparse(weights(node), tile.sparse->rows_from(tile.row), s);
+    } else if (input != node.slot) {  // otherwise it passes its input on
+      node.layer->forward(weights(node), s);
+    }
     activate_rest(node, tile.rows, node.layer->n_out(), s.y);
   }
 }

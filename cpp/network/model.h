@@ -1,6 +1,7 @@
 // A model: its plan, its parameters, and prediction. What a network (network.h) is before it can be trained.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "network/plan.h"
@@ -44,6 +45,7 @@ class Model {
   struct Tile;
   void begin(const RowSource& x, index_t first, const Tile& tile) const;
   void run(std::size_t begin, std::size_t end, const Tile& tile) const;
+  index_t widest_of_all() const { return std::max(plan_.widest, n_panels<T>(plan_.n_inputs)); }
   void end(const Tile& tile, T* out) const;
   void predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads) const;
 };

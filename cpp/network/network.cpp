@@ -29,13 +29,15 @@ void Network<T>::track(const PlannedUnit& u, const Slice<T>& batch) {
 }
 
 template <class T>
-Workspace<T>& Network<T>::workspace(index_t batch, int n_threads) {
+Workspace<T>& Network<T>::workspace(const RowSource& x, index_t batch, int n_threads) {
+  const bool is_sparse = plan_.multiplies_sparse(x);
   const int threads_so_far = static_cast<int>(workspace_.scratch.size() / Workspace<T>::kScratch);
   const index_t rows = std::max(rows_at_once(batch), workspace_.rows);
   const int threads = std::max(n_threads, threads_so_far),
-            copies = std::max(plan_.copies_of_x(n_threads), workspace_.copies);
+            copies = std::max(is_sparse ? 0 : plan_.copies_of_x(n_threads), workspace_.copies);
   if (rows > workspace_.rows || threads > threads_so_far || copies > workspace_.copies)
     workspace_ = Workspace<T>(plan_, rows, threads, copies);
+  if (is_sparse) workspace_.sparse.reserve(rows, x.sparse.longest, plan_.n_inputs);
   return workspace_;
 }
 

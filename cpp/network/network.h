@@ -24,8 +24,8 @@ class Network : public Model<T> {
   void claim_mirror(const PlannedUnit& u, Ahead& ahead) const;
   void track(const PlannedUnit& u, const Slice<T>& batch);  // updates running statistics
 
-  // Workspace for batches of `batch` rows; kept, and grown when a larger batch or team comes.
-  Workspace<T>& workspace(index_t batch, int n_threads = 1);
+  // Workspace for batches of `batch` rows of x; kept, and grown when a larger batch or team comes.
+  Workspace<T>& workspace(const RowSource& x, index_t batch, int n_threads = 1);
   index_t workspace_bytes(index_t batch) const;
   // Rows of such a batch that the workspace holds.
   index_t rows_at_once(index_t batch) const {

@@ -21,7 +21,7 @@ double batch_flops(const Network<T>& network, index_t rows) {
 
 template <class T>
 double cost(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode) {
-  Pass<T> pass(Goal::kCost, network, samples, objective, mode, network.workspace(samples.rows));
+  Pass<T> pass(Goal::kCost, network, samples, objective, mode, network.workspace(samples.x, samples.rows));
   double result = 0;
   run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
     const Cost cost = pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
@@ -37,7 +37,7 @@ double backward(Network<T>& network, const Samples& samples, const Objective& ob
   const bool may_fail = objective.loss.custom || network.plan().has_custom();
   Buffer<T> before(may_fail ? network.gradients().size() : 0);
   std::copy_n(network.gradients().data(), before.size(), before.data());
-  Pass<T> pass(Goal::kGradients, network, samples, objective, mode, network.workspace(samples.rows));
+  Pass<T> pass(Goal::kGradients, network, samples, objective, mode, network.workspace(samples.x, samples.rows));
   double result = 0;
   run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
     const Cost cost =
@@ -87,7 +87,7 @@ Trained train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
   TeamSize& size = network.team_size();
   size.prepare(flops);
   Pass<T> pass(Goal::kGradients, network, samples, objective, Mode{true, steps.seed},
-               network.workspace(largest, size.largest()));
+               network.workspace(samples.x, largest, size.largest()));
   const auto start = Clock::now();
   // A look at the clock takes a hundredth of the smallest steps, so those do without most of them.
   const index_t look = flops < 1e5 && !size.tries() ? 16 : 1;

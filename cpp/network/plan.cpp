@@ -12,8 +12,7 @@
 namespace chainrule {
 
 template <class T>
-Plan<T>::Plan(const NetworkSpec& spec, Use use)
-    : n_inputs(spec.n_inputs), widest(n_panels<T>(spec.n_inputs)), use_(use) {
+Plan<T>::Plan(const NetworkSpec& spec, Use use) : n_inputs(spec.n_inputs), use_(use) {
   std::size_t value = 0;
   for (std::size_t l = 0; l < spec.layers.size(); ++l) {
     const std::size_t nodes_before = nodes.size();
@@ -30,6 +29,7 @@ Plan<T>::Plan(const NetworkSpec& spec, Use use)
   find_rectifiers();
   find_slots();
   if (begins_with_columns()) share_by_columns();
+  takes_sparse_ = begins_with_sparse();
 }
 
 // These return the value that is the layer's output.
@@ -153,6 +153,14 @@ bool Plan<T>::begins_with_columns() const {
   const bool is_small = parameters_size * static_cast<index_t>(sizeof(T)) <= small;
   if (nodes.size() == 2) return width(1) >= (is_small ? 1 : 4) * n_inputs;
   return is_small && width(1) >= 2 * n_inputs;
+}
+
+// Whether the first layer is dense and the only one that reads x.
+template <class T>
+bool Plan<T>::begins_with_sparse() const {
+  const auto reads_x = [](const Node<T>& node) { return node.input == 0 || node.input2 == 0; };
+  return dynamic_cast<const Dense<T>*>(nodes[0].layer.get()) != nullptr &&
+         std::none_of(nodes.begin() + 1, nodes.end(), reads_x);
 }
 
 // Threads share the units from the first to the last column of the first layer: its outputs, the next one's inputs; the

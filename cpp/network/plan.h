@@ -79,6 +79,8 @@ struct Plan {
   // Whether so many threads share the columns of the first layer (column_pass.h), each with an x of its own.
   bool is_shared_by_columns(int threads) const;
   int copies_of_x(int threads) const { return is_shared_by_columns(threads) ? threads : 1; }
+  // Whether the first layer multiplies rows of x as they are stored.
+  bool multiplies_sparse(const RowSource& x) const { return takes_sparse_ && x.is_thin(n_inputs); }
   const Dense<T>& dense(std::size_t node) const { return static_cast<const Dense<T>&>(*nodes[node].layer); }
   // Of a value.
   index_t width(std::size_t value) const { return value == 0 ? n_inputs : nodes[value - 1].layer->n_out(); }
@@ -95,7 +97,7 @@ struct Plan {
   index_t units_cost = 0;
   index_t shared_panels = 0;     // of a first layer whose columns threads may share, else 0
   std::size_t slots = 1;         // values that prediction holds at a time
-  index_t widest = 0;            // panels of the widest layer or of the input
+  index_t widest = 0;            // panels of the widest layer
   index_t flops_per_sample = 0;  // forward
   index_t training_flops = 0;    // forward, gradient in the parameters, gradient in every layer's input but the first
 
@@ -110,10 +112,12 @@ struct Plan {
   void find_adders();
   void find_rectifiers();
   bool begins_with_columns() const;
+  bool begins_with_sparse() const;
   void share_by_columns();
   void find_slots();
 
   Use use_;
+  bool takes_sparse_ = false;
   std::uint32_t dropouts_ = 0;  // layers of dropout so far
   std::size_t held_ = 0;        // the last value that another node reads as well, so that no activation may change it
 };
@@ -135,7 +139,7 @@ struct Workspace {
 
   Workspace() = default;
   Workspace(const Plan<T>& plan, index_t rows_at_once, int n_threads = 1, int copies_of_x = 1);
-  static index_t bytes(const Plan<T>& plan, index_t rows, int copies_of_x);  // of all that grows with the rows
+  static index_t bytes(const Plan<T>& plan, index_t rows, int copies_of_x);  // of all that grows with the rows of x
   Panels<T> x_of(int thread) const { return x.from(thread * rows); }
 
   index_t rows = 0;
@@ -149,6 +153,7 @@ struct Workspace {
   Buffer<double> penalty;        // (units) each unit's part of the regularization
   Buffer<double> squares;        // (units) of each unit's gradient, for its norm
   Buffer<T> memory;              // targets, what the slices view, and x
+  SparseBatch<T> sparse;         // x, if the first layer takes it as it is stored, which then has no copies
   Buffer<T> sums;                // of layers that mix rows
   Buffer<T> scratch;             // (threads, kScratch) the gradient that a thread is working on
 };

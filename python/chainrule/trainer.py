@@ -163,7 +163,7 @@ class Trainer(Options, Stepping):
     ) -> History:
         """Trains for `epochs` more epochs (None: one) and returns the history of all epochs.
 
-        X (m, n_inputs), an array or a scipy.sparse matrix (only a batch at a time becomes dense);
+        X (m, n_inputs), an array or a scipy.sparse matrix (a batch at a time may become dense);
         Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a step ("auto": 32,
         or all for `Rprop`), all where there are fewer, and the last batch of an epoch may be
         smaller; None is batch gradient descent, 1 stochastic. Rows are shuffled anew in every
