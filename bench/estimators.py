@@ -23,8 +23,10 @@ if __name__ == "__main__":
 
 import numpy as np
 import sklearn.neural_network
+from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits, make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.model_selection import train_test_split
 
 import chainrule as cr
@@ -67,6 +69,22 @@ def made(rows: int, columns: int, classes: int) -> Callable[[], tuple[Any, Any]]
     return make
 
 
+def texts(rows: int, words: int, classes: int) -> Callable[[], tuple[Any, Any]]:
+    """Sparse: of 80 words, drawn by Zipf's law and the class, how often each comes, weighted."""
+
+    def make() -> tuple[Any, Any]:
+        rng = np.random.default_rng(0)
+        y = rng.integers(classes, size=rows * 5 // 4)
+        chances = np.exp(rng.normal(size=(classes, words))) / np.arange(1, words + 1)
+        chances /= chances.sum(axis=1, keepdims=True)
+        drawn = np.stack([rng.choice(words, 80, p=chances[c]) for c in y])
+        place = np.repeat(np.arange(len(y)), 80), drawn.ravel()
+        counts = csr_matrix((np.ones(drawn.size), place), (len(y), words))  # adds them up
+        return TfidfTransformer().fit_transform(counts), y
+
+    return make
+
+
 CASES = [
     Case("digits, defaults", digits, {}),
     Case(
@@ -79,6 +97,7 @@ CASES = [
         made(20_000, 20, 2),
         {"hidden_layer_sizes": (64, 64), "batch_size": 32, "max_iter": 10},
     ),
+    Case("4,000 texts, 20,000 words, 4 classes", texts(4_000, 20_000, 4), {"max_iter": 5}),
 ]
 
 

@@ -37,6 +37,7 @@ namespace CHAINRULE_ISA {
 #include "kernels/cross_entropy.inl.h"
 #include "kernels/focal.inl.h"
 #include "kernels/margins.inl.h"
+#include "kernels/adjust.inl.h"
 #include "kernels/updates.inl.h"
 #include "kernels/normalize.inl.h"
 #include "kernels/philox.inl.h"

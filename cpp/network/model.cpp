@@ -46,7 +46,10 @@ struct Model<T>::Tile {
 
 template <class T>
 void Model<T>::predict(const RowSource& x, index_t rows, T* out, int most_threads) const {
-  const int n_threads = std::min(most_threads, threads_for(work<T>(plan_.flops_per_sample, rows)));
+  const bool is_sparse = plan_.multiplies_sparse(x);
+  const index_t passed_over = is_sparse ? 2 * (plan_.n_inputs - x.sparse.longest) * plan_.width(1) : 0;
+  const int wanted = threads_for(work<T>(plan_.flops_per_sample - passed_over, rows));
+  const int n_threads = static_cast<int>(std::min<index_t>({most_threads, wanted, std::max<index_t>(rows, 1)}));
   if (plan_.prediction_stages.size() > 1) return predict_by_stages(x, rows, out, n_threads);
   // Threads have rows of the same panels, a page apart. A processor fetches ahead from panel to panel, and from row to
   // row: what is another thread's, that one then waits for as it writes. 20-64-64-2 on two threads: 1 to 4 %, where
@@ -55,7 +58,6 @@ void Model<T>::predict(const RowSource& x, index_t rows, T* out, int most_thread
   constexpr index_t gap = 64;
   const index_t tile = std::min(rows, kTileRows), apart = tile + gap;
   const index_t stride = panel_stride<T>(apart * n_threads - gap);
-  const bool is_sparse = plan_.multiplies_sparse(x);
   const index_t widest = is_sparse ? plan_.widest : widest_of_all();
   const index_t slot_size = widest * stride, scratch_size = static_cast<index_t>(plan_.slots) * slot_size;
   thread_local Buffer<T> scratch;  // one per calling thread, so that calls do not meet

@@ -163,13 +163,12 @@ class Trainer(Options, Stepping):
     ) -> History:
         """Trains for `epochs` more epochs (None: one) and returns the history of all epochs.
 
-        X (m, n_inputs), an array or a scipy.sparse matrix (a batch at a time may become dense);
-        Y as the loss takes it, `sample_weight` (m,). `batch_size` samples make a step ("auto": 32,
-        or all for `Rprop`), all where there are fewer, and the last batch of an epoch may be
-        smaller; None is batch gradient descent, 1 stochastic. Rows are shuffled anew in every
-        epoch, by (seed, epoch), unless `shuffle` is False or a function of the epoch that returns
-        their order. With `rows`, indices or a mask, only those take part, without a copy of them;
-        the order counts in them.
+        X (m, n_inputs), an array or a scipy.sparse matrix; Y as the loss takes it, `sample_weight`
+        (m,). `batch_size` samples make a step ("auto": 32, or all for `Rprop`), all where there are
+        fewer, and the last batch of an epoch may be smaller; None is batch gradient descent, 1
+        stochastic. Rows are shuffled anew in every epoch, by (seed, epoch), unless `shuffle` is
+        False or a function of the epoch that returns their order. With `rows`, indices or a mask,
+        only those take part, without a copy of them; the order counts in them.
         `validation_data` is (X, Y) or (X, Y, sample_weight). `class_weight`, a dict
         {class: weight}, 1 for those not in it, or "balanced", multiplies the weights of rows by
         those of their classes (indices, or the two targets of one output), in the validation data
