@@ -122,6 +122,7 @@ def test_a_matrix_changed_while_it_is_trained_on_leads_nowhere_else(dense):
 TIMES = """
 import json, time
 import numpy as np, chainrule as cr
+from scipy import sparse
 
 rng = np.random.default_rng(0)
 X = sparse.random_array((2000, 5000), density=0.003, format="csr", rng=rng)
