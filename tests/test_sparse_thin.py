@@ -124,6 +124,7 @@ import json, time
 import numpy as np, chainrule as cr
 from scipy import sparse
 
+cr.set_num_threads(1)
 rng = np.random.default_rng(0)
 X = sparse.random_array((2000, 5000), density=0.003, format="csr", rng=rng)
 Y = rng.integers(0, 2, 2000)
@@ -146,8 +147,8 @@ print(json.dumps(times))
 
 
 def test_zeros_take_no_time():
-    """A fifth and a thirtieth of the time on an idle machine."""
+    """A fifteenth and a ninetieth of the time on an idle machine."""
     times = json.loads(printed(TIMES)[-1])
     fit, predict = np.divide(times["sparse"], times["dense"])
-    assert fit < 0.7, times
-    assert predict < 0.3, times
+    assert fit < 0.4, times
+    assert predict < 0.15, times
