@@ -213,3 +213,10 @@ def test_slips_of_the_pen_are_warned_of_and_attributes_of_ones_own_are_not():
     said = r"\[Trainer.fit\] trainer.clipnorm: nothing reads it \(did you mean 'clip_norm'\?\)"
     with pytest.warns(UserWarning, match=said):
         trainer.fit(X, Y)
+
+    class Mine(cr.Trainer):
+        pass
+
+    mine = Mine(build(), "cross_entropy")
+    mine.clipnorm = 1.0  # which it may read
+    mine.fit(X, Y)

@@ -41,6 +41,38 @@ while time.monotonic() < end:
 print("whole")
 """
 
+# While a copy that does not hold the interpreter's lock changes the starts of rows, over and over.
+WITHOUT_LOCK = """
+import threading, time
+import numpy as np
+from scipy import sparse
+import chainrule as cr
+
+rows, columns = 300_000, 400
+X = sparse.random_array((rows, columns), density=0.01, format="csr", dtype=np.float32,
+                        rng=np.random.default_rng(0))
+X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
+good, bad = X.indptr.copy(), X.indptr.copy()
+bad[5000::7] = -(2**30)
+over_and_over = np.lib.stride_tricks.as_strided(X.indptr, (40, rows + 1), (0, 4))
+copies = np.stack([good, good, bad, good] * 10)
+net = cr.Network([cr.Dense(4, "relu"), cr.Dense(3, "softmax")], columns)
+
+def change():
+    while True:
+        np.copyto(over_and_over, copies)
+        time.sleep(0.0007)
+
+threading.Thread(target=change, daemon=True).start()
+end = time.monotonic() + 5
+while time.monotonic() < end:
+    try:
+        net.predict(X)
+    except ValueError as error:
+        assert str(error).startswith("[Network.predict] X: "), error
+print("whole")
+"""
+
 
 @pytest.mark.parametrize(
     ("form", "name", "twice"),
@@ -56,4 +88,9 @@ print("whole")
 def test_features_that_another_thread_changes_are_never_followed_out_of_bounds(form, name, twice):
     command = [sys.executable, "-c", RACE, form, name, twice]
     run = subprocess.run(command, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "whole\n"), run.stderr
+
+
+def test_starts_of_rows_that_change_during_the_checks_lead_nowhere():
+    run = subprocess.run([sys.executable, "-c", WITHOUT_LOCK], capture_output=True, text=True)
     assert (run.returncode, run.stdout) == (0, "whole\n"), run.stderr

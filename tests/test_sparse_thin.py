@@ -119,6 +119,24 @@ def test_a_matrix_changed_while_it_is_trained_on_leads_nowhere_else(dense):
     assert all(np.isfinite(value).all() for value in net.parameters.values())
 
 
+def test_a_network_that_diverges_is_told_of(dense):
+    """Zeros times infinite weights are not computed; the end of the epoch sees those."""
+    trainer = cr.Trainer(cr.Network([cr.Dense(3)], N), "absolute_error", cr.SGD(3e36))
+    with pytest.warns(RuntimeWarning, match=r"the cost became|a parameter became infinite or NaN"):
+        trainer.fit(1e3 * csr(dense), np.ones((M, 3)), 3, 16)
+
+
+def test_a_frozen_first_layer(dense):
+    ends = []
+    for X in (dense, csr(dense)):
+        net = build(N, LAYERS["one tile of panels"], "float32")
+        before = net.parameters["1.weight"]
+        cr.Trainer(net, "cross_entropy", frozen=["1"]).fit(X, np.arange(M) % 3, 2)
+        np.testing.assert_array_equal(net.parameters["1.weight"], before)
+        ends.append([value.tobytes() for value in net.parameters.values()])
+    assert ends[0] == ends[1]
+
+
 TIMES = """
 import json, time
 import numpy as np, chainrule as cr

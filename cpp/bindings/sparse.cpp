@@ -121,7 +121,7 @@ struct Indices {
     std::vector<index_t> last_slice;  // where each position was seen last, once one is out of order
     bool twice = false;
     for (index_t i = 0, begin = 0, end = 0; i < outer; ++i, begin = end) {
-      end = std::min<index_t>(read_once(start + i + 1), stored);
+      end = std::clamp<index_t>(read_once(start + i + 1), begin, stored);
       bool in_order = true;
       for (index_t k = begin, before = -1; k < end; ++k) {
         const index_t position = checked(k);

@@ -74,8 +74,8 @@ struct SparseMatrix {
   const T* value;
 };
 
-// C as in Product, with the same bits, for a sparse A (m, k) without infinite or undefined numbers in B, and for whole
-// panels of columns.
+// C as in Product, in whole panels, for a sparse A (m, k). The same bits but for signs of zeros, as long as B is
+// finite: zero times infinity is not computed.
 template <class T>
 struct SparseProduct {
   index_t m, panels;

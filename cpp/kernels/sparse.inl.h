@@ -1,6 +1,7 @@
 // The product of a sparse matrix. See SparseProduct in kernels.h.
 
-// NP panels of C. Zeros of A, which are passed over, would change nothing but a sum that is -0, so none begins there.
+// NP panels of C. Zeros of A, which are passed over, would change nothing but most sums that are -0, so none begins
+// there.
 template <class T, int NP>
 static void multiply_stored(const SparseProduct<T>& p, index_t panel) {
   constexpr int vectors = NP * kPerPanel, lanes = Of<T>::kLanes;

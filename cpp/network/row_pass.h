@@ -33,7 +33,7 @@ class RowPass {
         stages_(mode.training ? plan_.training_stages : plan_.prediction_stages),
         mixes_(mode.training && plan_.mixes_rows()),
         canonical_(is_canonical(objective.loss, plan_.output_activation)),
-        sparse_(goal != Goal::kTrace && plan_.multiplies_sparse(samples.x)),
+        multiplies_sparse_(goal != Goal::kTrace && plan_.multiplies_sparse(samples.x)),
         work_(workspace) {}
 
   // Called by every member of the team; ends without a barrier, early if `failure()` is set. Stage after stage forward,
@@ -88,7 +88,7 @@ class RowPass {
   const std::exception_ptr& failure() const { return failure_; }
 
   // Whether the first layer takes x as it is stored.
-  bool is_sparse() const { return sparse_; }
+  bool multiplies_sparse() const { return multiplies_sparse_; }
 
   double weight(index_t sample) const { return samples_.weights ? samples_.weights[sample] : 1.0; }
 
@@ -128,7 +128,7 @@ class RowPass {
   }
 
   void begin(const Chunk& c, index_t first, index_t rows) {
-    if (sparse_) {
+    if (multiplies_sparse_) {
       work_.sparse.gather(samples_.x, c.order.from(first), rows, plan_.n_inputs, first);
     } else {
       samples_.x.gather(c.order.from(first), rows, plan_.n_inputs, work_.x.from(first));
@@ -153,7 +153,7 @@ class RowPass {
     for (std::size_t i = stage.begin; i < stage.end; ++i) {
       const Node<T>& node = plan_.nodes[i];
       const Slice<T> s = slice(i, c, first, rows);
-      if (sparse_ && i == 0) {
+      if (multiplies_sparse_ && i == 0) {
         plan_.dense(0).forward_sparse(net_.weights(node), work_.sparse.rows_from(first), s);
       } else if (!node.layer->runs_alone()) {
         node.layer->forward(net_.weights(node), s);
@@ -213,7 +213,7 @@ class RowPass {
   const std::vector<Stage>& stages_;
   const bool mixes_;
   const bool canonical_;
-  const bool sparse_;
+  const bool multiplies_sparse_;
   Workspace<T>& work_;
   std::exception_ptr failure_;
 };

@@ -60,7 +60,10 @@ class Stepping:
 
     @property
     def learning_rate(self) -> float:
-        """With which the next epoch or `step` begins: the optimizer's, times a factor."""
+        """With which the next epoch begins, or, after single steps, the next of these.
+
+        The optimizer's, times the schedule's factor.
+        """
         return self._rate(self.epoch + self._single_steps)
 
     @learning_rate.setter

@@ -42,7 +42,8 @@ class Summary:
     gradient (a multiplication and an addition count two); `memory`, bytes by purpose for training
     with this batch size and optimizer: "parameters", "gradients", "optimizer" (its states, each as
     large as the parameters), "transposed_weights", "workspace". Together they are what training
-    adds to the process, within 12 MiB (large arrays are rounded up to 2 MiB); the data come on top.
+    adds to the process, within 12 MiB (large arrays are rounded up to 2 MiB), with sparse data
+    less; the data come on top.
     `python`: what activations and the loss cost if they are one's own, a `PythonCost` measured
     now, or None.
     """
