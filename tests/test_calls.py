@@ -103,3 +103,31 @@ def test_signatures_and_pickles_are_those_of_the_functions():
     assert list(inspect.signature(TRAINER.fit).parameters)[:3] == ["X", "Y", "epochs"]
     assert cr.Trainer.fit.__doc__.startswith("Trains for `epochs` more epochs")
     assert pickle.loads(pickle.dumps(cr.cosine)) is cr.cosine
+
+
+def test_calls_without_an_object_keep_pythons_words():
+    X, Y = np.ones((4, 2)), np.ones((4, 1))
+    trainer = cr.Trainer(cr.Network([cr.Dense(1)], 2), "squared_error")
+    for wrong in (
+        lambda: cr.Trainer.fit(),
+        lambda: cr.Trainer.fit(X=X, Y=Y),
+        lambda: cr.Trainer.__init__(),
+        lambda: cr.Trainer.fit(self=trainer, X=X, Y=Y, eps=1),
+    ):
+        with pytest.raises(TypeError, match=r"Trainer\.(fit|__init__)\(\) .*(self|eps)"):
+            wrong()
+
+
+def test_what_a_derived_class_takes_is_not_guessed():
+    class Mine(cr.Trainer):
+        def __init__(self, net, lr=0.1, **options):
+            super().__init__(net, "squared_error", **options)
+
+        def fit(self, X, Y, **options):
+            return super().fit(X, Y, **options)
+
+    net = cr.Network([cr.Dense(1)], 2)
+    with pytest.raises(TypeError, match=r"\[Trainer\] argument: expected one of 'net', .*'lrr'"):
+        Mine(net, lrr=3)
+    with pytest.raises(TypeError, match=r"\[Trainer\.fit\] argument: .*'eps'"):
+        Mine(net).fit(np.ones((4, 2)), np.ones((4, 1)), eps=1)

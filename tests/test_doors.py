@@ -55,7 +55,7 @@ BAD_X = {
     "a frame with two columns of one name": (
         pd.DataFrame(X.astype(object), columns=["a", "a", "b", "c"]),
         TypeError,
-        f"{NUMBERS} DataFrame of dtype object",
+        f"{NUMBERS} column 'a' of dtype object",
     ),
     "a frame with a gap": (
         pd.DataFrame({"a": pd.array([1, None] * (M // 2), "Int64"), "b": True, "c": 2.0, "d": 3}),

@@ -207,6 +207,24 @@ def test_columns_of_different_types_of_numbers_are_numbers():
         )
 
 
+def test_columns_of_one_name():
+    frame = pd.DataFrame(X[:, :2]).assign(b=True, c=1)
+    frame.columns = ["a", "a", "a", float("nan")]
+    right = np.column_stack([X[:, :2], np.ones((M, 2))])
+    np.testing.assert_array_equal(build().predict(frame), build().predict(right))
+
+
+def test_columns_of_text():
+    columns = {"a": [1.0], "b": ["q"], "c": [1.0], "d": [1.0]}
+    with pytest.raises(
+        TypeError, match=r"\[Network.predict\] X: expected numbers .* column 'b' of"
+    ):
+        build().predict(pd.DataFrame(columns))
+    polars = pytest.importorskip("polars")
+    with pytest.raises(TypeError, match=r"\[Network.predict\] X: expected numbers .* dtype object"):
+        build().predict(polars.DataFrame(columns))
+
+
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("name", ["__enter__", "__exit__"])
 def test_ctrl_c_around_a_conversion_is_seen_and_leaves_no_trace(name, done, monkeypatch):

@@ -205,6 +205,20 @@ def test_the_learning_rate_can_be_read_and_is_changed_by_the_schedule():
     assert trainer.fit(X, Y).last()["learning_rate"] == trainer.learning_rate == 0.01 * 0.1
 
 
+def test_a_class_of_ones_own_does_not_set_the_learning_rate():
+    class Early(cr.Trainer):
+        def __init__(self, *args):
+            self.learning_rate = 0.1
+            super().__init__(*args)
+
+    class Shadow(cr.Trainer):
+        learning_rate = 0.1
+
+    for kind, error in ((Early, AttributeError), (Shadow, TypeError)):
+        with pytest.raises(error, match=r"\[Trainer\] learning_rate: "):
+            kind(build(), "cross_entropy")
+
+
 def test_slips_of_the_pen_are_warned_of_and_attributes_of_ones_own_are_not():
     trainer = cr.Trainer(build(), "cross_entropy")
     trainer.notes, trainer.losses, trainer.best_loss, trainer.epochs = "mine", [], 0.0, 3

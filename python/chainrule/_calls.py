@@ -29,7 +29,7 @@ def explained(**instead: str) -> Callable[[F], F]:
                 traceback = error.__traceback__
                 if traceback is None or traceback.tb_next is not None:  # it was called
                     raise
-                raise _explanation(function, args, kwargs, instead, error) from None
+                raise _explanation(function, call, args, kwargs, instead, error) from None
 
         return cast(F, call)
 
@@ -38,6 +38,7 @@ def explained(**instead: str) -> Callable[[F], F]:
 
 def _explanation(
     function: Any,
+    decorated: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     instead: dict[str, str],
@@ -47,8 +48,12 @@ def _explanation(
 
     where, parameters = function.__name__, list(inspect.signature(function).parameters)
     if parameters[:1] == ["self"]:
+        if not args:
+            return error
         del parameters[0]
         kind = type(args[0]).__name__
+        if getattr(type(args[0]), where, None) is not decorated:  # called by a derived class's own
+            kind = function.__qualname__.split(".")[-2]
         where = kind if where == "__init__" else f"{kind}.{where}"
     for name in kwargs:
         if name not in parameters:

@@ -70,8 +70,7 @@ class Stepping:
     def learning_rate(self, value: object) -> None:
         raise AttributeError(
             "[Trainer] learning_rate: cannot be set; set trainer.schedule, whose factor multiplies "
-            f"the optimizer's {self._optimizer.learning_rate:g}, as in trainer.schedule = "
-            "lambda epoch: 0.1"
+            "the optimizer's, as in trainer.schedule = lambda epoch: 0.1"
         )
 
     def step(self, X: Features, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

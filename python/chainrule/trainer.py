@@ -106,7 +106,8 @@ class Trainer(Options, Stepping):
         frozen: Iterable[str] | None = None,
         ema: float | None = None,
     ) -> None:
-        check_class(type(self), Options, "Trainer")
+        for base in (Options, Stepping):
+            check_class(type(self), base, "Trainer")
         self.net = check_instance("Trainer", "net", net, Network)
         self.loss = resolve_loss(loss, "Trainer")
         self.optimizer = resolve_optimizer(optimizer, "Trainer")
