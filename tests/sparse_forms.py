@@ -9,6 +9,15 @@ import chainrule as cr
 from .helpers import targets
 
 
+def with_gaps(rows, columns, stored):
+    """A share of it is stored; three rows and columns, the outer ones among them, are empty."""
+    rng = np.random.default_rng(3)
+    X = np.where(rng.random((rows, columns)) < stored, rng.normal(size=(rows, columns)), 0.0)
+    X[[0, 100, rows - 1]] = 0
+    X[:, [0, 40, columns - 1]] = 0
+    return X
+
+
 def csr(X, dtype=np.float64):
     """CSR with int32 indices."""
     matrix = sparse.csr_array(X.astype(dtype))

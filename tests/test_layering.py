@@ -118,7 +118,8 @@ PYTHON_FLOORS = [  # a module imports from lower floors only, a package also fro
     {"_attributes", "_class_weight", "_container", "_custom", "_description", "_files"}
     | {"history", "runtime"},
     {"activations", "losses", "metrics", "optimizers"},
-    {"_custom_checks", "_encoding", "_history_file", "_schedule"},
+    {"_custom_checks", "_encoding", "_history_file", "_monitored"},
+    {"_schedule"},
     {"initializers", "schedules", "plots", "_data", "_optimizer", "_own_options", "parameters"},
     {"custom", "layers", "ops", "callbacks", "_evaluation", "_schedule_file"},
     {"summary", "_network_checks", "_unfinished", "_sklearn", "_torch_modules"},
@@ -140,7 +141,7 @@ FLOOR = {module: i for i, floor in enumerate(PYTHON_FLOORS) for module in floor}
 CORE_IMPORTERS = {"custom", "network", "ops", "runtime", "trainer", "_data", "_optimizer"}
 CORE_IMPORTERS |= {"_network_checks", "_trainer_checks", "onnx"}
 # Conveniences whose work stands on a higher floor: imported when called.
-LATE = {("history", "metrics"), ("interchange", "checkpoint"), ("network", "predictor")}
+LATE = {("history", "_monitored"), ("interchange", "checkpoint"), ("network", "predictor")}
 # Packages that import themselves and stand on other packages; loaded when first named.
 EXTRAS = {"c_export", "cli", "diagnosis", "estimators", "onnx"}
 # Third-party packages at import time; all others are imported when they are needed.

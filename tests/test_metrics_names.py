@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, root_mean_squared_error
 
-from chainrule.metrics import METRICS, Metric, check_direction, improves, r2, resolve_metrics
+from chainrule._monitored import check_direction, improves
+from chainrule.metrics import METRICS, Metric, r2, resolve_metrics
 
 
 def my_metric(Y, prediction, sample_weight=None):

@@ -11,19 +11,14 @@ import chainrule as cr
 
 from .helpers import build, targets
 from .processes import printed
-from .sparse_forms import FORMS, blocks, results
+from .sparse_forms import FORMS, blocks, results, with_gaps
 
 M, N = 700, 83  # two threads have several tiles each, and the last panel is not full
 
 
 @pytest.fixture(scope="module")
 def dense():
-    """A tenth is stored; the first and the last row are empty, and so are some columns."""
-    rng = np.random.default_rng(3)
-    X = np.where(rng.random((M, N)) < 0.1, rng.normal(size=(M, N)), 0.0)
-    X[[0, 100, M - 1]] = 0
-    X[:, [0, 40, N - 1]] = 0
-    return X
+    return with_gaps(M, N, 0.1)
 
 
 def arrays_of(matrix):

@@ -8,6 +8,17 @@ import sys
 
 import pytest
 
+PREDICT_MEANWHILE = """
+threading.Thread(target=change, daemon=True).start()
+end = time.monotonic() + {seconds}
+while time.monotonic() < end:
+    try:
+        net.predict(X)
+    except ValueError as error:
+        assert str(error).startswith("[Network.predict] X: "), error
+print("whole")
+"""
+
 RACE = """
 import sys, threading, time
 import numpy as np
@@ -31,14 +42,6 @@ def change():
         array[:] = bad
         array[:] = good
 
-threading.Thread(target=change, daemon=True).start()
-end = time.monotonic() + 1.5
-while time.monotonic() < end:
-    try:
-        net.predict(X)
-    except ValueError as error:
-        assert str(error).startswith("[Network.predict] X: "), error
-print("whole")
 """
 
 # While a copy that does not hold the interpreter's lock changes the starts of rows, over and over.
@@ -63,14 +66,6 @@ def change():
         np.copyto(over_and_over, copies)
         time.sleep(0.0007)
 
-threading.Thread(target=change, daemon=True).start()
-end = time.monotonic() + 5
-while time.monotonic() < end:
-    try:
-        net.predict(X)
-    except ValueError as error:
-        assert str(error).startswith("[Network.predict] X: "), error
-print("whole")
 """
 
 
@@ -86,11 +81,14 @@ print("whole")
     ],
 )
 def test_features_that_another_thread_changes_are_never_followed_out_of_bounds(form, name, twice):
-    command = [sys.executable, "-c", RACE, form, name, twice]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert (run.returncode, run.stdout) == (0, "whole\n"), run.stderr
+    check(RACE, 1.5, form, name, twice)
 
 
 def test_starts_of_rows_that_change_during_the_checks_lead_nowhere():
-    run = subprocess.run([sys.executable, "-c", WITHOUT_LOCK], capture_output=True, text=True)
+    check(WITHOUT_LOCK, 5)
+
+
+def check(code, seconds, *arguments):
+    command = [sys.executable, "-c", code + PREDICT_MEANWHILE.format(seconds=seconds), *arguments]
+    run = subprocess.run(command, capture_output=True, text=True)
     assert (run.returncode, run.stdout) == (0, "whole\n"), run.stderr

@@ -9,18 +9,15 @@ import chainrule as cr
 
 from .helpers import build
 from .processes import printed
-from .sparse_forms import csr, results, unsorted, wide
+from .sparse_forms import csr, results, unsorted, wide, with_gaps
 
 M, N = 300, 333  # the last panel of W's inputs is not full
 
 
 @pytest.fixture(scope="module")
 def dense():
-    """At most an eighth of each row; empty rows and columns are among them."""
-    rng = np.random.default_rng(3)
-    X = np.where(rng.random((M, N)) < 0.04, rng.normal(size=(M, N)), 0.0)
-    X[[0, 100, M - 1]] = 0
-    X[:, [0, 40, N - 1]] = 0
+    """At most an eighth of each row."""
+    X = with_gaps(M, N, 0.04)
     X[7, :41] = np.arange(41) % 9 - 4
     X[7, 41:] = 0
     assert (X != 0).sum(axis=1).max() * 8 <= N

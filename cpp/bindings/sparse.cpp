@@ -254,8 +254,7 @@ py::array values_of(const std::string& where, const py::object& csr, index_t sto
   if (data.ndim() != 1) refuse(where, "data in one dimension", "shape " + shape_text(data));
   if (data.size() < stored) refuse(where, std::to_string(stored) + " values", std::to_string(data.size()));
   const py::array values = readable(data, network_is_double);
-  if (values.itemsize() == 8) return contiguous<double>(values);
-  return contiguous<float>(values);
+  return values.itemsize() == 8 ? py::array(contiguous<double>(values)) : py::array(contiguous<float>(values));
 }
 
 Matrix sparse_arg(const std::string& where, const py::object& matrix, index_t columns, bool network_is_double) {
@@ -279,10 +278,8 @@ Matrix sparse_arg(const std::string& where, const py::object& matrix, index_t co
   RowSource source{static_cast<const char*>(values.data()), 0, values.itemsize(), values.itemsize() == 8, {}};
   if (!row_is_finite(source, source.data, indices.stored, network_is_double)) {
     index_t k = 0;
-    while (k + 1 < indices.stored &&
-           row_is_finite(source, source.data + k * source.column_bytes, 1, network_is_double)) {
+    while (k + 1 < indices.stored && row_is_finite(source, source.data + k * source.column_bytes, 1, network_is_double))
       ++k;
-    }
     refuse_value(where, "X", element(source, 0, k),
                  std::to_string(indices.slice_of(k)) + ", " + std::to_string(indices.position(k)));
   }

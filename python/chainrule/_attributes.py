@@ -53,8 +53,11 @@ def check_class(kind: type, base: type, where: str) -> None:
 
     The attribute would be set there and read here. A property in its place can do both.
     """
-    members = {name: value for one in reversed(kind.__mro__) for name, value in vars(one).items()}
-    for name, own in vars(base).items():
+    members, of_base = (
+        {name: value for one in reversed(k.__mro__) for name, value in vars(one).items()}
+        for k in (kind, base)
+    )
+    for name, own in of_base.items():
         is_set = isinstance(own, property) and own.fset is not None
         if is_set and not hasattr(members[name], "__set__"):
             made = f"what {where}.__init__ makes of its arguments"

@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar
 from chainrule._dataclass import dataclass
 from chainrule._description import Count, Description, NonNegative, Share
 from chainrule._errors import check_number
-from chainrule.metrics import Metric, check_direction, check_monitor, improves
+from chainrule._monitored import check_direction, check_monitor, improves
+from chainrule.metrics import Metric
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from chainrule._errors import (
     quoted,
 )
 from chainrule._files import check_path
+from chainrule._monitored import check_direction, check_monitor, improves
 from chainrule._optimizer import read_weights, write_weights
 from chainrule.history import monitored_key
-from chainrule.metrics import check_direction, check_monitor, improves
 
 State = dict[str, Any]
 

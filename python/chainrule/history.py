@@ -82,7 +82,7 @@ class History:
         `monitor` None is "val_loss" (without validation data "loss"); of a metric of your own say
         whether `larger_is_better`. Raises ValueError for another key, and if no value is finite.
         """
-        from chainrule.metrics import check_direction
+        from chainrule._monitored import check_direction
 
         where = "History.best"
         key = monitored_key(self.keys(), monitor, where)

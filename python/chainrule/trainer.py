@@ -106,8 +106,7 @@ class Trainer(Options, Stepping):
         frozen: Iterable[str] | None = None,
         ema: float | None = None,
     ) -> None:
-        for base in (Options, Stepping):
-            check_class(type(self), base, "Trainer")
+        check_class(type(self), Trainer, "Trainer")
         self.net = check_instance("Trainer", "net", net, Network)
         self.loss = resolve_loss(loss, "Trainer")
         self.optimizer = resolve_optimizer(optimizer, "Trainer")
