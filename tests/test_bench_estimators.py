@@ -25,12 +25,13 @@ def test_a_line_has_medians_of_times_and_of_ratios():
         "case": "c",
         "dtype": "float64",
         "one_row_seconds": [1e-6] * 3,
+        "more_rows_seconds": [],  # lbfgs
         "scores": [0.5, 0.7, 0.6],
     }
     ours = row | {"fit_seconds": [1.0, 2.0, 9.0]}
     theirs = row | {"fit_seconds": [10.0, 10.0, 18.0]}
     line = estimators.line([ours, theirs])
-    assert "| 2.00 s | 10.0 s | 5.0 |" in line
+    assert "| 2.00 s | 10.0 s | 5.0 | 1.00 us | 1.00 us | 1.0 | - | - | - |" in line
     assert "| 0.6000 +- 0.0816 |" in line
 
 

@@ -7,6 +7,7 @@ import pytest
 import sklearn.neural_network as scikit
 from sklearn.datasets import load_iris, make_regression
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import chainrule as cr
 from chainrule.estimators._lbfgs import Objective
@@ -94,3 +95,23 @@ def test_the_history_has_a_record_per_iteration():
     assert est.history_["loss"][-1] == est.loss_
     assert np.diff(est.history_["loss"]).max() < 0
     assert min(est.history_["seconds"]) >= 0
+
+
+def test_threads_of_blas_do_not_hold_the_cores_meanwhile(monkeypatch):
+    """They spin for 0.1 s after each of SciPy's sums; afterwards there are as many as before."""
+
+    def threads():
+        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+    evaluate, seen = Objective.__call__, []
+
+    def looking(self, flat):
+        seen.append(threads())
+        return evaluate(self, flat)
+
+    monkeypatch.setattr(Objective, "__call__", looking)
+    with threadpool_limits(3, user_api="blas"):
+        small(max_iter=500).fit(X, Y)
+        assert set(threads()) == {3}
+    assert len(seen) > 3
+    assert all(set(n) == {1} for n in seen)

@@ -7,7 +7,7 @@
 #include <optional>
 #include <sstream>
 
-#include "base/threads.h"
+#include "base/helpers.h"
 #include "bindings/given_array.h"
 #include "ops/finite.h"
 
@@ -147,8 +147,8 @@ namespace {
 bool rows_are_finite(const RowSource& source, index_t rows, index_t columns, bool network_is_double, int most_threads) {
   constexpr double kFlopsOfLook = 16;  // an element takes as long
   std::atomic<bool> finite{true};
-  const int n_threads = std::min(most_threads, threads_for(kFlopsOfLook * static_cast<double>(rows * columns)));
-  run_team(n_threads, [&](const Team& team) {
+  const double flops = kFlopsOfLook * static_cast<double>(rows * columns);
+  run_call(std::min(most_threads, threads_for(flops)), flops, [&](const Team& team) {
     const Team::Range part = team.part(rows);
     const char* first = source.data + part.begin * source.row_bytes;
     if (!row_is_finite(source, first, (part.end - part.begin) * columns, network_is_double)) finite = false;

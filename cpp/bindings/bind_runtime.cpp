@@ -6,6 +6,7 @@
 #include <iterator>
 #include <vector>
 
+#include "base/helpers.h"
 #include "base/rng.h"
 #include "base/team_size.h"
 #include "base/threads.h"
@@ -60,6 +61,17 @@ void bind_runtime(py::module_& m) {
           "next_step", [at](TeamSize& self, double now, double flops) { return self.next_step(at(now), flops); },
           "now"_a, "flops"_a)
       .def("end", [at](TeamSize& self, double now) { self.end(at(now)); }, "now"_a);
+  py::class_<Helpers>(m, "Helpers", "Whether calls have more threads than one; for tests, which bring the clock.")
+      .def(py::init<>())
+      .def(
+          "pay", [at](const Helpers& self, double now, double flops) { return self.pay(at(now), flops); }, "now"_a,
+          "flops"_a)
+      .def(
+          "came",
+          [at](Helpers& self, double now, int members, double flops, double late, double seconds) {
+            self.came(at(now), members, flops, late, seconds);
+          },
+          "now"_a, "members"_a, "flops"_a, "late"_a, "seconds"_a);
 
   kernels<float>();  // an instruction set that CHAINRULE_ISA names in vain is an error of the import
   m.def("isa", &current_isa, "The instruction set in use.");

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/helpers.h"
 #include "network/batch_pass.h"
 
 namespace chainrule {
@@ -23,7 +24,8 @@ template <class T>
 double cost(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode) {
   Pass<T> pass(Goal::kCost, network, samples, objective, mode, network.workspace(samples.x, samples.rows));
   double result = 0;
-  run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
+  const double flops = batch_flops(network, samples.rows);
+  run_call(threads_for(flops), flops, [&](const Team& team) {
     const Cost cost = pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
     if (team.id() == 0) result = cost.total;
   });
@@ -39,7 +41,8 @@ double backward(Network<T>& network, const Samples& samples, const Objective& ob
   std::copy_n(network.gradients().data(), before.size(), before.data());
   Pass<T> pass(Goal::kGradients, network, samples, objective, mode, network.workspace(samples.x, samples.rows));
   double result = 0;
-  run_team(threads_for(batch_flops(network, samples.rows)), [&](const Team& team) {
+  const double flops = batch_flops(network, samples.rows);
+  run_call(threads_for(flops), flops, [&](const Team& team) {
     const Cost cost =
         pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows), accumulate);
     if (team.id() == 0) result = cost.total;

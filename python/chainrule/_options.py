@@ -62,10 +62,7 @@ ATTRIBUTES = {"history", "epoch", "step_costs", "step_penalties", "stop_reason"}
 def warn_of_slips(where: str, trainer: object) -> None:
     """Of attributes of the user's own that are spelt nearly as an option, which change nothing."""
     own = [name for name in vars(trainer) if name[0] != "_" and name not in ATTRIBUTES]
-    is_ours = type(trainer).__module__.startswith(
-        "chainrule."
-    )  # a class of one's own reads its own
-    if own and is_ours:
+    if own and type(trainer).__module__ == "chainrule.trainer":  # a derived class reads its own
         from difflib import get_close_matches  # 1 ms of the time that `import chainrule` takes
 
         options = [name for name, one in vars(Options).items() if isinstance(one, property)]

@@ -44,7 +44,7 @@ class Rules(Callback):
         self.estimator, self.rate, self.batch_rows = estimator, rate, batch_rows
         self.validation, self.single = validation, single
         self.rows = int(batch_rows.sum())
-        self.last_finite: dict[str, Array] = {}
+        self.last_finite: dict[str, Array] = {}  # before the present epoch
         self.diverged = False
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
@@ -56,7 +56,7 @@ class Rules(Callback):
         """The losses and the score of the latest epoch, as the history and callbacks have them."""
         est = self.estimator
         est._engine.forget_lists()
-        values = {"loss": float(self._losses(trainer) @ self.batch_rows) / self.rows}
+        values = {"loss": float(np.average(self._losses(trainer), weights=self.batch_rows))}
         if self.validation is not None:
             with trainer.averaged() as net:
                 values["val_loss"] = self.validation.loss(est, trainer)
@@ -66,7 +66,7 @@ class Rules(Callback):
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:
         est = self.estimator
         self.diverged = not math.isfinite(logs["loss"])
-        if trainer.net._core.parameters_are_finite():
+        if not self.single and trainer.net._core.parameters_are_finite():
             self.last_finite = weights_of(trainer)
         est.n_iter_ += 1
         est.t_ += self.rows

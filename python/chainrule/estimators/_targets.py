@@ -55,7 +55,8 @@ class OneTarget:
         else:
             if y.dtype == object:
                 sorted_classes(where, argument, y)
-            _check_known(argument, unique_labels(y), self.classes, all_of_them)
+            found = np.unique(y) if y.dtype.kind in "biuU" else unique_labels(y)
+            _check_known(argument, found, self.classes, all_of_them)
 
     def encode(self, y: Any) -> Array:
         if self.is_multiclass:
