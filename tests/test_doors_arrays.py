@@ -16,6 +16,7 @@ WEIGHTS = np.linspace(0.5, 2, M)
 
 LAYOUTS = {
     "Fortran": np.asfortranarray,
+    "Fortran, with gaps": lambda a: np.asfortranarray(np.concatenate([a, a]))[: len(a)],
     "transposed": lambda a: np.ascontiguousarray(a.T).T,
     "with gaps": every_other,
     "negative strides": reversed_twice,
@@ -75,6 +76,41 @@ def test_layout_changes_no_bit(layout, dtype, network):
 def test_layout_of_class_indices_changes_no_bit(layout, dtype):
     plain = results("float32", X, Y, WEIGHTS)
     assert results("float32", X, LAYOUTS[layout](Y.astype(dtype)), WEIGHTS) == plain
+
+
+@pytest.mark.parametrize("network", ["float32", "float64"])
+@pytest.mark.parametrize("given", ["float32", "float64"])
+@pytest.mark.parametrize("layout", ["Fortran", "Fortran, with gaps"])
+def test_many_rows_by_columns_change_no_bit(layout, given, network):
+    features = np.random.default_rng(0).standard_normal((5000, 37)).astype(given)
+    net = cr.Network([cr.Dense(40, "tanh"), cr.Dense(2)], 37, dtype=network, seed=0)
+    by_columns = LAYOUTS[layout](features)
+    assert net.predict(by_columns).tobytes() == net.predict(features).tobytes()
+    for place in [(0, 0), (4999, 36), (4999, 0), (17, 36)]:
+        by_columns[place] = np.inf
+        with pytest.raises(ValueError, match="got inf at X") as caught:
+            net.predict(by_columns)
+        assert str(caught.value).endswith(f"X[{place[0]}, {place[1]}]")
+        by_columns[place] = 0
+
+
+class FeaturesAtWork(cr.Callback):
+    def on_epoch_end(self, trainer, epoch, logs):
+        self.X = trainer._fitted[0].X
+
+
+@pytest.mark.parametrize("network", ["float32", "float64"])
+@pytest.mark.parametrize("given", ["float32", "float64"])
+def test_training_copies_rows_that_do_not_lie_in_one_piece(given, network):
+    seen, features = FeaturesAtWork(), X.astype(given)
+    trainer = cr.Trainer(build(dtype=network), "cross_entropy")
+    trainer.fit(features, Y, 1, 3, callbacks=[seen])
+    assert seen.X is features
+    for by_columns in (np.asfortranarray(features), every_other(features)):
+        trainer.fit(by_columns, Y, 1, 3, callbacks=[seen])
+        assert seen.X.flags.c_contiguous
+        assert seen.X.dtype == min(np.dtype(given), np.dtype(network))
+        np.testing.assert_array_equal(seen.X, features.astype(seen.X.dtype))
 
 
 def test_columns_of_one_number_mean_the_same_as_a_vector():

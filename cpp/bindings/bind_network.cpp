@@ -192,6 +192,7 @@ void bind_network(py::module_& m) {
                                                      target_kind_arg(targets), float64);
            }),
            "where"_a, "X"_a, "Y"_a, "sample_weight"_a, "n_inputs"_a, "groups"_a, "targets"_a, "float64"_a)
+      .def("bring_rows_together", &CheckedSamples::bring_rows_together)
       .def_property_readonly("rows", [](const CheckedSamples& self) { return self.samples().rows; })
       .def_property_readonly(
           "X", [](const CheckedSamples& self) { return self.x(); },

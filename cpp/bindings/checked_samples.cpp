@@ -149,7 +149,7 @@ const double* weights_arg(const std::string& where, const py::object& object, in
 CheckedSamples::CheckedSamples(const std::string& where, const py::object& x, const py::object& y,
                                const py::object& weights, index_t n_inputs, const Groups& groups, TargetKind kind,
                                bool network_is_double)
-    : x_(features_arg(where, x, n_inputs, network_is_double)) {
+    : network_is_double_(network_is_double), x_(features_arg(where, x, n_inputs, network_is_double)) {
   samples_.rows = x_.rows;
   samples_.x = x_.source;
   const TargetsArg targets = targets_arg(where, y, x_.rows, groups, kind, network_is_double);
@@ -157,6 +157,20 @@ CheckedSamples::CheckedSamples(const std::string& where, const py::object& x, co
   samples_.y = targets.dense;
   samples_.classes = targets.classes;
   samples_.weights = weights_arg(where, weights, x_.rows, weights_);
+}
+
+// Rows by their columns are slow to gather: an epoch of 54-64-7 with batch 32 takes 1.5 to 3.4 times as long, the copy
+// a tenth of one.
+void CheckedSamples::bring_rows_together() {
+  constexpr index_t large = index_t{1} << 29;  // bytes
+  RowSource& x = samples_.x;
+  const bool becomes_double = x.is_double && network_is_double_;
+  const index_t item = becomes_double ? 8 : 4;
+  const bool are_together = x.sparse || x_.columns == 1 || x.column_bytes == (x.is_double ? 8 : 4);
+  if (are_together || x_.rows * x_.columns * item > large) return;
+  const auto array = py::reinterpret_borrow<py::array>(x_.object);
+  x_.object = x_.keep = becomes_double ? py::array(contiguous<double>(array)) : py::array(contiguous<float>(array));
+  x = source_of(py::reinterpret_borrow<py::array>(x_.object));
 }
 
 }  // namespace chainrule

@@ -14,8 +14,12 @@ class CheckedSamples {
                  index_t n_inputs, const Groups& groups, TargetKind kind, bool network_is_double);
   const Samples& samples() const { return samples_; }
   const py::object& x() const { return x_.object; }  // a readable array or a CSR matrix
+  // Before they are read over and over: copies features whose rows do not lie in one piece, such as those of a
+  // DataFrame, unless they are large.
+  void bring_rows_together();
 
  private:
+  bool network_is_double_;
   Samples samples_;
   Matrix x_;
   py::array y_, weights_;

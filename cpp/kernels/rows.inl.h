@@ -25,6 +25,14 @@ static inline void spread_row(index_t n, const Source* from, T* __restrict to, i
 template <class T, class Source>
 static void gather(const char* x, index_t row_bytes, index_t column_bytes, const std::int64_t* order, index_t known,
                    index_t rows, index_t n, Panels<T> out) {
+  if (!order && row_bytes == sizeof(Source) && column_bytes != sizeof(Source)) {  // by columns
+    for (index_t j = 0; j < n; ++j) {
+      const auto* column = reinterpret_cast<const Source*>(x + j * column_bytes);
+      T* to = out.data + out.place(j);
+      for (index_t i = 0; i < rows; ++i) to[i * kPanel<T>] = static_cast<T>(column[i]);
+    }
+    return;
+  }
   constexpr index_t ahead = 8;  // rows; hides the latency of memory where the rows are shuffled
   for (index_t i = 0; i < rows; ++i) {
     const char* row = x + (order ? order[i] : i) * row_bytes;

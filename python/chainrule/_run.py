@@ -45,6 +45,9 @@ class Run:
     ) -> None:
         self.trainer, self.plan, self.order = trainer, plan, order
         self.data, self.validation, self.callbacks = data, validation, list(callbacks)
+        for read in (data, validation):  # in every epoch
+            if read is not None:
+                read.bring_rows_together()
         self.at = Progress()
         self._warned = False  # of a learning rate of 0
         self._prepared: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None

@@ -35,6 +35,7 @@ class Objective:
         frozen: Sequence[str] = (),
     ) -> None:
         self.net, self.data, self.loss = net, data, loss
+        data.bring_rows_together()
         self.l2 = alpha / data.total_weight
         self.outputs_in_loss = outputs_in_loss
         table = net._core.parameter_table()
