@@ -38,7 +38,7 @@ void Helpers::came(Clock::time_point now, int members, double flops, double late
 namespace detail {
 
 void run_call(int n_threads, double flops, void (*call)(void*, const Team&), void* f) {
-  if (n_threads <= 1) return run_team(1, call, f);
+  if (n_threads <= 1 || n_threads > usable_cores()) return run_team(n_threads, call, f);
   const auto start = Helpers::Clock::now();
   if (!helpers.pay(start, flops)) return run_team(1, call, f);
   std::atomic<double> late{0};

@@ -12,7 +12,8 @@ namespace chainrule {
 // Whether the other threads of a call come in time. One whose core another program holds comes up to a time slice late,
 // and all wait: on Zen 4 predictions of 0.2 ms between two products of NumPy's, whose threads then spin for 0.1 s, took
 // 4 ms. So after a call that one thread alone would have ended sooner, calls of that size are one thread's for a while,
-// longer after every such call in a row.
+// longer after every such call in a row. (More threads than there are cores are late by nature: who asks for them has
+// them.)
 class Helpers {
  public:
   using Clock = std::chrono::steady_clock;

@@ -94,6 +94,8 @@ int cpus_of_quota() {
 }
 }  // namespace
 
+int usable_cores() { return std::min(omp_get_num_procs(), cpus_of_quota()); }
+
 int max_threads() {
   if (forked.load(std::memory_order_relaxed)) return 1;
   const int openmp_limit = omp_get_max_threads();
@@ -140,7 +142,7 @@ void run_team(int n_threads, void (*call)(void*, const Team&), void* f) {
     call(f, Team(0, 1, alone));
     return;
   }
-  Barrier barrier(n_threads <= std::min(omp_get_num_procs(), cpus_of_quota()));
+  Barrier barrier(n_threads <= usable_cores());
 #pragma omp parallel num_threads(n_threads)
   call(f, Team(omp_get_thread_num(), omp_get_num_threads(), barrier));
 }

@@ -20,6 +20,7 @@ void set_max_threads(int n);  // n >= 1; 0 takes the setting back
 inline constexpr double kFlopsPerThread = 4e6;
 int threads_for(double flops, double flops_per_thread = kFlopsPerThread);
 double cgroup_quota();  // CPUs this container may use; 0 when there is no quota
+int usable_cores();     // by the affinity mask and the quota
 
 // All members meet at wait(). One that waits spins, then offers its core to others, then sleeps. It spins for longer
 // than it takes to wake a sleeper: who sleeps once comes late, so that the others sleep, and so on (54-256-256-256-7
