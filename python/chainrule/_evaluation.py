@@ -46,7 +46,8 @@ def evaluate_epoch(
 ) -> dict[str, float]:
     """Loss and metrics of the latest epoch; those of the validation data by the averages."""
     weights = data.batch_weights(order, batch)
-    values = {"loss": float(np.average(trainer.step_costs, weights=weights))}
+    # np.average takes three times as long, as long as a small step.
+    values = {"loss": float((trainer.step_costs * weights).sum() / weights.sum())}
     if trainer.metrics:
         values |= evaluate(trainer, data, cost=False)
     if validation is not None:

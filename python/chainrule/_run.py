@@ -111,22 +111,22 @@ class Run:
     def _tell(self, occasion: str, *arguments: Any) -> None:
         at = self.at
         for i, callback in enumerate(self.callbacks):
-            if i not in at.told:
-                at.told = at.told | {i}
-                heard: list[Any] = []
-                try:
-                    # One call for Python: Ctrl-C comes before the callback is through or after.
-                    told = getattr(callback, occasion)
-                    heard.extend(starmap(told, [(self.trainer, *arguments)]))
-                    if not heard:
-                        called = f"{type(callback).__name__}.{occasion}"
-                        raise RuntimeError(
-                            f"[{self.trainer._fit_name}] callbacks: {called} {STOPPED}"
-                        )
-                except BaseException:
-                    if callback.repeatable and not heard:
-                        at.told = at.told - {i}
-                    raise
+            told = getattr(callback, occasion)
+            does_nothing = getattr(told, "__func__", None) is getattr(Callback, occasion)
+            if i in at.told or does_nothing:
+                continue
+            at.told = at.told | {i}
+            heard: list[Any] = []
+            try:
+                # One call for Python: Ctrl-C comes before the callback is through or after.
+                heard.extend(starmap(told, [(self.trainer, *arguments)]))
+                if not heard:
+                    called = f"{type(callback).__name__}.{occasion}"
+                    raise RuntimeError(f"[{self.trainer._fit_name}] callbacks: {called} {STOPPED}")
+            except BaseException:
+                if callback.repeatable and not heard:
+                    at.told = at.told - {i}
+                raise
 
     def _epoch(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The order of the rows and the learning rate of each step of the present epoch."""
