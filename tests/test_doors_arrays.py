@@ -81,12 +81,14 @@ def test_layout_of_class_indices_changes_no_bit(layout, dtype):
 @pytest.mark.parametrize("network", ["float32", "float64"])
 @pytest.mark.parametrize("given", ["float32", "float64"])
 @pytest.mark.parametrize("layout", ["Fortran", "Fortran, with gaps"])
-def test_many_rows_by_columns_change_no_bit(layout, given, network):
-    features = np.random.default_rng(0).standard_normal((5000, 37)).astype(given)
+def test_many_rows_by_columns_change_no_bit(layout, given, network, threads):
+    """Two threads share the look at them."""
+    cr.set_num_threads(2)
+    features = np.random.default_rng(0).standard_normal((15_000, 37)).astype(given)
     net = cr.Network([cr.Dense(40, "tanh"), cr.Dense(2)], 37, dtype=network, seed=0)
     by_columns = LAYOUTS[layout](features)
     assert net.predict(by_columns).tobytes() == net.predict(features).tobytes()
-    for place in [(0, 0), (4999, 36), (4999, 0), (17, 36)]:
+    for place in [(0, 0), (14_999, 36), (14_999, 0), (17, 36), (0, 19)]:
         by_columns[place] = np.inf
         with pytest.raises(ValueError, match="got inf at X") as caught:
             net.predict(by_columns)
@@ -111,6 +113,14 @@ def test_training_copies_rows_that_do_not_lie_in_one_piece(given, network):
         assert seen.X.flags.c_contiguous
         assert seen.X.dtype == min(np.dtype(given), np.dtype(network))
         np.testing.assert_array_equal(seen.X, features.astype(seen.X.dtype))
+
+
+def test_training_copies_no_more_than_512_mb():
+    by_columns = np.broadcast_to(np.ones((70_000, 1)), (70_000, 1000))
+    net = cr.Network([cr.Dense(1, "sigmoid")], 1000, dtype="float64")
+    data = cr.Trainer(net, "binary_cross_entropy")._data("", by_columns, np.zeros(70_000), None)
+    data.bring_rows_together()
+    assert data.X is by_columns
 
 
 def test_columns_of_one_number_mean_the_same_as_a_vector():

@@ -1,6 +1,7 @@
 """The solver "lbfgs": interrupted, diverging, and what it leaves on the estimator."""
 
 import warnings
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -97,21 +98,66 @@ def test_the_history_has_a_record_per_iteration():
     assert min(est.history_["seconds"]) >= 0
 
 
-def test_threads_of_blas_do_not_hold_the_cores_meanwhile(monkeypatch):
+def threads_of_blas():
+    return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+
+@pytest.fixture
+def three_threads_of_blas():
+    """Set by threads that end, because threadpoolctl obeys the first one only while it lives."""
+
+    def set_them(n):
+        thread = Thread(target=threadpool_limits, args=(n, "blas"))
+        thread.start()
+        thread.join()
+
+    before = max(threads_of_blas())
+    set_them(3)
+    yield
+    set_them(before)
+
+
+def test_threads_of_blas_do_not_hold_the_cores_meanwhile(monkeypatch, three_threads_of_blas):
     """They spin for 0.1 s after each of SciPy's sums; afterwards there are as many as before."""
-
-    def threads():
-        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
-
     evaluate, seen = Objective.__call__, []
 
     def looking(self, flat):
-        seen.append(threads())
+        seen.append(threads_of_blas())
         return evaluate(self, flat)
 
     monkeypatch.setattr(Objective, "__call__", looking)
-    with threadpool_limits(3, user_api="blas"):
-        small(max_iter=500).fit(X, Y)
-        assert set(threads()) == {3}
+    small(max_iter=500).fit(X, Y)
+    assert threads_of_blas() == {3}
     assert len(seen) > 3
-    assert all(set(n) == {1} for n in seen)
+    assert all(threads == {1} for threads in seen), seen
+
+
+def test_fits_that_overlap_leave_as_many_threads_of_blas_as_there_were(
+    monkeypatch, three_threads_of_blas
+):
+    """One begins before the other, and ends before it."""
+    evaluate, seen = Objective.__call__, []
+    first_has_begun, second_has_begun, first_has_ended = Event(), Event(), Event()
+
+    def looking(self, flat):
+        seen.append(threads_of_blas())
+        if self.l2 > 0:
+            second_has_begun.set()
+            assert first_has_ended.wait(10)
+        else:
+            first_has_begun.set()
+            assert second_has_begun.wait(10)
+        return evaluate(self, flat)
+
+    monkeypatch.setattr(Objective, "__call__", looking)
+    first = Thread(target=small(max_iter=500).fit, args=(X, Y))
+    second = Thread(target=small(max_iter=500, alpha=1.0).fit, args=(X, Y))
+    first.start()
+    assert first_has_begun.wait(10)
+    second.start()
+    first.join()
+    first_has_ended.set()
+    second.join()
+    assert threads_of_blas() == {3}
+    assert len(seen) > 6
+    assert all(threads == {1} for threads in seen), seen

@@ -1,13 +1,15 @@
 #include "base/helpers.h"
 
+#include <time.h>
+
 #include <algorithm>
 
 namespace chainrule {
 
 namespace {
 
-// A rest lasts so many times as long as the helpers were late, which then is a tenth of the time or less; after each
-// further such call three times as long as before, but not for longer than a second.
+// A rest lasts ten times as long as what was lost, after each further such call three times as long as before, at most
+// a second: a tenth of the time is lost, or less, as long as calls lose less than 0.1 s.
 constexpr int kRest = 10, kGrowth = 3;
 constexpr std::chrono::seconds kLongestRest{1};
 
@@ -17,21 +19,28 @@ double seconds_since(Helpers::Clock::time_point start) {
   return std::chrono::duration<double>(Helpers::Clock::now() - start).count();
 }
 
+// Of the calling thread, at work.
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 }  // namespace
 
 bool Helpers::pay(Clock::time_point now, double flops) const {
   return now >= end_of_rest_.load(std::memory_order_relaxed) || flops > flops_.load(std::memory_order_relaxed);
 }
 
-void Helpers::came(Clock::time_point now, int members, double flops, double late, double seconds) {
-  const double spared = (members - 1) * (seconds - late);  // by them; alone, it would have been their work, too
-  if (late < spared) {
+void Helpers::came(Clock::time_point now, int members, double flops, double lost, double seconds) {
+  const double spared = (members - 1) * (seconds - lost);  // by them; alone, it would have been their work, too
+  if (lost < spared) {
     if (now >= end_of_rest_.load(std::memory_order_relaxed)) rest_.store(Clock::duration::zero());
     return;
   }
-  const auto rest = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(kRest * late));
+  const auto rest = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(kRest * lost));
   rest_.store(std::min<Clock::duration>(std::max(rest, kGrowth * rest_.load()), kLongestRest));
-  flops_.store(flops * late / std::max(spared, 1e-9));
+  flops_.store(flops * lost / std::max(spared, 1e-9));
   end_of_rest_.store(now + rest_.load());
 }
 
@@ -41,16 +50,20 @@ void run_call(int n_threads, double flops, void (*call)(void*, const Team&), voi
   if (n_threads <= 1 || n_threads > usable_cores()) return run_team(n_threads, call, f);
   const auto start = Helpers::Clock::now();
   if (!helpers.pay(start, flops)) return run_team(1, call, f);
-  std::atomic<double> late{0};
+  std::atomic<double> lost{0};
   int members = 1;
   chainrule::run_team(n_threads, [&](const Team& team) {
-    const double mine = seconds_since(start);
-    for (double latest = late.load(); mine > latest && !late.compare_exchange_weak(latest, mine);) {
+    if (team.id() == 0) {
+      members = team.size();
+      return call(f, team);
     }
-    if (team.id() == 0) members = team.size();
+    const double cpu = cpu_seconds();
     call(f, team);
+    const double away = seconds_since(start) - (cpu_seconds() - cpu);
+    for (double most = lost.load(); away > most && !lost.compare_exchange_weak(most, away);) {
+    }
   });
-  if (members > 1) helpers.came(Helpers::Clock::now(), members, flops, late, seconds_since(start));
+  if (members > 1) helpers.came(Helpers::Clock::now(), members, flops, lost, seconds_since(start));
 }
 
 }  // namespace detail

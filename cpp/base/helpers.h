@@ -4,24 +4,25 @@
 
 #include <atomic>
 #include <chrono>
+#include <type_traits>
 
 #include "base/threads.h"
 
 namespace chainrule {
 
-// Whether the other threads of a call come in time. One whose core another program holds comes up to a time slice late,
-// and all wait: on Zen 4 predictions of 0.2 ms between two products of NumPy's, whose threads then spin for 0.1 s, took
-// 4 ms. So after a call that one thread alone would have ended sooner, calls of that size are one thread's for a while,
-// longer after every such call in a row. (More threads than there are cores are late by nature: who asks for them has
-// them.)
+// Whether the other threads of a call are at work all the time. One whose core another program holds comes up to a time
+// slice late, or is away for one, and all wait: on Zen 4 predictions of 0.2 ms between two products of NumPy's, whose
+// threads then spin for 0.1 s, took 4 ms. So after a call that one thread alone would have ended sooner, calls of that
+// size are one thread's for a while, longer after every such call in a row. (More threads than there are cores are late
+// by nature: who asks for them has them.)
 class Helpers {
  public:
   using Clock = std::chrono::steady_clock;
 
   // Whether a call of so many floating-point operations should have them.
   bool pay(Clock::time_point now, double flops) const;
-  // Such a call of so many members has ended, after `seconds`; the last member came `late` seconds after the first.
-  void came(Clock::time_point now, int members, double flops, double late, double seconds);
+  // Such a call of so many members has ended, after `seconds`, of which one of them was away for `lost`, the longest.
+  void came(Clock::time_point now, int members, double flops, double lost, double seconds);
 
  private:
   std::atomic<Clock::duration> rest_{Clock::duration::zero()};  // the latest; zero after a call in which they paid

@@ -152,7 +152,8 @@ bool lines_are_finite(RowSource lines, index_t n, index_t length, bool network_i
   lines.column_bytes = item;
   std::atomic<bool> finite{true};
   const double flops = kFlopsOfLook * static_cast<double>(n * length);
-  run_call(std::min(most_threads, threads_for(flops)), flops, [&](const Team& team) {
+  const auto members = static_cast<int>(std::min<index_t>(n, most_threads));
+  run_call(std::min(members, threads_for(flops)), flops, [&](const Team& team) {
     const Team::Range part = team.part(n);
     const index_t pieces = are_one ? std::min<index_t>(1, part.end - part.begin) : part.end - part.begin;
     for (index_t i = part.begin; i < part.begin + pieces; ++i) {

@@ -68,10 +68,10 @@ void bind_runtime(py::module_& m) {
           "flops"_a)
       .def(
           "came",
-          [at](Helpers& self, double now, int members, double flops, double late, double seconds) {
-            self.came(at(now), members, flops, late, seconds);
+          [at](Helpers& self, double now, int members, double flops, double lost, double seconds) {
+            self.came(at(now), members, flops, lost, seconds);
           },
-          "now"_a, "members"_a, "flops"_a, "late"_a, "seconds"_a);
+          "now"_a, "members"_a, "flops"_a, "lost"_a, "seconds"_a);
 
   kernels<float>();  // an instruction set that CHAINRULE_ISA names in vain is an error of the import
   m.def("isa", &current_isa, "The instruction set in use.");

@@ -42,8 +42,8 @@ class Data:
     """Features, targets and weights that fit a network and a loss.
 
     `samples` is what the core reads; it keeps the arrays alive and copies only what it cannot read
-    in place. X is the array or CSR matrix that it reads. Raises ValueError or TypeError that names
-    `where`, the argument and what came.
+    in place, before `bring_rows_together`. X is the array or CSR matrix that it reads. Raises
+    ValueError or TypeError that names `where`, the argument and what came.
     """
 
     def __init__(

@@ -75,8 +75,8 @@ def _named(where: str, argument: str) -> Iterator[None]:
 
 
 def _is_plain(y: Any) -> bool:
-    """Whether it is an array (n,) of finite numbers."""
-    if type(y) is not np.ndarray or y.ndim != 1:
+    """Whether it is an array (n,), n > 0, of finite numbers."""
+    if type(y) is not np.ndarray or y.ndim != 1 or len(y) == 0:
         return False
     return y.dtype.kind in "biu" or (y.dtype.char in "fd" and bool(np.isfinite(y).all()))
 

@@ -8,11 +8,11 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import ThreadpoolController
 
 from chainrule._data import Data
 from chainrule._errors import warn
 from chainrule._own_options import own_options
+from chainrule.estimators._blas import OneThread
 from chainrule.estimators._tasks import Tasks
 from chainrule.layers import BatchNorm, walk
 from chainrule.losses import Loss
@@ -104,7 +104,10 @@ def minimize(est: Any, where: str, objective: Objective, tasks: Tasks) -> None:
     iterate = objective.flat()
     start = time.perf_counter()
 
+    blas = OneThread()
+
     def evaluate(flat: Array) -> tuple[float, Array]:
+        blas.renew()
         if tasks.wanted:  # the first look at the next step begins it
             tasks.begin_part("lbfgs-iter")
         return objective(flat)
@@ -128,9 +131,7 @@ def minimize(est: Any, where: str, objective: Objective, tasks: Tasks) -> None:
     if tasks.wanted:
         tasks.begin(est.max_iter)
     try:
-        # Threads of BLAS, which SciPy's sums of products would start, wait at work for 0.1 s and
-        # hold the cores that the network needs: digits took five times as long on two cores.
-        with ThreadpoolController().limit(limits=1, user_api="blas"):
+        with blas:
             result = scipy.optimize.minimize(
                 evaluate,
                 iterate,
