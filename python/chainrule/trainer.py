@@ -168,15 +168,14 @@ class Trainer(Options, Stepping):
         or all for `Rprop`), all where there are fewer, and the last batch of an epoch may be
         smaller; None is batch gradient descent, 1 stochastic. Rows are shuffled anew in every
         epoch, by (seed, epoch), unless `shuffle` is False or a function of the epoch that returns
-        their order. With `rows`, indices or a mask, only those take part, without a copy of them;
-        the order counts in them. `validation_data` is (X, Y) or (X, Y, sample_weight).
-        `class_weight`, a dict {class: weight}, 1 for those not in it, or "balanced", multiplies the
-        weights of rows by those of their classes (indices, or the two targets of one output), in
-        the validation data too; balanced classes weigh alike, and a row 1 on average. Metrics take
-        a pass over the data at the end of each epoch. `history["loss"]` is the mean cost of the
-        epoch's batches while they were trained on. A step whose cost is not finite is not taken:
-        training ends there with a RuntimeWarning, as it does at the end of an epoch that leaves a
-        parameter that is not.
+        their order. With `rows`, indices or a mask, only those take part, without a copy; the order
+        counts in them. `validation_data` is (X, Y) or (X, Y, sample_weight). `class_weight`, a dict
+        {class: weight}, 1 for those not in it, or "balanced", multiplies the weights of rows by
+        those of their classes (indices, or the two targets of one output), in the validation data
+        too; balanced classes weigh alike, and a row 1 on average. Metrics pass over the data after
+        each epoch. `history["loss"]` is the mean cost of the epoch's batches while they were
+        trained on. A step whose cost is not finite is not taken: training ends there with a
+        RuntimeWarning, as at the end of an epoch that leaves a parameter that is not.
 
         A fit that was cut off, by a kill, Ctrl-C or an exception, goes on where it was and ends
         with the same bits as if it had not been: by itself in a trainer from `Trainer.load`, with
