@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score, root_mean_squared_error
+from sklearn.metrics import max_error, roc_auc_score, root_mean_squared_error
 
 from chainrule._monitored import check_direction, improves
 from chainrule.metrics import METRICS, Metric, r2, resolve_metrics
@@ -65,6 +65,26 @@ def test_metrics_may_take_weights_by_name_alone():
     message = "[Trainer] metrics: expected few(Y, prediction), got few(Y, *, sample_weight=None)"
     with pytest.raises(TypeError, match=re.escape(message)):
         resolve_metrics(few, "Trainer")
+
+
+def test_metrics_may_take_no_weights_as_long_as_rows_have_none():
+    def mine(Y, prediction):
+        return 2.0
+
+    for function, value in ((max_error, 3.0), (mine, 2.0)):
+        (metric,) = resolve_metrics(function)
+        assert metric([1, 2], [[4], [0]]) == value
+        message = f"[metric {metric.name!r}] sample_weight: the function takes none, and rows have"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            metric([1, 2], [[4], [0]], [3, 1])
+
+
+def test_weights_by_name_need_no_default():
+    def mine(Y, prediction, *, sample_weight):
+        return np.average(np.asarray(Y), weights=sample_weight)
+
+    (metric,) = resolve_metrics(mine)
+    assert (metric([1, 2], [[0], [0]]), metric([1, 2], [[0], [0]], [3, 1])) == (1.5, 1.25)
 
 
 def test_direction_is_known_for_losses_and_metrics():

@@ -171,8 +171,9 @@ class Metric:
 
     `function(Y, prediction, sample_weight=None) -> float`: Y as `fit` takes it, the predictions
     (m, n_y) of all rows, and the rows' weights (m,), by name if it takes them by name alone, as
-    scikit-learn's do: `Trainer(.., metrics=[sklearn.metrics.roc_auc_score])`. `EarlyStopping` of
-    this metric goes by `larger_is_better`.
+    scikit-learn's do: `Trainer(.., metrics=[sklearn.metrics.roc_auc_score])`. One that takes no
+    weights, such as `max_error`, raises ValueError for rows that have some. `EarlyStopping` of this
+    metric goes by `larger_is_better`.
     """
 
     name: str
@@ -192,8 +193,16 @@ class Metric:
     def __call__(
         self, Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        if _takes_weights_by_name(self.function):
-            result: Any = self.function(Y, prediction, sample_weight=sample_weight)
+        way = _way_of_weights(self.function)
+        if way == "none" and sample_weight is not None:
+            where = f"metric {self.name!r}"
+            raise ValueError(
+                f"[{where}] sample_weight: the function takes none, and rows have some"
+            )
+        if way == "none":
+            result: Any = self.function(Y, prediction)
+        elif way == "by name":
+            result = self.function(Y, prediction, sample_weight=sample_weight)
         else:
             result = self.function(Y, prediction, sample_weight)
         if not isinstance(result, str | bytes):
@@ -202,17 +211,27 @@ class Metric:
         raise TypeError(message(f"metric {self.name!r}", "result", "a number", result))
 
 
-def _takes_weights_by_name(function: Any) -> bool:
-    """As scikit-learn's metrics do: `roc_auc_score(y_true, y_score, *, .., sample_weight=None)`."""
+def _way_of_weights(function: Any) -> str:
+    """How it takes the rows' weights: "third", "by name" as scikit-learn's metrics do, or "none".
+
+    "never" for what cannot be called with Y and predictions.
+    """
     if getattr(function, "__module__", None) == __name__:
-        return False
+        return "third"
     import inspect  # here, because `import chainrule` can do without
 
     try:
-        weights = inspect.signature(function).parameters.get("sample_weight")
+        signature = inspect.signature(function)
     except (TypeError, ValueError):  # built-ins that do not say
-        return False
-    return weights is not None and weights.kind is weights.KEYWORD_ONLY
+        return "third"
+    weights = signature.parameters.get("sample_weight")
+    by_name = weights is not None and weights.kind is weights.KEYWORD_ONLY
+    ways = [("by name", 2, {"sample_weight": None})] if by_name else []
+    for way, count, named in [*ways, ("third", 3, {}), ("none", 2, {})]:
+        with suppress(TypeError):
+            signature.bind(*[None] * count, **named)
+            return way
+    return "never"
 
 
 METRICS: dict[str, Metric] = {
@@ -249,10 +268,8 @@ def resolve_metrics(
 
 def _resolve(metric: object, where: str) -> Metric:
     if isinstance(metric, Metric):
-        if metric not in METRICS.values():
-            by_name = _takes_weights_by_name(metric.function)
-            takes = ("Y", "prediction") if by_name else ("Y", "prediction", "sample_weight")
-            check_takes(where, "metrics", metric.name, metric.function, *takes)
+        if metric not in METRICS.values() and _way_of_weights(metric.function) == "never":
+            check_takes(where, "metrics", metric.name, metric.function, "Y", "prediction")
         return metric
     if isinstance(metric, str):
         if metric not in METRICS:
