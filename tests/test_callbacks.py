@@ -1,82 +1,21 @@
-"""Callbacks, driven by a small stand-in for the trainer."""
+"""Early stopping, and the base of all callbacks, driven by a small stand-in for the trainer."""
 
-import csv
 import inspect
 import math
 import re
 
-import numpy as np
 import pytest
 
 from chainrule import callbacks
 from chainrule.callbacks import Callback, CSVLogger, EarlyStopping, ProgressBar
-from chainrule.history import History
 from chainrule.metrics import Metric
 
-STEPS = 4  # per epoch
-
-
-class Copies(dict):
-    """As a network's parameters: reading copies."""
-
-    def items(self):
-        return [(name, w.copy()) for name, w in super().items()]
-
-
-class FakeNet:
-    """After epoch e all weights are e."""
-
-    def __init__(self):
-        self.parameters = Copies({"1.weight": np.zeros((2, 3)), "1.bias": np.zeros(3)})
-
-    def train(self, epoch):
-        for w in self.parameters.values():
-            w[...] = epoch
-
-
-class FakeTrainer:
-    """Calls the callbacks as a trainer does, with given records instead of training."""
-
-    def __init__(self):
-        self.net, self.history, self.epoch, self.stopped = FakeNet(), History(), 0, None
-        self.ema, self.metrics = None, ()
-
-    def stop(self, reason):
-        self.stopped = reason
-
-    def fit(self, records, *callbacks):
-        self.stopped = None
-
-        def call(name, *arguments):
-            for callback in callbacks:
-                getattr(callback, name)(self, *arguments)
-
-        try:
-            call("on_fit_begin", len(records), STEPS)
-            for record in records:
-                if isinstance(record, BaseException):
-                    self.net.train(99)
-                    raise record
-                self.epoch += 1
-                call("on_epoch_begin", self.epoch)
-                for _ in range(STEPS // 2):
-                    call("on_steps_end", 2, record["loss"])
-                self.net.train(self.epoch)
-                self.history.append({"epoch": self.epoch} | record)
-                call("on_epoch_end", self.epoch, self.history.last())
-                if self.stopped:
-                    break
-        finally:
-            call("on_fit_end")
+from .fake_trainer import FakeTrainer, losses
 
 
 @pytest.fixture
 def trainer():
     return FakeTrainer()
-
-
-def losses(*values, key="loss"):
-    return [{"loss": value} if key == "loss" else {"loss": 0.0, key: value} for value in values]
 
 
 def weights_are(trainer, epoch):
@@ -218,94 +157,3 @@ def test_early_stopping_asks_for_a_direction_that_nothing_tells(trainer):
     message = "[EarlyStopping] larger_is_better: expected True or False for monitor='f1'"
     with pytest.raises(ValueError, match=re.escape(message)):
         trainer.fit(losses(1, 2), EarlyStopping(monitor="f1"))
-
-
-# ---- CSVLogger -----------------------------------------------------------------------------------
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.reader(file))
-
-
-def test_csv_has_a_line_per_epoch(trainer, tmp_path):
-    path = tmp_path / "log.csv"
-    trainer.fit([{"loss": 0.1 + 0.2, "val_loss": 2}, {"loss": 0.5, "val_loss": 1}], CSVLogger(path))
-    assert rows(path) == [
-        ["epoch", "loss", "val_loss"],
-        ["1", "0.30000000000000004", "2"],  # every digit: the numbers can be read back
-        ["2", "0.5", "1"],
-    ]
-
-
-def test_csv_is_written_at_once(trainer, tmp_path):
-    path, seen = tmp_path / "log.csv", []
-
-    class Reader(Callback):
-        def on_epoch_end(self, trainer, epoch, logs):
-            seen.append(len(rows(path)))
-
-    trainer.fit(losses(3, 2, 1), CSVLogger(str(path)), Reader())
-    assert seen == [2, 3, 4]
-
-
-def test_csv_starts_anew_or_appends(trainer, tmp_path):
-    path = tmp_path / "log.csv"
-    for append, epochs in [
-        (False, ["1"]),
-        (False, ["2"]),
-        (True, ["2", "3"]),
-        (True, ["2", "3", "4"]),
-    ]:
-        trainer.fit(losses(1), CSVLogger(path, append=append))
-        assert [row[0] for row in rows(path)] == ["epoch", *epochs]
-
-
-def test_csv_appends_to_a_file_that_is_not_there_yet(trainer, tmp_path):
-    trainer.fit(losses(1), CSVLogger(tmp_path / "log.csv", append=True))
-    assert rows(tmp_path / "log.csv") == [["epoch", "loss"], ["1", "1"]]
-
-
-@pytest.mark.parametrize("append", [False, True])
-def test_csv_refuses_columns_that_are_not_those_of_the_header(trainer, tmp_path, append):
-    path = tmp_path / "log.csv"
-    records = [*losses(1), {"loss": 1, "r2": 0.5}]
-    if append:
-        trainer.fit([records.pop(0)], CSVLogger(path))
-    refusal = r"\[CSVLogger\] keys: expected the header of .*'epoch', 'loss'"
-    with pytest.raises(ValueError, match=refusal):
-        trainer.fit(records, CSVLogger(path, append))
-    assert len(rows(path)) == 2
-
-
-def test_csv_file_is_closed_after_an_exception(trainer, tmp_path):
-    logger = CSVLogger(tmp_path / "log.csv")
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit([*losses(1), KeyboardInterrupt()], logger)
-    assert logger._file is None
-    assert len(rows(tmp_path / "log.csv")) == 2
-
-
-# ---- ProgressBar ---------------------------------------------------------------------------------
-
-
-def test_progress_bar_counts_steps_and_shows_losses(trainer, capsys):
-    trainer.fit([{"loss": 0.5, "val_loss": 0.75}, {"loss": 0.25, "val_loss": 0.625}], ProgressBar())
-    shown = capsys.readouterr().err
-    assert "100%" in shown
-    assert "8/8" in shown
-    assert "loss=0.25, val_loss=0.625" in shown
-
-
-def test_progress_bar_is_closed_after_an_exception(trainer, capsys):
-    bar, inner = ProgressBar(), []
-
-    class Keeper(Callback):
-        def on_epoch_end(self, trainer, epoch, logs):
-            inner.append(bar._bar)
-
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit([*losses(1), KeyboardInterrupt()], bar, Keeper())
-    assert inner[0].disable  # tqdm's mark of a closed bar
-    assert bar._bar is None
-    assert "4/8" in capsys.readouterr().err
