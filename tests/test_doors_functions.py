@@ -101,6 +101,10 @@ def test_an_order_that_is_no_array_is_refused_by_its_name():
 # ---- metrics ------------------------------------------------------------------------------------
 
 
+def one(Y):
+    return 0.0
+
+
 def two(Y, prediction):
     return 0.0
 
@@ -110,17 +114,30 @@ def three(Y, prediction, weights):
 
 
 @functools.wraps(two)
-def wrapped(*arguments):
+def wraps_two(*arguments):
     return float(len(arguments))
 
 
-def test_a_metric_takes_targets_prediction_and_weights():
-    text = "[Trainer] metrics: expected two(Y, prediction, sample_weight), got two(Y, prediction)"
-    for metric in (two, cr.Metric("two", two)):
+@functools.wraps(three)
+def wraps_three(*arguments):
+    return float(len(arguments))
+
+
+def test_a_metric_takes_targets_and_prediction():
+    text = "[Trainer] metrics: expected one(Y, prediction), got one(Y)"
+    for metric in (one, cr.Metric("one", one)):
         with pytest.raises(TypeError, match=re.escape(text)):
             cr.Trainer(build(), "cross_entropy", metrics=[metric])
-    trainer = cr.Trainer(build(), "cross_entropy", metrics=[three, cr.Metric("w", wrapped)])
-    assert trainer.evaluate(X, Y) | {"loss": 0} == {"loss": 0, "three": 0.5, "w": 3.0}
+
+
+def test_a_metric_gets_weights_where_it_takes_them():
+    metrics = [two, three, cr.Metric("w2", wraps_two), cr.Metric("w3", wraps_three)]
+    trainer = cr.Trainer(build(), "cross_entropy", metrics=metrics)
+    values = {"two": 0.0, "three": 0.5, "w2": 2.0, "w3": 3.0}
+    assert trainer.evaluate(X, Y) | {"loss": 0} == values | {"loss": 0}
+    text = "[metric 'two'] sample_weight: the function takes none, and rows have some"
+    with pytest.raises(ValueError, match=re.escape(text)):
+        trainer.evaluate(X, Y, sample_weight=np.ones(len(X)))
 
 
 @pytest.mark.parametrize("result", [None, "3", 1j, [1.0], np.zeros(2), 10**400], ids=repr)
