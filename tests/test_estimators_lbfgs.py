@@ -8,7 +8,7 @@ import pytest
 import sklearn.neural_network as scikit
 from sklearn.datasets import load_iris, make_regression
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 import chainrule as cr
 from chainrule.estimators._lbfgs import Objective
@@ -130,6 +130,30 @@ def test_threads_of_blas_do_not_hold_the_cores_meanwhile(monkeypatch, three_thre
     assert threads_of_blas() == {3}
     assert len(seen) > 3
     assert all(threads == {1} for threads in seen), seen
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_ctrl_c_as_threads_of_blas_are_limited_leaves_them(
+    monkeypatch, three_threads_of_blas, number
+):
+    """Before or after they are."""
+    limit, calls = ThreadpoolController.limit, []
+
+    def interrupted(self, **options):
+        calls.append(options)
+        limiter = limit(self, **options)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return limiter
+
+    monkeypatch.setattr(ThreadpoolController, "limit", interrupted)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        small(max_iter=5).fit(X, Y)
+    assert threads_of_blas() == {3}
+    calls.append("from here on")
+    small(max_iter=500).fit(X, Y)
+    assert len(calls) == number + 3, calls  # the next fit limits again
+    assert threads_of_blas() == {3}
 
 
 def test_fits_that_overlap_leave_as_many_threads_of_blas_as_there_were(

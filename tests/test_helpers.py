@@ -134,3 +134,35 @@ def test_gradients_beside_another_program_take_hardly_longer_than_on_one_thread(
 
     pairs = [(seconds(2), seconds(1)) for _ in range(3)]
     assert statistics.median(two / one for two, one in pairs) < 2.5, pairs
+
+
+AFTER_ONE_OF_ITS_OWN = """
+import time
+import numpy as np
+import chainrule as cr
+def slow(Z):
+    time.sleep(0.01)
+    return np.maximum(Z, 0)
+cr.register_activation("slow", slow, lambda Z: (Z > 0) * 1.0)
+cr.set_num_threads(2)
+X, Y = np.ones((1800, 64), "float32"), np.arange(1800) % 10
+nets = {of_hidden: cr.Network([cr.Dense(100, of_hidden), cr.Dense(10, "softmax")], 64)
+        for of_hidden in ("relu", "slow")}
+of_helpers = of_all = 0
+for i in range(10):
+    nets["slow"].predict(X)
+    nets["slow"].backward(X, Y, "cross_entropy")
+    of_helpers -= time.process_time() - time.thread_time()
+    of_all -= time.process_time()
+    for _ in range(40):
+        nets["relu"].predict(X)
+    of_helpers += time.process_time() - time.thread_time()
+    of_all += time.process_time()
+print(of_helpers / of_all)
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) != 2, reason="says something on two cores")
+def test_helpers_that_wait_for_a_function_of_the_users_are_kept():
+    shares = [float(output(AFTER_ONE_OF_ITS_OWN)) for _ in range(3)]
+    assert statistics.median(shares) > 0.25, shares

@@ -34,11 +34,16 @@ namespace detail {
 void run_call(int n_threads, double flops, void (*call)(void*, const Team&), void* f);
 }
 
-// run_team for a call of so many floating-point operations, on one thread where more would take longer.
+// run_team for a call of so many floating-point operations, on one thread where more would take longer. Not for one in
+// which a function of the user's runs alone: the others wait for it asleep, which says nothing of their cores.
 template <class F>
 void run_call(int n_threads, double flops, F&& f) {
   detail::run_call(
       n_threads, flops, [](void* p, const Team& team) { (*static_cast<std::remove_reference_t<F>*>(p))(team); }, &f);
+}
+template <class F>
+void run_call(double flops, F&& f) {
+  run_call(threads_for(flops), flops, f);
 }
 
 }  // namespace chainrule

@@ -136,8 +136,11 @@ void bind_training(py::class_<BoundNetwork<T>>& type, py::module_& m, const char
         }
         if (trained.batches == 0) rethrow(trained.failure);
         if (trained.failure) failures.append(python_exception(trained.failure));
-        const py::slice steps_done(0, trained.batches, 1);
-        return py::make_tuple(costs[steps_done], penalties[steps_done]);
+        auto of_steps_done = [&](const py::array& array) -> py::object {
+          if (trained.batches == array.size()) return array;
+          return array[py::slice(0, trained.batches, 1)];
+        };
+        return py::make_tuple(of_steps_done(costs), of_steps_done(penalties));
       },
       "optimizer"_a, "samples"_a, "loss"_a, "l2"_a, "l1"_a, "penalize_sum"_a, "clip"_a, "order"_a, "batch_size"_a,
       "learning_rates"_a, "seed"_a, "seconds"_a, "failures"_a, "where"_a,

@@ -54,7 +54,7 @@ struct PackedDense {
 // Threads share n pieces of work of so many floating-point operations altogether.
 template <class F>
 void share(index_t n, double flops, F f) {
-  run_call(threads_for(flops), flops, [&](const Team& team) {
+  run_call(flops, [&](const Team& team) {
     const Team::Range part = team.part(n);
     if (part.end > part.begin) f(part.begin, part.end - part.begin);
   });

@@ -51,7 +51,7 @@ void Model<T>::predict(const RowSource& x, index_t rows, T* out, int most_thread
   const double flops = work<T>(plan_.flops_per_sample - passed_over, rows);
   const int n_threads =
       static_cast<int>(std::min<index_t>({most_threads, threads_for(flops), std::max<index_t>(rows, 1)}));
-  if (plan_.prediction_stages.size() > 1) return predict_by_stages(x, rows, out, n_threads, flops);
+  if (plan_.prediction_stages.size() > 1) return predict_by_stages(x, rows, out, n_threads);
   // Threads have rows of the same panels, a page apart. A processor fetches ahead from panel to panel, and from row to
   // row: what is another thread's, that one then waits for as it writes. 20-64-64-2 on two threads: 1 to 4 %, where
   // they have no cache in common 6 %; in float64, with panels of each thread's own, 15.3 ms for 12.3. Larger gaps: no
@@ -80,12 +80,12 @@ void Model<T>::predict(const RowSource& x, index_t rows, T* out, int most_thread
 
 // What runs alone gets the same rows at a time on any number of threads.
 template <class T>
-void Model<T>::predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads, double flops) const {
+void Model<T>::predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads) const {
   const index_t most = std::min(rows, Workspace<T>::kMaxRows), stride = panel_stride<T>(most);
   const index_t slot_size = widest_of_all() * stride;
   Buffer<T> memory(static_cast<index_t>(plan_.slots) * slot_size);
   std::exception_ptr failure;
-  run_call(n_threads, flops, [&](const Team& team) {
+  run_team(n_threads, [&](const Team& team) {
     for (index_t first = 0; first < rows; first += most) {
       const index_t some = std::min(most, rows - first);
       const Team::Range part = team.part(some);

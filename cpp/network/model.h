@@ -47,7 +47,7 @@ class Model {
   void run(std::size_t begin, std::size_t end, const Tile& tile) const;
   index_t widest_of_all() const { return std::max(plan_.widest, n_panels<T>(plan_.n_inputs)); }
   void end(const Tile& tile, T* out) const;
-  void predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads, double flops) const;
+  void predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads) const;
 };
 
 }  // namespace chainrule

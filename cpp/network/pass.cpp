@@ -18,17 +18,37 @@ double batch_flops(const Network<T>& network, index_t rows) {
   return work<T>(network.plan().training_flops, rows);
 }
 
+// Whether a function of the user's runs alone.
+template <class T>
+bool has_custom(const Network<T>& network, const Objective& objective) {
+  return objective.loss.custom || network.plan().has_custom();
+}
+
+// A pass over all samples.
+template <class T>
+double cost_of(Pass<T>& pass, const Network<T>& network, const Samples& samples, const Objective& objective,
+               bool accumulate = false) {
+  double result = 0;
+  const double flops = batch_flops(network, samples.rows);
+  const Order all = samples.all();
+  auto batch = [&](const Team& team) {
+    const Cost cost = pass.batch(team, all, samples.rows, samples.total_weight(all, samples.rows), accumulate);
+    if (team.id() == 0) result = cost.total;
+  };
+  if (has_custom(network, objective)) {
+    run_team(threads_for(flops), batch);
+  } else {
+    run_call(flops, batch);
+  }
+  return result;
+}
+
 }  // namespace
 
 template <class T>
 double cost(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode) {
   Pass<T> pass(Goal::kCost, network, samples, objective, mode, network.workspace(samples.x, samples.rows));
-  double result = 0;
-  const double flops = batch_flops(network, samples.rows);
-  run_call(threads_for(flops), flops, [&](const Team& team) {
-    const Cost cost = pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows));
-    if (team.id() == 0) result = cost.total;
-  });
+  const double result = cost_of(pass, network, samples, objective);
   rethrow(pass.failure());
   return result;
 }
@@ -36,17 +56,10 @@ double cost(Network<T>& network, const Samples& samples, const Objective& object
 template <class T>
 double backward(Network<T>& network, const Samples& samples, const Objective& objective, const Mode& mode,
                 bool accumulate) {
-  const bool may_fail = objective.loss.custom || network.plan().has_custom();
-  Buffer<T> before(may_fail ? network.gradients().size() : 0);
+  Buffer<T> before(has_custom(network, objective) ? network.gradients().size() : 0);
   std::copy_n(network.gradients().data(), before.size(), before.data());
   Pass<T> pass(Goal::kGradients, network, samples, objective, mode, network.workspace(samples.x, samples.rows));
-  double result = 0;
-  const double flops = batch_flops(network, samples.rows);
-  run_call(threads_for(flops), flops, [&](const Team& team) {
-    const Cost cost =
-        pass.batch(team, samples.all(), samples.rows, samples.total_weight(samples.all(), samples.rows), accumulate);
-    if (team.id() == 0) result = cost.total;
-  });
+  const double result = cost_of(pass, network, samples, objective, accumulate);
   if (pass.failure()) network.gradients() = std::move(before);
   rethrow(pass.failure());
   return result;

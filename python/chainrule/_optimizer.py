@@ -146,7 +146,7 @@ def read_averages(trainer: "Trainer") -> dict[str, Array]:
 
 def read_weights(trainer: "Trainer") -> dict[str, Array]:
     """The parameters by name, and the averages of them."""
-    return dict(trainer.net.parameters.items()) | read_averages(trainer)
+    return trainer.net.parameters.copy() | read_averages(trainer)
 
 
 def write_weights(trainer: "Trainer", weights: Mapping[str, Array]) -> None:

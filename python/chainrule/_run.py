@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from chainrule._data import Data
 from chainrule._errors import warn
 from chainrule._optimizer import read_weights, write_weights
-from chainrule._trainer_checks import RowOrder
+from chainrule._trainer_checks import RowOrder, is_own
 from chainrule._unfinished import NOBODY, Plan, Progress, Unfinished, save_callback
 from chainrule.callbacks import Callback
 from chainrule.history import monitored_key
@@ -112,8 +112,7 @@ class Run:
         at = self.at
         for i, callback in enumerate(self.callbacks):
             told = getattr(callback, occasion)
-            does_nothing = getattr(told, "__func__", None) is getattr(Callback, occasion)
-            if i in at.told or does_nothing:
+            if i in at.told or not is_own(told, occasion):
                 continue
             at.told = at.told | {i}
             heard: list[Any] = []

@@ -48,7 +48,7 @@ def network_description(net: Network) -> dict[str, Any]:
 def network_tensors(net: Network, where: str = "Network.save") -> dict[str, Array]:
     """The parameters by name, in public shapes. Raises ValueError if one is not finite."""
     _check_finite(net.is_finite(), where)
-    return dict(net.parameters)
+    return net.parameters.copy()
 
 
 def tensors_to_write(

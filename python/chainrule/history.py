@@ -38,7 +38,12 @@ class History:
         """Adds an epoch; values become plain int and float. Raises TypeError for other things."""
         if not isinstance(record, Mapping):
             raise TypeError(message("History", "record", "a dict of numbers", record))
-        self._records.append({key: _plain(key, value) for key, value in record.items()})
+        self._records.append(
+            {
+                key: value if type(value) is float or type(value) is int else _plain(key, value)
+                for key, value in record.items()
+            }
+        )
 
     def keys(self) -> list[str]:
         """All keys, in the order in which they first came up."""
@@ -74,7 +79,7 @@ class History:
 
     def last(self) -> Record:
         """The record of the last epoch. Raises IndexError if there is none."""
-        return self[-1]
+        return dict(self._records[-1])
 
     def best(self, monitor: str | None = None, larger_is_better: bool | None = None) -> Record:
         """The record of the epoch where a key was lowest or highest, of equal ones the first.
@@ -150,8 +155,6 @@ def monitored_key(keys: Iterable[str], monitor: str | None, where: str) -> str:
 
 
 def _plain(key: str, value: Any) -> float:
-    if type(value) is float or type(value) is int:  # the checks below take ten times as long
-        return value
     if isinstance(value, numbers.Real):
         with suppress(TypeError):  # of a duration, which NumPy counts among the numbers
             return int(value) if isinstance(value, numbers.Integral) else float(value)

@@ -30,7 +30,7 @@ large; those of classes take the mean over rows in both.
 
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Annotated, Any, ClassVar
 
 from chainrule import _custom
@@ -55,7 +55,7 @@ class Loss(Description):
 
     threshold: ClassVar[float] = 0.5
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Any, ...]:
         """As the core takes a loss: its name and numbers, 0 for those it lacks, -1 for None."""
         values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
@@ -237,7 +237,7 @@ class CustomLoss(Loss):
 
     name: str  # type: ignore[misc]
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Any, ...]:
         """As the core takes it: also what to call."""
         return self.name, 0.0, 0.0, partial(_custom.run_loss, self.name)

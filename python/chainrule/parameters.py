@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,9 +30,10 @@ class Parameters(Mapping[str, Array]):
     def __init__(self, core: _core._Network) -> None:
         self._core = core
         self._index = {name: i for i, (name, *_) in enumerate(core.parameter_table())}
+        self._read: Callable[[int], Array] = core.parameter
 
     def __getitem__(self, name: str) -> Array:
-        return self._core.parameter(self._at(name))
+        return self._read(self._at(name))
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         self._core.set_parameter(self._at(name), value)
@@ -46,9 +47,13 @@ class Parameters(Mapping[str, Array]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self)})"
 
+    def copy(self) -> dict[str, Array]:
+        """All of them, as they are now."""
+        return {name: self._read(i) for name, i in self._index.items()}
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles and copies are the arrays of now."""
-        return dict, (dict(self),)
+        return dict, (self.copy(),)
 
     def _at(self, name: str) -> int:
         if not isinstance(name, str) or name not in self._index:
@@ -63,8 +68,9 @@ class Gradients(Parameters):
     Training forms its gradients where they are used up and may leave anything here.
     """
 
-    def __getitem__(self, name: str) -> Array:
-        return self._core.gradient(self._at(name))
+    def __init__(self, core: _core._Network) -> None:
+        super().__init__(core)
+        self._read = core.gradient
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         raise TypeError("[Network.gradients] read only; backward() computes them")

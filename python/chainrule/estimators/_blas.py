@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from threadpoolctl import ThreadpoolController
 
-# Those whose threads are not OpenMP's, on which chainrule itself may run.
+# Threading layers whose limit is BLAS's alone; that of an OpenBLAS on OpenMP is chainrule's, too.
 OWN_THREADS = ["pthreads", "intel", "gnu", "tbb"]
 
 _limit = threading.Lock()  # held by the one fit that limits: it puts back what it found
@@ -27,7 +27,7 @@ class OneThread:
     """
 
     def __init__(self) -> None:
-        self._limiter: Any = None
+        self._before: Any = None  # knows what to put back
 
     def __enter__(self) -> Self:
         self.renew()
@@ -35,9 +35,15 @@ class OneThread:
 
     def renew(self) -> None:
         """Limits, if the fit that did so has ended."""
-        if self._limiter is None and _limit.acquire(blocking=False):
-            self._limiter = _libraries().limit(limits=1)
-            self._limiter.__enter__()
+        if self._before is not None or not _limit.acquire(blocking=False):
+            return
+        try:
+            self._before = _libraries().limit(limits=None)
+            self._before.__enter__()
+            _libraries().limit(limits=1)
+        except BaseException:  # Ctrl-C
+            self._put_back()
+            raise
 
     def __exit__(
         self,
@@ -45,6 +51,13 @@ class OneThread:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._limiter is not None:
-            self._limiter.__exit__(kind, error, traceback)
+        if self._before is not None:
+            self._put_back()
+
+    def _put_back(self) -> None:
+        try:
+            if self._before is not None:
+                self._before.__exit__(None, None, None)
+        finally:
+            self._before = None
             _limit.release()

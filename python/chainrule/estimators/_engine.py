@@ -199,11 +199,11 @@ class Engine:
     def parts(self, where: str) -> dict[str, Any]:
         """The network, its parameters, those behind averages, and the state of the optimizer."""
         net = self.ready(where)
-        parameters, behind = dict(net.parameters.items()), self._behind
+        parameters, behind = net.parameters.copy(), self._behind
         if behind is None and self.trainer is not None and self.trainer.ema is not None:
             behind = parameters  # in the midst of a fit
             with self.trainer.averaged():
-                parameters = dict(net.parameters.items())
+                parameters = net.parameters.copy()
         return {
             "network": (net.layers, net.n_inputs, net.dtype.name),
             "parameters": parameters,
@@ -233,7 +233,7 @@ def weights_of(trainer: Trainer) -> dict[str, Array]:
 
     What takes no steps, be it frozen, is its own average.
     """
-    weights = dict(trainer.net.parameters.items())
+    weights = trainer.net.parameters.copy()
     if trainer.ema is not None:
         with trainer.averaged() as net:
             weights |= {f"{AVERAGE}{name}": average for name, average in net.parameters.items()}

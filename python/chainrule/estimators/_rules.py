@@ -56,7 +56,8 @@ class Rules(Callback):
         """The losses and the score of the latest epoch, as the history and callbacks have them."""
         est = self.estimator
         est._engine.forget_lists()
-        values = {"loss": float((self._losses(trainer) * self.batch_rows).sum()) / self.rows}
+        total = np.add.reduce(self._losses(trainer) * self.batch_rows)
+        values = {"loss": float(total) / self.rows}
         if self.validation is not None:
             with trainer.averaged() as net:
                 values["val_loss"] = self.validation.loss(est, trainer)
