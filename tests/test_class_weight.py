@@ -76,6 +76,18 @@ def test_validation_data_are_weighted_too():
     assert history["loss"] == expected["loss"]
 
 
+def test_metrics_get_the_weights_of_classes():
+    def mine(Y, prediction, sample_weight=None):
+        return float(np.average(Y, weights=sample_weight))
+
+    softmax = cr.Dense(3, "softmax")
+    net = cr.Network([softmax], 4)
+    trainer = cr.Trainer(net, "cross_entropy", metrics=[mine])
+    history = trainer.fit(X, CLASSES, class_weight="balanced", validation_data=(X, CLASSES))
+    assert history["mine"] == history["val_mine"] == [pytest.approx(1)]
+    assert trainer.fit(X, CLASSES)["mine"][1] == CLASSES.mean() != 1
+
+
 LABELS = np.eye(3)[CLASSES]
 REFUSED = [
     ({3: 1}, CLASSES, "softmax", "cross_entropy", "weights of the classes 0, 1, 2, got {3: 1}"),

@@ -135,8 +135,9 @@ def test_a_metric_gets_weights_where_it_takes_them():
     trainer = cr.Trainer(build(), "cross_entropy", metrics=metrics)
     values = {"two": 0.0, "three": 0.5, "w2": 2.0, "w3": 3.0}
     assert trainer.evaluate(X, Y) | {"loss": 0} == values | {"loss": 0}
-    text = "[metric 'two'] sample_weight: the function takes none, and rows have some"
-    with pytest.raises(ValueError, match=re.escape(text)):
+    reason = "because rows have weights (sample_weight or class_weight)"
+    text = f"function: expected two(Y, prediction, sample_weight), {reason}, got two(Y, prediction)"
+    with pytest.raises(ValueError, match=re.escape(f"[metric 'two'] {text}")):
         trainer.evaluate(X, Y, sample_weight=np.ones(len(X)))
 
 
@@ -155,7 +156,7 @@ def test_a_metric_that_gives_no_number_is_named(result):
     [
         ((None, three), "[Metric] name: expected a name, got None"),
         (("", three), "[Metric] name: expected a name, got ''"),
-        (("mine", None), "[Metric] function: expected a function of Y, prediction and"),
+        (("mine", None), "[Metric] function: expected a function of Y and prediction, and of"),
         (("mine", three, 1), "[Metric] larger_is_better: expected True or False, got 1"),
     ],
 )

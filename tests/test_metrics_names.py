@@ -74,7 +74,8 @@ def test_metrics_may_take_no_weights_as_long_as_rows_have_none():
     for function, value in ((max_error, 3.0), (mine, 2.0)):
         (metric,) = resolve_metrics(function)
         assert metric([1, 2], [[4], [0]]) == value
-        message = f"[metric {metric.name!r}] sample_weight: the function takes none, and rows have"
+        expected = f"{metric.name}(Y, prediction, sample_weight), because rows have weights"
+        message = f"[metric {metric.name!r}] function: expected {expected}"
         with pytest.raises(ValueError, match=re.escape(message)):
             metric([1, 2], [[4], [0]], [3, 1])
 

@@ -48,6 +48,20 @@ def test_a_mask_of_rows_is_their_indices(data):
             masked.fit(X, Y, rows=wrong)
 
 
+def test_rows_without_any_weight_are_refused(data):
+    trainer, rows = new_trainer(), np.arange(30)
+    weights = np.r_[np.zeros(30), np.ones(20)]
+    before = weights_of(trainer)
+    for some in (rows, np.arange(50) < 30):
+        expected = r"rows: expected at least one of positive weight, got all zero$"
+        with pytest.raises(ValueError, match=rf"^\[Trainer.fit\] {expected}"):
+            trainer.fit(*data, sample_weight=weights, rows=some)
+    assert weights_of(trainer) == before
+    assert not trainer.is_unfinished
+    trainer.fit(*data, sample_weight=weights, rows=np.append(rows, 30))
+    assert trainer.epoch == 1
+
+
 def test_a_function_gives_the_order_of_each_epoch(data):
     X, Y = data
     orders = [np.random.default_rng(epoch).integers(0, 50, 50) for epoch in range(3)]

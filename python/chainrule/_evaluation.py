@@ -66,16 +66,23 @@ def record_keys(trainer: "Trainer", validates: bool) -> list[str]:
     return keys + [f"val_{metric.name}" for metric in trainer.metrics]
 
 
-def try_first(trainer: "Trainer", data: Data, validation: Data | None) -> None:
-    """Metrics that do not fit the targets, and schedules that give no rate or monitor what is not
-    there, show before the first step."""
+def try_first(
+    trainer: "Trainer", data: Data, validation: Data | None, rows: NDArray[np.int64] | None
+) -> None:
+    """Metrics that do not fit the targets or the weights, rows without weight, and schedules that
+    give no rate or monitor what is not there, show before the first step."""
+    where = trainer._fit_name
+    if rows is not None and data.weights is not None and not data.weights[rows].any():
+        raise ValueError(f"[{where}] rows: expected at least one of positive weight, got all zero")
     trainer._rate(trainer.epoch)
     keys = trainer._keys(validation is not None)
     monitored_key(keys, trainer.schedule.monitor, trainer.schedule.where)
+    given = [d for d in (data, validation) if d is not None]
+    for metric in trainer.metrics:
+        metric._check(where, "metrics", any(d.weights is not None for d in given))
     if trainer.metrics and not trainer.history:
-        for d in (data, validation):
-            if d is not None:
-                evaluate(trainer, d, cost=False)
+        for d in given:
+            evaluate(trainer, d, cost=False)
 
 
 def check_validation(where: str, data: Any, check: Callable[..., Data]) -> Data | None:

@@ -19,21 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._dataclass import dataclass
-from chainrule._errors import (
-    check_array,
-    check_bool,
-    check_list,
-    check_takes,
-    message,
-    quoted,
-    unknown,
-)
+from chainrule._errors import check_array, check_bool, check_list, message, quoted, unknown
+from chainrule._metric_calls import Ways, check_call, ways_to_call
 from chainrule.history import OWN_KEYS
 
 __all__ = ["METRICS", "Metric", "accuracy", "log_loss", "mean_absolute_error", "r2"]
@@ -170,10 +164,11 @@ class Metric:
     """A metric with its name and direction: `Metric("f1", my_f1, larger_is_better=True)`.
 
     `function(Y, prediction, sample_weight=None) -> float`: Y as `fit` takes it, the predictions
-    (m, n_y) of all rows, and the rows' weights (m,), by name if it takes them by name alone, as
-    scikit-learn's do: `Trainer(.., metrics=[sklearn.metrics.roc_auc_score])`. One that takes no
-    weights, such as `max_error`, raises ValueError for rows that have some. `EarlyStopping` of this
-    metric goes by `larger_is_better`.
+    (m, n_y) of all rows, and, where rows have some, their weights (m,), by name if a parameter is
+    called sample_weight, else as the third value: `Trainer(.., metrics=[roc_auc_score])` of
+    scikit-learn. Weights come from `sample_weight` and from `class_weight`. A function that takes
+    none, such as `max_error`, is refused for rows that have some, with ValueError. `EarlyStopping`
+    of this metric goes by `larger_is_better`.
     """
 
     name: str
@@ -185,7 +180,7 @@ class Metric:
             raise TypeError(message("Metric", "name", "a name", self.name))
         function: Any = self.function
         if not callable(function):
-            expected = "a function of Y, prediction and sample_weight"
+            expected = "a function of Y and prediction, and of sample_weight if rows have weights"
             raise TypeError(message("Metric", "function", expected, function))
         if self.larger_is_better is not None:
             check_bool("Metric", "larger_is_better", self.larger_is_better)
@@ -193,13 +188,9 @@ class Metric:
     def __call__(
         self, Y: ArrayLike, prediction: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        way = _way_of_weights(self.function)
-        if way == "none" and sample_weight is not None:
-            where = f"metric {self.name!r}"
-            raise ValueError(
-                f"[{where}] sample_weight: the function takes none, and rows have some"
-            )
-        if way == "none":
+        self._check(f"metric {self.name!r}", "function", sample_weight is not None)
+        way, without = self._ways
+        if sample_weight is None and without:
             result: Any = self.function(Y, prediction)
         elif way == "by name":
             result = self.function(Y, prediction, sample_weight=sample_weight)
@@ -210,28 +201,13 @@ class Metric:
                 return float(result)
         raise TypeError(message(f"metric {self.name!r}", "result", "a number", result))
 
+    @cached_property
+    def _ways(self) -> Ways:
+        return ways_to_call(self.function)
 
-def _way_of_weights(function: Any) -> str:
-    """How it takes the rows' weights: "third", "by name" as scikit-learn's metrics do, or "none".
-
-    "never" for what cannot be called with Y and predictions.
-    """
-    if getattr(function, "__module__", None) == __name__:
-        return "third"
-    import inspect  # here, because `import chainrule` can do without
-
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # built-ins that do not say
-        return "third"
-    weights = signature.parameters.get("sample_weight")
-    by_name = weights is not None and weights.kind is weights.KEYWORD_ONLY
-    ways = [("by name", 2, {"sample_weight": None})] if by_name else []
-    for way, count, named in [*ways, ("third", 3, {}), ("none", 2, {})]:
-        with suppress(TypeError):
-            signature.bind(*[None] * count, **named)
-            return way
-    return "never"
+    def _check(self, where: str, argument: str, weighted: bool) -> None:
+        """Raises TypeError or ValueError if it cannot be called, for rows with weights or not."""
+        check_call(where, argument, self.name, self.function, self._ways, weighted)
 
 
 METRICS: dict[str, Metric] = {
@@ -268,8 +244,7 @@ def resolve_metrics(
 
 def _resolve(metric: object, where: str) -> Metric:
     if isinstance(metric, Metric):
-        if metric not in METRICS.values() and _way_of_weights(metric.function) == "never":
-            check_takes(where, "metrics", metric.name, metric.function, "Y", "prediction")
+        metric._check(where, "metrics", weighted=False)
         return metric
     if isinstance(metric, str):
         if metric not in METRICS:

@@ -211,7 +211,7 @@ class Trainer(Options, Stepping):
 
         run = Run(self, plan, data, validation, order, listeners or [])
         with self._hold(where), ExitStack() as at_the_end:
-            try_first(self, data, validation)
+            try_first(self, data, validation, taken)
             self._fitted = data, taken
             at_the_end.callback(setattr, self, "_fitted", None)
             if left is None:
