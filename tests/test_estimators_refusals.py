@@ -1,6 +1,7 @@
 """What the estimators refuse, and what they keep when something goes wrong."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -283,3 +284,14 @@ def test_a_list_of_too_few_weights_is_refused(binary):
     est.coefs_ = est.coefs_[:1]
     with pytest.raises(ValueError, match="coefs_: expected 2 arrays, got 1"):
         est.predict(X)
+
+
+@pytest.mark.parametrize("rows", [0, 40])
+def test_y_without_rows_is_refused_in_scikit_learns_words(rows, binary):
+    X, y = binary
+    with pytest.raises(ValueError, match="Found array with 0 sample") as theirs:
+        SklearnClassifier().fit(X[:rows], y[:0])
+    for kind in (cr.MLPClassifier, cr.MLPRegressor):
+        said = str(theirs.value).replace("MLPClassifier", kind.__name__)
+        with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+            kind().fit(X[:rows], y[:0])

@@ -1,8 +1,13 @@
 """Sample weights, class weights, and classes that some of the data lack."""
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer, make_scorer, max_error, r2_score
 
 import chainrule as cr
 
@@ -122,3 +127,79 @@ def test_validation_data_without_weight_are_refused():
 def test_a_share_that_leaves_no_rows_is_named(share):
     with pytest.raises(ValueError, match=r"^\[MLPClassifier.fit\] validation_fraction: "):
         small(early_stopping=True, validation_fraction=share).fit(*BINARY)
+
+
+# ---- Scores without weights ----------------------------------------------------------------------
+
+
+def half(est, X, y):
+    return 0.5
+
+
+def first(y, prediction, **options):
+    return prediction[0]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"early_stopping": True}, {"X_val": X, "y_val": Y, "sample_weight_val": 1 + Y}],
+    ids=["held out", "X_val"],
+)
+@pytest.mark.parametrize(
+    "scoring", ["neg_max_error", make_scorer(max_error), make_scorer(first), half], ids=range(4)
+)
+def test_scoring_that_takes_no_weights_scores_without_and_warns_once(scoring, given):
+    data = dict(given)
+    early = data.pop("early_stopping", False)
+    options = {"max_iter": 3, "random_state": 0, "early_stopping": early, "scoring": scoring}
+    said = r"^\[MLPRegressor.fit\] scoring: .* does not support sample_weight, so it scores the va"
+    with pytest.warns(UserWarning, match=said) as caught:
+        est = cr.MLPRegressor(hidden_layer_sizes=5, **options).fit(X, Y, 1 + Y, **data)
+    assert len([w for w in caught if "does not support" in str(w.message)]) == 1
+    assert caught[0].filename == __file__
+    if not early:
+        scorer = half if scoring is half else get_scorer(scoring)
+        assert est.history_["val_score"][-1] == scorer(est, X, Y)
+    assert len(est.history_) == 3
+
+
+@pytest.mark.parametrize("scoring", ["r2", make_scorer(r2_score)], ids=range(2))
+def test_scoring_that_takes_weights_gets_them(scoring):
+    est = cr.MLPRegressor(hidden_layer_sizes=5, max_iter=1, random_state=0, scoring=scoring)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        est.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=1 + Y)
+        assert est.history_["val_score"] == [est.score(X, Y, 1 + Y)]
+        plain = clone(est).fit(X, Y, X_val=X, y_val=Y)
+    assert plain.history_["val_score"] == [est.score(X, Y)] != est.history_["val_score"]
+
+
+def test_a_function_of_options_gets_weights_among_them():
+    calls = []
+
+    def scoring(est, X, y, **options):
+        calls.append(options)
+        return 0.5
+
+    est = cr.MLPRegressor(hidden_layer_sizes=5, max_iter=1, scoring=scoring)
+    est.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=1 + Y).fit(X, Y, X_val=X, y_val=Y)
+    assert (calls[0].pop("sample_weight") == 1 + Y).all()
+    assert calls == [{}, {}]
+
+
+def test_rows_left_to_train_on_have_weight():
+    numbered, held_out = np.c_[X, np.arange(len(X))], []
+
+    def scoring(est, X, y):
+        held_out.append(X[:, -1].astype(int))
+        return 0.5
+
+    small(early_stopping=True, scoring=scoring).fit(numbered, Y)
+    weights = np.zeros(len(X))
+    weights[held_out[0]] = 1
+    est = small(early_stopping=True)
+    said = r"\[MLPClassifier.fit, rows not held out for validation\] sample_weight: expected at le"
+    with pytest.raises(ValueError, match=said):
+        est.fit(numbered, Y, weights)
+    assert not hasattr(est, "coefs_")

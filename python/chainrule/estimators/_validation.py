@@ -11,7 +11,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
 from chainrule._data import Data
-from chainrule._errors import message
+from chainrule._errors import message, short, warn
 from chainrule.estimators._checks import checked_for_validation
 from chainrule.losses import Loss
 from chainrule.network import Network
@@ -76,6 +76,7 @@ def of_user(
     """The user's own."""
     X, encoded, weights = checked_for_validation(est, where, X_val, y_val, sample_weight_val)
     weights = est._all_weights(where, encoded, weights)
+    _warn_of_weights(est, where, weights)
     data = est._engine.data(where, X, encoded, loss, weights, "_val")
     return Validation(X, encoded, weights, data)
 
@@ -98,13 +99,30 @@ def hold_out(est: Any, where: str, loss: Loss, samples: Samples) -> tuple[Array,
         )
     X, y = samples.X[held_out], samples.y[held_out]
     weights = None if samples.weights is None else samples.weights[held_out]
+    if samples.weights is not None and not samples.weights[rows].any():
+        problem = "expected at least one positive weight, got all zero"
+        raise ValueError(f"[{where}, rows not held out for validation] sample_weight: {problem}")
+    _warn_of_weights(est, where, weights)
     at = f"{where}, rows held out for validation"
     data = est._engine.data(at, X, y, loss, weights)
     return rows, Validation(X, y, weights, data)
 
 
+def _warn_of_weights(est: Any, where: str, weights: Array | None) -> None:
+    """Of a score without them, as scikit-learn's searches do."""
+    given = est.scoring
+    if weights is None or given is None or _takes_weights(check_scoring(est, given)):
+        return
+    warn(
+        f"[{where}] scoring: {short(repr(given))} does not support sample_weight, so it scores "
+        "the validation data without weights (sample_weight or class_weight)"
+    )
+
+
 def _takes_weights(scorer: Any) -> bool:
-    """scikit-learn's scorers do; a function must have the argument."""
-    parameters = inspect.signature(scorer).parameters
+    """One of scikit-learn's does if its metric has the argument, a function if it may take it."""
+    metric = getattr(scorer, "_score_func", None)
+    parameters = inspect.signature(metric or scorer).parameters
     kinds = [p.kind for p in parameters.values()]
-    return "sample_weight" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
+    may = metric is None and inspect.Parameter.VAR_KEYWORD in kinds
+    return "sample_weight" in parameters or may

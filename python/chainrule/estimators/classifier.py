@@ -48,7 +48,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         over the rows of each call; multiplies `sample_weight`. Of several outputs a list of dicts,
         whose weights multiply.
     label_smoothing : s, 0 <= s < 1: a label y counts as (1 - s) y + s / n, of n classes.
-    scoring : name or scorer of scikit-learn for validation data, instead of accuracy.
+    scoring : name or scorer of scikit-learn for validation data, instead of accuracy. One that
+        takes no weights, such as "rand_score", scores rows that have some without, and `fit` warns.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
     learning_rate_factors, decay_factors, frozen : by names of parameters ("1.weight") or layers

@@ -34,7 +34,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     clip_value, clip_norm : limits of each gradient and of the norm of all, as `chainrule.Trainer`
         has them.
     scoring : name or scorer of scikit-learn for validation data, instead of R^2 or, of losses that
-        scikit-learn's does not have (quantiles, medians, ..), minus the loss.
+        scikit-learn's does not have (quantiles, medians, ..), minus the loss. One that takes no
+        weights, such as "neg_max_error", scores rows that have some without, and `fit` warns.
     callbacks : chainrule's callbacks. scikit-learn's, from its version 1.9 on, are given to
         `set_callbacks`; each epoch, or iteration of "lbfgs", is a task.
     learning_rate_factors, decay_factors, frozen : by names of parameters ("1.weight") or layers
