@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from chainrule.network import Network
 
 
+TARGETS = _core.loss_targets()  # what it returns is made anew
+
+
 def target_kind(loss: Loss) -> str:
     """What targets it takes, as the core names it: "Any", "Counts", and so on."""
-    return loss.targets if isinstance(loss, CustomLoss) else _core.loss_targets()[loss.name]
+    return loss.targets if isinstance(loss, CustomLoss) else TARGETS[loss.name]
 
 
 def check_outputs(where: str, net: "Network", loss: Loss) -> None:

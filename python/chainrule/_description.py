@@ -8,7 +8,7 @@ dataclass fields, so no other list exists. A field says what it may hold by its 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import MISSING
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from chainrule._errors import (
@@ -105,12 +105,14 @@ def resolve(
 
     The `note` follows the list of names, if it is none of these and like none, or a function.
     """
+    if isinstance(value, str) and value in known:
+        default: D = _by_default(known[value], where)  # type: ignore[arg-type]
+        return default
     if isinstance(value, str):
-        value = {"kind": value}
-    else:
-        for kind in known.values():
-            if isinstance(value, kind):
-                return value
+        raise unknown(where, argument, value, known, note)
+    for kind in known.values():
+        if isinstance(value, kind):
+            return value
     if not isinstance(value, Mapping):
         classes = ", ".join(kind.__name__ for kind in known.values())
         expected = f"one of {quoted(known)} or an object of {classes}"
@@ -123,6 +125,11 @@ def resolve(
     if not isinstance(name, str) or name not in known:
         raise unknown(where, argument, name, known, note)
     return _build(known[name], where, fields)
+
+
+@cache  # one object for all who say "cross_entropy": to build it takes as long as a small step
+def _by_default(kind: Any, where: str) -> Any:
+    return _build(kind, where, {})
 
 
 def named(value: object, kind: type[T], where: str, argument: str) -> T:
