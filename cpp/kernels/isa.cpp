@@ -43,6 +43,7 @@ namespace CHAINRULE_ISA {
 #include "kernels/philox.inl.h"
 #include "kernels/dropout.inl.h"
 #include "kernels/narrow.inl.h"
+#include "kernels/shallow.inl.h"
 #include "kernels/multiply.inl.h"
 #include "kernels/sparse.inl.h"
 // clang-format on

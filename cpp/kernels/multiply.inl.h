@@ -233,6 +233,7 @@ static void multiply_strips(const Product<T>& p) {
 template <class T>
 static void multiply(const Product<T>& p) {
   if (p.transposed) return multiply_strips<T, true>(p);
+  if (p.k > 0 && p.k <= kShallow) return multiply_shallow(p);
   const index_t panels = p.columns / kPanel<T>, narrow = p.columns % kPanel<T>;
   if (narrow == 0 || narrow > kNarrow<T> || p.k < kNarrowTerms || p.m < Of<T>::kLanes) {
     return multiply_strips<T, false>(p);
