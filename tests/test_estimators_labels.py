@@ -130,3 +130,14 @@ def test_score_of_several_outputs_takes_lists_and_strings():
     mixed = np.empty((150, 2), object)
     mixed[:, 0], mixed[:, 1] = names[:, 0], Y
     assert est.fit(X, mixed).score(X, mixed) > 0.5
+
+
+@pytest.mark.parametrize("classes", [[[0, 1, 2]], np.array([[0, 1, 2]]), [[0], [1], [2]]], ids=str)
+def test_classes_of_several_outputs_are_not_for_one(classes):
+    text = r"^\[MLPClassifier.partial_fit\] classes: expected shape \(n_classes,\), got"
+    est = small()
+    with pytest.raises(ValueError, match=text):
+        est.partial_fit(X, Y, classes=classes)
+    est.partial_fit(X, Y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=text):
+        est.partial_fit(X, Y, classes=classes)

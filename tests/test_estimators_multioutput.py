@@ -97,7 +97,7 @@ def test_without_a_hidden_layer_the_outputs_are_separate_models(data):
         options = {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 0.05, "alpha": 0.1}
         est = cr.MLPClassifier((), shuffle=False, batch_size=70, **options)
         est.partial_fit(X, y, classes=classes)
-        est.coefs_, est.intercepts_ = [W[:, columns]], [b[columns]]
+        est.coefs_, est.intercepts_ = [W[:, columns].copy()], [b[columns].copy()]
         for _ in range(5):
             est.partial_fit(X, y)
         return est

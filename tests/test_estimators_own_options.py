@@ -222,7 +222,8 @@ def test_lbfgs_has_no_steps(options):
 def test_lbfgs_begins_at_averages_and_what_follows_at_its_end():
     lbfgs = {"solver": "lbfgs", "ema": None, "warm_start": True}
     est, twin = small(ema=0.9).fit(X, Y), small(max_iter=1).fit(X, Y)
-    twin.coefs_, twin.intercepts_ = est.coefs_, est.intercepts_
+    twin.coefs_ = [w.copy() for w in est.coefs_]
+    twin.intercepts_ = [b.copy() for b in est.intercepts_]
     assert bits(est.set_params(**lbfgs).fit(X, Y)) == bits(
         twin.set_params(**lbfgs, max_iter=4).fit(X, Y)
     )

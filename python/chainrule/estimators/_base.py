@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from typing import Any, Self
@@ -15,30 +16,13 @@ from chainrule._calls import explained
 from chainrule._errors import message
 from chainrule._trainer_checks import check_precision, numbers_of
 from chainrule.activations import Activation
-from chainrule.estimators import _lbfgs, _options, _start, _stochastic
+from chainrule.estimators import _attributes, _generator, _lbfgs, _options, _start, _stochastic
 from chainrule.estimators._checks import OF_X, checked
-from chainrule.estimators._engine import Engine
 from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
 from chainrule.estimators._validation import Samples
 from chainrule.losses import Loss
 
 Array = NDArray[Any]
-
-
-def _shown(attribute: str, doc: str) -> property:
-    """A list of arrays, of the engine as soon as there is one."""
-
-    def get(est: Any) -> list[Array]:
-        engine = vars(est).get("_engine")
-        arrays: list[Array] | None = None if engine is None else engine.shown(attribute)
-        if arrays is None:
-            raise AttributeError(f"{type(est).__name__!r} object has no attribute {attribute!r}")
-        return arrays
-
-    def set_(est: Any, arrays: list[Array]) -> None:
-        vars(est).setdefault("_engine", Engine()).show(attribute, arrays)
-
-    return property(get, set_, doc=doc)
 
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator):
@@ -87,8 +71,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     # ---- Weights ---------------------------------------------------------------------------------
 
-    coefs_ = _shown("coefs_", "Weights of each layer, (n_in, n_out).")
-    intercepts_ = _shown("intercepts_", "Biases of each layer, (n_out,).")
+    # Going on with the training writes into these arrays, the user's own too, as in scikit-learn.
+    coefs_ = _attributes.weights("coefs_", "Weights of each layer, (n_in, n_out).")
+    intercepts_ = _attributes.weights("intercepts_", "Biases of each layer, (n_out,).")
+    out_activation_ = _attributes.out_activation()
 
     def _has_weights(self) -> bool:
         engine = vars(self).get("_engine")
@@ -133,17 +119,18 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     ) -> Self:
         where = self._call(incremental)
         _options.check(self, where)
-        before = dict(vars(self))
+        before, put_generator_back = dict(vars(self)), _generator.putting_back(self)
         try:
             train = self._prepare(where, X, y, sample_weight, validation, incremental, classes)
         except BaseException:  # a refusal, or Ctrl-C: the estimator is what it was
             self.__dict__.clear()
             self.__dict__.update(before)
+            put_generator_back()
             raise
         try:
             train()
         finally:
-            self._engine.forget_lists()
+            self._engine.update_lists()
         return self
 
     def _call(self, incremental: bool = False) -> str:
@@ -164,7 +151,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
         Attributes may be set here, but nothing that they held before may be changed.
         """
-        self._random_state = _options.random_state(self, where)
+        self._random_state = _generator.random_state(self, where)
         hidden = _options.hidden_layers(self, where)
         continues = self._has_weights() and (self.warm_start or incremental)
         X, y = checked(self, X, y, reset=not (continues and hasattr(self, "n_features_in_")))
@@ -207,6 +194,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _all_weights(self, where: str, y: Array, weights: Array | None) -> Array | None:
         return weights
+
+    def __copy__(self) -> Self:
+        """What training goes on changing is the copy's own; scikit-learn's share some of it."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(vars(self))
+        for name in ("_engine", "_optimizer", "history_", "loss_curve_", "validation_scores_"):
+            if name in vars(self):
+                setattr(other, name, copy.deepcopy(vars(self)[name]))
+        return other
 
     # ---- Files -----------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """The network of an estimator, its weights as scikit-learn shows them, and its optimizer.
 
 `coefs_` and `intercepts_` are lists of arrays that a user may read, change in place, or replace.
-They are copies, made when somebody asks for them, and compared with the network before it works for
-as long as anybody has them. Who never asks pays nothing.
+They are copies, made when somebody asks for them, and for as long as anybody has them compared with
+the network before it works, and written anew when it has learned. Who never asks pays nothing.
 
 With `ema` the network has the averages between two trainings; the weights behind them wait.
 """
@@ -50,7 +50,7 @@ class Engine:
         """The same network and optimizer; this one keeps its own when the branch forgets them."""
         other = Engine()
         other.net, other.trainer = self.net, self.trainer
-        other._optimizer_state, other._shown = self._optimizer_state, dict(self._shown)
+        other._optimizer_state, other._shown = self._optimizer_state, self._lists()
         other._behind = self._behind
         return other
 
@@ -62,7 +62,14 @@ class Engine:
             return None
         other.set_parameters(net.parameters)
         other._optimizer_state, other._behind = self._saved_state(), self._behind
+        other._shown = self._lists()
         return other
+
+    def _lists(self) -> dict[str, Shown]:
+        """For another engine; weights of the user's wait for its network if there is none here."""
+        if self.net is not None:
+            return dict(self._shown)
+        return {kind: Shown(shown.attribute, shown.arrays) for kind, shown in self._shown.items()}
 
     def build(
         self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int | None
@@ -127,9 +134,13 @@ class Engine:
         for name, array in parameters.items():
             self.net.parameters[name] = array
 
-    def forget_lists(self) -> None:
-        """The network has learned: its weights count from here on."""
-        self._shown.clear()
+    def update_lists(self) -> None:
+        """The network has learned: its weights count from here on, and lists show them."""
+        for kind, shown in list(self._shown.items()):
+            if self.net is None or not shown.may_change:
+                del self._shown[kind]
+            else:
+                shown.follow([self.net.parameters[name] for name in self._names(kind)])
 
     def set_trainer(self, trainer: Trainer) -> None:
         """A trainer of this network; it goes on with the optimizer state that was loaded."""

@@ -29,7 +29,7 @@ from chainrule.checkpoint import (
     network_description,
     read_file,
 )
-from chainrule.estimators import _options
+from chainrule.estimators import _generator, _options
 from chainrule.estimators._file_fitted import (
     FIELDS,
     LISTS,
@@ -137,7 +137,7 @@ def _check_parameters(est: Any, where: str, net: Network) -> None:
     """As the next fit would."""
     _options.check(est, where)
     _options.hidden_layers(est, where)
-    _options.random_state(est, where)
+    _generator.random_state(est, where)
     _options.check_numbers(est, where, net.dtype)
     optimizer = _options.optimizer(est, where, net.dtype)
     _options.of_parameters(est, where, net, optimizer)

@@ -149,7 +149,6 @@ def _set_target(est: Any, document: Any, net: Network, arrays: list[Array]) -> N
         est._n_targets, output = net.n_outputs, net.output_activation
         if output.name not in ("identity", "exp"):
             raise ValueError(f"a regressor's output is not {output.name}")
-        est.out_activation_ = output.name
         return
     est._target = decode_target(document, arrays, net.n_outputs)
     est.classes_ = est._target.classes

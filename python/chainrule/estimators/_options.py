@@ -7,13 +7,10 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.random.bit_generator import ISeedSequence
-from numpy.typing import NDArray
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
 from chainrule._class_weight import check_class_weight
@@ -178,29 +175,6 @@ def shows_bar(est: Any) -> bool:
 
 def _is_bool(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
-
-
-class _NoEntropy(ISeedSequence):
-    """Fills the state of a generator that is about to be seeded."""
-
-    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[Any]:
-        return np.ones(n_words, dtype)
-
-
-@refuses
-def random_state(est: Any, where: str) -> np.random.RandomState:
-    """The generator that `random_state` means."""
-    if type(est.random_state) is int and 0 <= est.random_state < 2**32:
-        # check_random_state asks the system for entropy before it takes the seed: three times as
-        # long, which is a fifth of a partial_fit of 30 rows.
-        generator = np.random.RandomState(np.random.MT19937(cast(Any, _NoEntropy())))
-        generator.seed(est.random_state)
-        return generator
-    try:
-        return check_random_state(est.random_state)
-    except ValueError:
-        expected = "an integer from 0 to 2**32 - 1, a RandomState or None"
-        raise ValueError(message(where, "random_state", expected, est.random_state)) from None
 
 
 @refuses

@@ -55,7 +55,7 @@ class Rules(Callback):
     def evaluate(self, trainer: Trainer) -> dict[str, float]:
         """The losses and the score of the latest epoch, as the history and callbacks have them."""
         est = self.estimator
-        est._engine.forget_lists()
+        est._engine.update_lists()
         total = np.add.reduce(self._losses(trainer) * self.batch_rows)
         values = {"loss": float(total) / self.rows}
         if self.validation is not None:
@@ -121,7 +121,8 @@ class Rules(Callback):
         est = self.estimator
         worse = est.loss_ > est.best_loss_ - float(est.tol)
         est._no_improvement_count = est._no_improvement_count + 1 if worse else 0
-        est.best_loss_ = min(est.loss_, est.best_loss_)
+        if est.loss_ < est.best_loss_:  # not min: of a NaN that would be NaN from then on
+            est.best_loss_ = est.loss_
 
     def _no_improvement(self, trainer: Trainer) -> None:
         est = self.estimator

@@ -1,6 +1,7 @@
 """Weights as scikit-learn shows them: lists of arrays to read, to change in place, to replace.
 
-The lists are copies; what has changed in them since the network took it is what it takes next.
+The lists are copies; what has changed in them since the network took it is what it takes next, and
+what the network has learned is written into those that anybody still has.
 """
 
 import sys
@@ -56,6 +57,22 @@ class Shown:
                 changed[layer] = array
         return changed
 
+    def follow(self, arrays: list[Array]) -> None:
+        """The network has learned these: into the arrays that are there, as in scikit-learn."""
+        if not isinstance(self.arrays, list) or len(self.arrays) != len(arrays):
+            self.arrays = arrays
+        for layer, (shown, array) in enumerate(zip(self.arrays, arrays, strict=True)):
+            if _can_hold(shown, array):
+                shown[...] = array
+            else:
+                self.arrays[layer] = array
+        self.taken(
+            {
+                layer: np.ascontiguousarray(shown, arrays[layer].dtype)
+                for layer, shown in enumerate(self.arrays)
+            }
+        )
+
     def taken(self, changes: Mapping[int, Array]) -> None:
         """The network has these arrays now."""
         self._taken |= {layer: bytearray(array.data) for layer, array in changes.items()}
@@ -67,3 +84,8 @@ class Shown:
 
     def _references(self) -> int:
         return sys.getrefcount(self.arrays) + sum(map(sys.getrefcount, self.arrays))
+
+
+def _can_hold(shown: Any, array: Array) -> bool:
+    is_array = isinstance(shown, np.ndarray) and shown.flags.writeable
+    return is_array and shown.shape == array.shape and shown.dtype.kind == "f"

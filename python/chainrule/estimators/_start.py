@@ -43,7 +43,6 @@ def begin(
             _draw_weights(est, engine.ready(where), layers)
         _reset(est, layers)
     net: Network = est._engine.ready(where)
-    est._engine.forget_lists()
     return net
 
 

@@ -91,7 +91,7 @@ def prepare(
         except BaseException:
             est._engine.end_training()
             raise
-        est._engine.forget_lists()
+        est._engine.update_lists()
         kept = rules.kept(net)
         est._engine.end_training(kept)
         if (rules.diverged or kept is not None) and not est.early_stopping:

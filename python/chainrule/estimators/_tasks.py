@@ -106,7 +106,7 @@ class Tasks(Callback):
     def _fitted(self) -> dict[str, Any]:
         """Attributes that make a copy of the estimator one whose fit has stopped here."""
         est = self._estimator
-        est._engine.forget_lists()
+        est._engine.update_lists()
         attributes = {
             name: copy.copy(getattr(est, name))
             for name in ("loss_curve_", "validation_scores_", "_optimizer")

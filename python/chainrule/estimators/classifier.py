@@ -178,7 +178,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _learn_classes(self, where: str, y: Any, classes: Any) -> None:
         """Those given to partial_fit, at the first call or again."""
-        of_outputs = isinstance(getattr(self, "_target", None), SeveralTargets)
+        target = getattr(self, "_target", None)
+        of_outputs = isinstance(target, SeveralTargets)
+        of_one = np.ndim(y) == 1 if target is None else not of_outputs
+        if of_one and are_of_outputs(classes):
+            raise ValueError(message(where, "classes", "shape (n_classes,)", classes))
         if not of_outputs and not are_of_outputs(classes):
             if np.ndim(classes) == 1:
                 sorted_classes(where, "classes", classes)
@@ -216,9 +220,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._target.encode(y)
 
     def _output(self) -> tuple[int, str | Activation, Loss]:
-        units, activation, loss = self._target.output(self.label_smoothing)
-        self.out_activation_ = "logistic" if activation == "sigmoid" else "softmax"
-        return units, activation, loss
+        return self._target.output(self.label_smoothing)
 
     def _stratify(self, y: Array) -> Array | None:
         return y if y.ndim == 2 and y.shape[1] == 1 else None

@@ -140,8 +140,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _output(self) -> tuple[int, str, Loss]:
         loss = resolve_loss(self.loss)
-        self.out_activation_ = "exp" if loss.name == "poisson" else "identity"
-        return self._n_targets, self.out_activation_, loss
+        return self._n_targets, "exp" if loss.name == "poisson" else "identity", loss
 
     def _decode(self, y: Array) -> Array:
         return y.ravel() if y.shape[1] == 1 else y
