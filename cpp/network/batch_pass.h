@@ -57,7 +57,10 @@ class Pass {
       if (failure()) return {};
       add_losses(order.from(first), chunk, loss);
       const bool complete = first + chunk == rows;
-      if (rule && complete && !std::isfinite(loss)) break;
+      if (rule && complete && !std::isfinite(loss)) {
+        penalize(team, adjustments);
+        break;
+      }
       if (goal_ == Goal::kGradients) {
         if (by_columns) {
           columns_.first_gradient(team, c);
@@ -68,8 +71,8 @@ class Pass {
         }
         const RowsAhead next = rows_to_come(team, order.from(first + chunk), chunk, by_columns);
         gradients(team, chunk, next, accumulate || first > 0, complete, rule, adjustments, by_columns);
-      } else if (complete && team.id() == 0) {
-        for (const PlannedUnit& u : plan_.units) adjust(u, {}, adjustments);
+      } else if (complete) {
+        penalize(team, adjustments);
       }
       team.barrier();
     }
@@ -168,9 +171,17 @@ class Pass {
     }
   }
 
-  // Adjusts the unit's gradient, unless it is null, and notes its part of the regularization.
+  // Adjusts the unit's gradient, unless it is null, and notes its part of the regularization, in place of that of an
+  // earlier batch.
   void adjust(const PlannedUnit& u, UnitGradient<T> g, const Adjustments<T>& adjustments) {
-    if (const Adjustment<T>* a = adjustments.of(u)) penalty_of(u) = chainrule::adjust(net_, u, g, *a);
+    const Adjustment<T>* a = adjustments.of(u);
+    penalty_of(u) = a ? chainrule::adjust(net_, u, g, *a) : 0.0;
+  }
+
+  // The regularization where no gradient is formed.
+  void penalize(const Team& team, const Adjustments<T>& adjustments) {
+    if (team.id() != 0) return;
+    for (const PlannedUnit& u : plan_.units) adjust(u, {}, adjustments);
   }
 
   double& penalty_of(const PlannedUnit& u) { return work_.penalty[&u - plan_.units.data()]; }
