@@ -1,13 +1,14 @@
 """Focal losses: exact for any logit, weighed by alpha, as automatic differentiation has them."""
 
 import importlib.util
+from itertools import starmap
 
 import mpmath
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import ops
+from chainrule import ops, reference
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
@@ -28,6 +29,21 @@ def test_focal_losses_are_exact_for_any_logit(gamma, isa):
         value, dZ = ops.loss_and_gradient([[0.5, z + 0.5]], [1], several)
         np.testing.assert_allclose([value, dZ[0, 1]], expected, rtol=1e-12, atol=1e-300)
         assert dZ[0, 0] == pytest.approx(-expected[1], rel=1e-12, abs=1e-300)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.01, 1.0, 2.0])
+def test_the_reference_has_what_the_core_has_of_logits_however_far_apart(gamma):
+    Z = np.array([[1000.0, 0, -1000], [0, -744, -746], [-2000, 5, 5], [0, 0.1, -800]])
+    ends = [np.eye(3)[[k] * 4] for k in range(3)]
+    for Y in (*ends, np.tile([0.5, 0.2, 0.3], (4, 1))):
+        for rows, labels in ((Z, Y), (Z[:, :1], np.ones((4, 1)))):  # or a single class
+            each = [(rows[[i]], labels[[i]], cr.Focal(gamma)) for i in range(4)]
+            values, slopes = zip(*starmap(ops.loss_and_gradient, each), strict=True)
+            given = reference.softmax(rows.T), rows.T, labels.T, ("focal", gamma), "softmax"
+            with np.errstate(divide="raise", invalid="raise"):
+                L, slope = reference.loss_forward(*given), reference.loss_backward(*given)
+            np.testing.assert_allclose(L, values, rtol=1e-12, atol=1e-300)
+            np.testing.assert_allclose(slope.T, np.concatenate(slopes), rtol=1e-12, atol=1e-15)
 
 
 def test_focal_losses_without_gamma_are_cross_entropies(rng, isa):

@@ -92,13 +92,13 @@ def focal_backward(AL: Array, Y: Array, gamma: float = 2.0) -> Array:
 
 
 def log_softmax(ZL: Array) -> tuple[Array, Array]:
-    # log p_k = z_k - log sum_j e^z_j, and log(1 - p_k), where 1 - p_k is the sum of the others
-    E = np.exp(ZL - ZL.max(axis=0, keepdims=True))
-    others = np.array([np.sum(np.delete(E, k, axis=0), axis=0) for k in range(len(E))])
-    total = np.sum(E, axis=0, keepdims=True)
-    log_p = np.where(others < E, -np.log1p(others / E), np.log(E / total))
-    with np.errstate(divide="ignore"):  # of a single class, whose rest is 0
-        return log_p, np.log(others / total)
+    # log p_k and log(1 - p_k), as of a sigmoid: with d_k = z_k - log sum_{j /= k} e^z_j
+    #   log p_k = -log(1 + e^-d_k),  log(1 - p_k) = -log(1 + e^d_k)
+    # finite for any logits, but of a single class, whose rest is 0; z relative to the largest
+    Z = ZL - ZL.max(axis=0, keepdims=True)
+    others = [np.logaddexp.reduce(np.delete(Z, k, axis=0), axis=0) for k in range(len(Z))]
+    D = Z - np.array(others)
+    return -np.logaddexp(0, -D), -np.logaddexp(0, D)
 
 
 def focal_from_Z(ZL: Array, Y: Array, gamma: float = 2.0) -> Array:
