@@ -48,6 +48,16 @@ REFUSED = [
         "decay_factors['1']: expected a finite number >= 0, got -1",
     ),
     (
+        {"learning_rate_factors": {"2": 1, "1": 1e-50}},
+        ValueError,
+        "learning_rate_factors['1']: expected a number that float32 can hold, got 1e-50",
+    ),
+    (
+        {"optimizer": "adamw", "decay_factors": {"2": 0, "1": 1e39}},
+        ValueError,
+        "decay_factors['1']: expected a number that float32 can hold, got 1e+39",
+    ),
+    (
         {"optimizer": "adam", "decay_factors": {"1": 0}},
         ValueError,
         "decay_factors: expected None with an optimizer without weight_decay, got {'1': 0}",
@@ -69,6 +79,14 @@ def test_bad_options_are_refused(options, error, text):
         cr.Trainer(
             cr.Network([cr.Dense(3), cr.Dense(3), cr.Dense(1)], 2), "squared_error", **options
         )
+
+
+def test_factors_that_the_parameters_can_hold_are_taken():
+    for dtype, factor in (("float64", 1e-50), ("float64", 1e39), ("float32", 1e-30)):
+        net = cr.Network([cr.Dense(3)], 2, dtype)
+        options = {"learning_rate_factors": {"1": factor}, "decay_factors": {"1": factor}}
+        trainer = cr.Trainer(net, "squared_error", "adamw", **options)
+        assert trainer.learning_rate_factors == trainer.decay_factors == {"1": factor}
 
 
 @pytest.mark.parametrize("layers", [[cr.Dropout(0.5)], [cr.Activation("relu")]], ids=str)

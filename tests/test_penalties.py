@@ -1,7 +1,10 @@
-"""The penalty in a cost is that of its own batch, whatever was computed on the network before."""
+"""The penalty in a cost is that of its own batch, by numbers that the network's type can hold."""
+
+import re
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 import chainrule as cr
 
@@ -70,3 +73,51 @@ def test_a_step_whose_cost_is_not_finite_has_the_penalty_before_it(
     assert trainer.step_penalties[2] == pytest.approx(expected, rel=1e-6)
     assert trainer.step_penalties[1] != trainer.step_penalties[2]
     assert trainer.step_costs[2] == np.inf
+
+
+LIMITS = ["clip_value", "clip_norm"]
+
+
+@pytest.mark.parametrize("name", ["l2", "l1", *LIMITS])
+@pytest.mark.parametrize("value", [1e39, 1e-50])
+def test_numbers_that_float32_cannot_hold_are_refused(name, value):
+    text = f"{name}: expected a number that float32 can hold, got {value}"
+    with pytest.raises(ValueError, match=f"^{re.escape(f'[Trainer] {text}')}$"):
+        new_trainer("float32", **{name: value})
+    trainer = new_trainer("float32")
+    kept = getattr(trainer, name)
+    with pytest.raises(ValueError, match=f"^{re.escape(f'[Trainer] {text}')}$"):
+        setattr(trainer, name, value)
+    assert getattr(trainer, name) == kept
+    assert getattr(new_trainer(**{name: value}), name) == value
+    if name in LIMITS:
+        return
+    X, Y = new_data(4)
+    for function in (trainer.net.cost, trainer.net.backward):
+        where = f"[Network.{function.__name__}] {text}"
+        with pytest.raises(ValueError, match=f"^{re.escape(where)}$"):
+            function(X, Y, LOSS, **{name: value})
+    assert np.isfinite(new_trainer().net.cost(X, Y, LOSS, **{name: value}))
+
+
+def test_small_numbers_that_float32_can_hold_count():
+    X, Y = new_data(4)
+    trainer = new_trainer("float32", l2=1e-30, l1=1e-44, clip_value=1e-30, clip_norm=3e38)
+    before = penalty_of(trainer.net, 1e-30, 1e-44)
+    trainer.step(X, Y)
+    trainer.l2, trainer.l1, trainer.clip_value, trainer.clip_norm = 0, 0, None, None
+    trainer.fit(X, Y)
+    assert trainer.step_penalties.tolist() == [0]
+    trainer.l2, trainer.l1 = 1e-30, 1e-44
+    trainer.fit(X, Y)
+    assert 0 < trainer.step_penalties[0] < 2 * before
+
+
+def test_an_estimator_takes_an_alpha_that_its_steps_round_to_zero():
+    X, Y = new_data(40, "float32")
+    tiny, none = (
+        cr.MLPRegressor(hidden_layer_sizes=4, alpha=alpha, max_iter=3, solver="sgd", random_state=0)
+        for alpha in (1e-50, 0.0)
+    )
+    with pytest.warns(ConvergenceWarning):
+        assert np.array_equal(tiny.fit(X, Y).predict(X), none.fit(X, Y).predict(X))

@@ -8,7 +8,7 @@ import math
 import numbers
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -180,6 +180,18 @@ def check_number(
 def check_limit(where: str, argument: str, value: Any) -> float | None:
     """The value as `check_number` has it, above 0, or None."""
     return None if value is None else check_number(where, argument, value, above=0)
+
+
+def check_precision(where: str, values: Mapping[str, Any], dtype: "np.dtype[Any]") -> None:
+    """Numbers that float32 turns into infinity or zero would not do what was asked for."""
+    if dtype == np.float64:
+        return
+    for name, value in values.items():
+        if isinstance(value, float) and value != 0:
+            with np.errstate(all="ignore"):
+                held = float(dtype.type(value))
+            if held == 0 or not math.isfinite(held):
+                raise ValueError(message(where, name, f"a number that {dtype} can hold", value))
 
 
 def check_list(where: str, argument: str, expected: str, value: Any) -> list[Any]:

@@ -6,8 +6,15 @@ from typing import Any
 
 from chainrule._attributes import checked, fixed
 from chainrule._data import check_outputs
-from chainrule._errors import check_choice, check_integer, check_limit, check_number, warn
-from chainrule._trainer_checks import check_metrics, check_precision, numbers_of, warn_of_range
+from chainrule._errors import (
+    check_choice,
+    check_integer,
+    check_limit,
+    check_number,
+    check_precision,
+    warn,
+)
+from chainrule._trainer_checks import check_metrics, numbers_of, warn_of_range
 from chainrule.losses import Loss, resolve_loss
 from chainrule.metrics import Metric, resolve_metrics
 from chainrule.network import Network
@@ -27,6 +34,11 @@ def _check_loss_fits(trainer: Any, loss: Loss) -> None:
     warn_of_range(trainer.net, loss)
 
 
+def _check_held(name: str, trainer: Any, value: float | None) -> None:
+    if trainer._fit_name == "Trainer.fit":  # an estimator rounds a small alpha to zero
+        check_precision("Trainer", {name: value}, trainer.net.dtype)
+
+
 class Options:
     """`Trainer` tells of them."""
 
@@ -44,11 +56,15 @@ class Options:
         lambda trainer, metrics: check_metrics("Trainer", metrics, trainer.net),
     )
     seed: int = checked_option("seed", partial(check_integer, minimum=0, maximum=2**63 - 1))
-    l2: float = checked_option("l2", partial(check_number, minimum=0))
-    l1: float = checked_option("l1", partial(check_number, minimum=0))
+    l2: float = checked_option("l2", partial(check_number, minimum=0), partial(_check_held, "l2"))
+    l1: float = checked_option("l1", partial(check_number, minimum=0), partial(_check_held, "l1"))
     penalize: str = checked_option("penalize", partial(check_choice, known=("mean", "sum")))
-    clip_value: float | None = checked_option("clip_value", check_limit)
-    clip_norm: float | None = checked_option("clip_norm", check_limit)
+    clip_value: float | None = checked_option(
+        "clip_value", check_limit, partial(_check_held, "clip_value")
+    )
+    clip_norm: float | None = checked_option(
+        "clip_norm", check_limit, partial(_check_held, "clip_norm")
+    )
     learning_rate_factors: dict[str, float] = fixed_option("learning_rate_factors", copies=True)
     decay_factors: dict[str, float] = fixed_option("decay_factors", copies=True)
     frozen: list[str] = fixed_option("frozen", copies=True)

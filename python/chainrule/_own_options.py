@@ -7,7 +7,9 @@ several names fit a parameter, the longest counts.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chainrule._errors import check_list, check_number, message, unknown
+import numpy as np
+
+from chainrule._errors import check_list, check_number, check_precision, message, unknown
 from chainrule.optimizers import Optimizer
 
 Table = list[tuple[str, tuple[int, ...], bool, bool]]  # name, shape, decays, trained
@@ -21,13 +23,17 @@ def check_own_options(
     learning_rate_factors: Mapping[str, float] | None,
     decay_factors: Mapping[str, float] | None,
     frozen: Iterable[str] | None,
+    dtype: "np.dtype[Any] | None" = None,
 ) -> tuple[dict[str, float], dict[str, float], list[str]]:
-    """The three options by name, empty where there are none; `table` is the core's."""
+    """The three options by name, empty where there are none; `table` is the core's.
+
+    With the `dtype` of the parameters, factors must be numbers that it holds.
+    """
     names = [name for name, _, _, is_trained in table if is_trained]
     if not names:
         raise ValueError(f"[{where}] net: expected at least one parameter to train, got none")
-    rates = _factors(where, "learning_rate_factors", learning_rate_factors, names, above=0)
-    decays = _factors(where, "decay_factors", decay_factors, names, minimum=0)
+    rates = _factors(where, "learning_rate_factors", learning_rate_factors, names, dtype, above=0)
+    decays = _factors(where, "decay_factors", decay_factors, names, dtype, minimum=0)
     still = _frozen(where, frozen, names)
     if decays and not getattr(optimizer, "weight_decay", 0.0):
         expected = "None with an optimizer without weight_decay"
@@ -67,7 +73,12 @@ def _nearest(name: str, given: Iterable[str]) -> str:
 
 
 def _factors(
-    where: str, argument: str, given: Any, names: list[str], **ends: Any
+    where: str,
+    argument: str,
+    given: Any,
+    names: list[str],
+    dtype: "np.dtype[Any] | None",
+    **ends: Any,
 ) -> dict[str, float]:
     if given is None:
         return {}
@@ -78,6 +89,9 @@ def _factors(
         _check_name(where, argument, name, names)
         number = float(value) if isinstance(value, bool) else value
         factors[name] = check_number(where, f"{argument}[{name!r}]", number, **ends)
+    if dtype is not None:
+        held = {f"{argument}[{name!r}]": factor for name, factor in factors.items()}
+        check_precision(where, held, dtype)
     return factors
 
 

@@ -1,7 +1,6 @@
 """The trainer's door: options that must fit the data, the network or its type."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
 from weakref import WeakSet
@@ -21,6 +20,7 @@ from chainrule._errors import (
     unknown,
     warn,
 )
+from chainrule._errors import check_precision as check_precision  # estimators find it here
 from chainrule._unfinished import MOST_ROWS, BatchSize, Plan
 from chainrule.callbacks import Callback
 from chainrule.losses import Hinge, Loss, MulticlassHinge
@@ -219,18 +219,6 @@ def numbers_of(argument: str, description: Optimizer | Loss) -> dict[str, Any]:
     """The fields of a description, named as those of an argument, or bare for ""."""
     prefix = f"{argument}." if argument else ""
     return {f"{prefix}{name}": value for name, value in description.to_dict().items()}
-
-
-def check_precision(where: str, values: Mapping[str, Any], dtype: "np.dtype[Any]") -> None:
-    """Numbers that float32 turns into infinity or zero would ruin the parameters."""
-    if dtype == np.float64:
-        return
-    for name, value in values.items():
-        if isinstance(value, float) and value != 0:
-            with np.errstate(all="ignore"):
-                held = float(dtype.type(value))
-            if held == 0 or not math.isfinite(held):
-                raise ValueError(message(where, name, f"a number that {dtype} can hold", value))
 
 
 def is_for_numbers(loss: Loss) -> bool:

@@ -18,7 +18,7 @@ from chainrule._attributes import check_class, fixed
 from chainrule._calls import explained
 from chainrule._custom_cost import measure
 from chainrule._data import Data, Features, check_outputs
-from chainrule._errors import check_bool, check_integer, check_number
+from chainrule._errors import check_bool, check_integer, check_number, check_precision
 from chainrule._network_checks import (
     check_dtype,
     check_mixed_rows,
@@ -173,7 +173,7 @@ class Network(Interchange):
         chosen = resolve_loss(loss, where)
         samples = Data(self, where, X, Y, chosen, sample_weight).samples
         mode = self._mode(where, check_bool(where, "training", training), samples.rows)
-        penalties = _penalties(where, l2, l1)
+        penalties = _penalties(where, l2, l1, self.dtype)
         return self._core.cost(samples, chosen.parts, *penalties, mode, where)
 
     def backward(
@@ -199,7 +199,7 @@ class Network(Interchange):
         add = check_bool(where, "accumulate", accumulate)
         first = self._rows_added if add else 0
         mode = self._mode(where, True, samples.rows)
-        penalties = _penalties(where, l2, l1)
+        penalties = _penalties(where, l2, l1, self.dtype)
         cost = self._core.backward(samples, chosen.parts, *penalties, add, mode, where, first)
         self._rows_added = first + samples.rows
         return cost
@@ -281,5 +281,7 @@ class Network(Interchange):
         return f"Network([{layers}], {rest})"
 
 
-def _penalties(where: str, l2: float, l1: float) -> tuple[float, float]:
-    return check_number(where, "l2", l2, minimum=0), check_number(where, "l1", l1, minimum=0)
+def _penalties(where: str, l2: float, l1: float, dtype: np.dtype[Any]) -> tuple[float, float]:
+    l2, l1 = check_number(where, "l2", l2, minimum=0), check_number(where, "l1", l1, minimum=0)
+    check_precision(where, {"l2": l2, "l1": l1}, dtype)
+    return l2, l1

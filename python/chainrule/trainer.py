@@ -20,7 +20,7 @@ from chainrule._attributes import check_class
 from chainrule._calls import explained
 from chainrule._class_weight import ClassWeight, weights_of_targets
 from chainrule._data import Data, Features, target_kind
-from chainrule._errors import check_instance, check_number
+from chainrule._errors import check_instance, check_number, check_precision
 from chainrule._evaluation import check_validation, evaluate, evaluate_epoch, record_keys, try_first
 from chainrule._fingerprint import Sources
 from chainrule._last_fit import LastFit
@@ -34,7 +34,6 @@ from chainrule._trainer_checks import (
     RowOrder,
     check_callbacks,
     check_plan,
-    check_precision,
     check_rows,
     check_shuffle,
     numbers_of,
@@ -127,9 +126,8 @@ class Trainer(Options, Stepping):
         self._state = CORE_OPTIMIZERS[net.dtype.name](net._core, kind, hyperparameters)
         net._set_step(0)
         table = net._core.parameter_table()
-        by_name = check_own_options(
-            "Trainer", table, self.optimizer, learning_rate_factors, decay_factors, frozen
-        )
+        given = learning_rate_factors, decay_factors, frozen
+        by_name = check_own_options("Trainer", table, self.optimizer, *given, net.dtype)
         self.learning_rate_factors, self.decay_factors, self.frozen = {}, {}, []
         self._set_own_options(*by_name)
         self.ema = None
