@@ -129,6 +129,14 @@ def refusal(capsys, words):
         ),
         ("good.csv -t kind --l2 -1", "--l2"),
         ("good.csv -t kind --l2 inf", "--l2"),
+        (
+            "good.csv -t kind --l2 1e-50",
+            "--l2: expected a number that float32 can hold, got 1e-50",
+        ),
+        (
+            "good.csv -t kind --learning-rate 1e39",
+            "--learning-rate: expected a number that float32 can hold, got 1e+39",
+        ),
         ("good.csv -t kind --validation 1", "--validation"),
         ("good.csv -t kind --validation nan", "--validation"),
         ("good.csv -t kind --validation 0.001", "40 rows are too few to split"),

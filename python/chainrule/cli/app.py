@@ -175,9 +175,11 @@ def train(
         raise InputError(f"--l2: expected a number >= 0, got {l2:g}")
     if math.isnan(validation):
         raise InputError("--validation: expected a number from 0 to 0.9, got nan")
-    from chainrule.cli.options import Options
+    from chainrule.cli.options import Options, check_held
     from chainrule.cli.train import train as command
 
+    check_held("--learning-rate", learning_rate)
+    check_held("--l2", l2)
     options = Options(
         data=data,
         target=target,

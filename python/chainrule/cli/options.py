@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from chainrule._errors import check_precision
 from chainrule.cli.console import InputError
 from chainrule.cli.tables import COMPRESSED, SUFFIXES
 
@@ -46,6 +49,14 @@ class Options:
             "validation": self.validation,
             "seed": self.seed,
         }
+
+
+def check_held(option: str, value: float) -> None:
+    """Steps are of float32. Raises InputError."""
+    try:
+        check_precision("train", {option: value}, np.dtype(np.float32))
+    except ValueError as error:
+        raise InputError(str(error).removeprefix("[train] ")) from None
 
 
 def default_output(data: Path) -> Path:
