@@ -147,6 +147,49 @@ def test_a_resume_that_fails_before_the_first_step_loses_no_weights(data, tmp_pa
     assert outcome(loaded) == outcome(expected)
 
 
+class Fails(cr.Callback):
+    """At one occasion, once."""
+
+    optional = True
+
+    def __init__(self, occasion):
+        def fail(trainer, *_):
+            delattr(self, occasion)
+            raise ZeroDivisionError
+
+        setattr(self, occasion, fail)
+
+
+class Stops(cr.Callback):
+    optional = True
+
+    def __init__(self, occasion):
+        setattr(self, occasion, lambda trainer, *_: trainer.stop("enough"))
+
+
+@pytest.mark.parametrize("before", [[], [Stops("on_fit_begin")]], ids=["alone", "after a stop"])
+def test_a_fit_that_fails_before_it_begins_leaves_the_stop_of_the_one_to_go_on(before, data):
+    for stops, reason in (([], None), ([Stops("on_epoch_begin")], "enough")):
+        trainer = new_trainer("plateau")
+        with pytest.raises(ZeroDivisionError):
+            trainer.fit(**data, epochs=9, callbacks=[*stops, Fails("on_steps_end")])
+        for resume in (False, True):
+            failing = [*before, Fails("on_fit_begin")]
+            with pytest.raises(ZeroDivisionError):
+                trainer.fit(**data, epochs=9, resume=resume, callbacks=failing)
+            assert (trainer.is_unfinished, trainer.stop_reason) == (True, reason)
+        trainer.fit(**data, resume=True, callbacks=[])
+        assert (trainer.epoch, trainer.stop_reason) == (1 if stops else 9, reason)
+
+
+def test_a_callback_may_stop_a_fit_as_it_begins(data):
+    trainer = new_trainer("plateau")
+    trainer.fit(**data, epochs=9, callbacks=[Stops("on_fit_begin")])
+    assert (trainer.epoch, trainer.stop_reason) == (0, "enough")
+    trainer.fit(**data, epochs=2)
+    assert (trainer.epoch, trainer.stop_reason) == (2, None)
+
+
 def test_a_fit_after_the_last_epoch_has_nothing_left_to_do(data, tmp_path):
     expected, path = new_trainer("adam"), tmp_path / "run"
     expected.fit(**data, epochs=EPOCHS, callbacks=[cr.Checkpoint(path)])

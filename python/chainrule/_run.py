@@ -8,6 +8,7 @@ occasion yet.
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ STOPPED = "raised StopIteration"  # which only its caller could tell from the en
 
 
 class Run:
-    """A fit at work on checked data. Its callbacks have heard of its beginning."""
+    """A fit at work on checked data: `begin`, then `go`."""
 
     def __init__(
         self,
@@ -52,7 +53,27 @@ class Run:
         self._warned = False  # of a learning rate of 0
         self._prepared: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
 
-    def go_on_from(self, left: Unfinished, numbers: Mapping[int, int]) -> None:
+    def begin(
+        self, left: Unfinished | None, numbers: Mapping[int, int], at_the_end: ExitStack
+    ) -> None:
+        """Tells the callbacks, and `at_the_end` of the end, whatever happens; then goes on.
+
+        If one raises, the fit before is still the last one, and so is the reason of its end.
+        """
+        t, reason = self.trainer, self.trainer.stop_reason
+        if left is None:
+            t.stop_reason = None
+        try:
+            for callback in self.callbacks:
+                at_the_end.callback(self.end, callback)
+                callback.on_fit_begin(t, self.plan.epochs, self.plan.steps)
+            if left is not None:
+                self._go_on_from(left, numbers)
+        except BaseException:
+            t.stop_reason = reason
+            raise
+
+    def _go_on_from(self, left: Unfinished, numbers: Mapping[int, int]) -> None:
         """Begins where a fit was cut off; `numbers` are those of `match`."""
         for i, callback in enumerate(self.callbacks):
             state = left.saved[numbers[i]].state if i in numbers else None

@@ -212,16 +212,12 @@ class Trainer(Options, Stepping):
             try_first(self, data, validation, taken)
             self._fitted = data, taken
             at_the_end.callback(setattr, self, "_fitted", None)
-            if left is None:
-                self.stop_reason = None
-            elif left.weights is None:  # callbacks have the best ones and may put them back
+            if (
+                left is not None and left.weights is None
+            ):  # callbacks have the best ones and may put them back
                 left.weights = read_weights(self)
             at_the_end.callback(self._fit.forget_same_weights, self)
-            for callback in run.callbacks:
-                at_the_end.callback(run.end, callback)  # whatever happens
-                callback.on_fit_begin(self, plan.epochs, plan.steps)
-            if left is not None:
-                run.go_on_from(left, numbers)
+            run.begin(left, numbers, at_the_end)
             self._fit.work(run, given)
         return self.history
 
