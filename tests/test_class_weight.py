@@ -111,3 +111,27 @@ def test_what_has_no_weight_of_a_class_is_refused(given, Y, output, loss, said):
     with pytest.raises((ValueError, TypeError)) as caught:
         trained(cr.Dense(3, output), loss, Y, class_weight=given)
     assert str(caught.value).startswith(f"[Trainer.fit] class_weight: expected {said}")
+
+
+OF_ONE_CLASS = (CLASSES == 0) * 2.0
+
+
+@pytest.mark.parametrize(
+    ("given", "sample_weight", "said"),
+    [
+        ({0: 1e308, 1: 1e308}, None, "weights with a finite sum over the rows"),
+        ({2: 1e300}, np.full(60, 1e10), "weights, times sample_weight, with a finite sum over"),
+        ({0: 0}, OF_ONE_CLASS, "a weight > 0, times sample_weight, for at least one row"),
+    ],
+)
+def test_weights_that_only_their_classes_spoil_are_named_so(given, sample_weight, said):
+    bad, good = (X, CLASSES, sample_weight), (X, CLASSES, np.full(60, 1e-200))
+    of_either = ((bad, None, ""), (good, bad, ", validation_data"))
+    for (*data, weights), validation, at in of_either:
+        trainer = cr.Trainer(cr.Network([cr.Dense(3, "softmax")], 4), "cross_entropy")
+        options = {"sample_weight": weights, "class_weight": given, "validation_data": validation}
+        with pytest.raises(ValueError, match=r"class_weight") as caught:
+            trainer.fit(*data, **options)
+        text = f"[Trainer.fit{at}] class_weight: expected {said}"
+        assert str(caught.value).startswith(text)
+        assert str(caught.value).endswith(f"got {given}")

@@ -59,10 +59,18 @@ def weights_of_columns(
     return weights
 
 
-def weights_of_targets(where: str, given: Any, Y: Any, kind: str, groups: Sequence[int]) -> Array:
+def weights_of_targets(
+    where: str,
+    given: Any,
+    Y: Any,
+    kind: str,
+    groups: Sequence[int],
+    sample_weight: Array | None = None,
+) -> Array:
     """(m,), of checked targets of this kind (`_core.loss_targets`) for outputs in these groups.
 
-    Classes are their indices, or for a single output its two targets.
+    Classes are their indices, or for a single output its two targets. Times the checked weights of
+    rows, if there are any; the products must be weights, too.
     """
     check_class_weight(where, given)
     Y, n = np.asarray(Y), sum(groups)
@@ -76,8 +84,14 @@ def weights_of_targets(where: str, given: Any, Y: Any, kind: str, groups: Sequen
     else:
         got = "targets that give a row no class, or several"
         raise ValueError(f"[{where}] class_weight: expected None with {got}")
-    weights = weights_of_rows(where, given, labels, classes)
-    if not weights.any():
-        expected = "a weight > 0 for at least one row"
+    weights, times = weights_of_rows(where, given, labels, classes), ""
+    with np.errstate(over="ignore"):
+        if sample_weight is not None:
+            weights, times = weights * sample_weight, ", times sample_weight,"
+        is_finite = np.isfinite(weights.sum())
+    if not (weights.any() and is_finite):
+        expected = f"a weight > 0{times} for at least one row"
+        if not is_finite:
+            expected = f"weights{times} with a finite sum over the rows"
         raise ValueError(message(where, "class_weight", expected, given))
     return weights

@@ -285,8 +285,7 @@ class Trainer(Options, Stepping):
         if class_weight is None:
             return data
         kind, groups = target_kind(self.loss), self.net._core.groups
-        weights = weights_of_targets(where, class_weight, Y, kind, groups)
-        weights = weights if data.weights is None else weights * data.weights
+        weights = weights_of_targets(where, class_weight, Y, kind, groups, data.weights)
         return super()._data(where, data.X, Y, weights)
 
     def __repr__(self) -> str:
