@@ -212,10 +212,8 @@ class Trainer(Options, Stepping):
             try_first(self, data, validation, taken)
             self._fitted = data, taken
             at_the_end.callback(setattr, self, "_fitted", None)
-            if (
-                left is not None and left.weights is None
-            ):  # callbacks have the best ones and may put them back
-                left.weights = read_weights(self)
+            if left is not None and left.weights is None:
+                left.weights = read_weights(self)  # callbacks have the best and may put them back
             at_the_end.callback(self._fit.forget_same_weights, self)
             run.begin(left, numbers, at_the_end)
             self._fit.work(run, given)
