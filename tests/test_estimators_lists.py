@@ -1,6 +1,9 @@
 """`coefs_` and `intercepts_` that somebody holds follow the training, as scikit-learn's do."""
 
+import contextlib
 import copy
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -122,3 +125,150 @@ def test_the_output_activation_cannot_be_set():
     with pytest.raises(AttributeError, match=r"\[MLPClassifier\] out_activation_: cannot be set"):
         est.out_activation_ = "identity"
     assert not hasattr(classifier(), "out_activation_")
+
+
+# ---- Who has the lists, and when -----------------------------------------------------------------
+
+
+def forward(est, X):
+    """By what the estimator shows."""
+    for layer, (w, b) in enumerate(zip(est.coefs_, est.intercepts_, strict=True)):
+        X = X @ w + b
+        X = np.maximum(X, 0) if layer + 2 < est.n_layers_ else X
+    return X.ravel()
+
+
+def test_one_array_in_two_places_becomes_two():
+    est = regressor(hidden_layer_sizes=(4, 4)).partial_fit(X, X[:, 0])
+    est.intercepts_ = [np.zeros(4)] * 2 + [np.zeros(1)]
+    est.coefs_ = [est.coefs_[0], np.eye(4), est.coefs_[2]]
+    for _ in range(20):
+        est.partial_fit(X, X[:, 0])
+    assert est.intercepts_[0] is not est.intercepts_[1]
+    np.testing.assert_allclose(forward(est, X), est.predict(X), rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_half_precision_that_could_overflow_is_replaced():
+    est = regressor().partial_fit(X, X[:, 0])
+    est.coefs_ = mine = [w.astype(np.float16) for w in est.coefs_]
+    est.partial_fit(X, X[:, 0])
+    assert [w.dtype for w in mine] == [np.float64, np.float64]
+
+
+def test_lists_that_nobody_has_are_let_go():
+    """Else each prediction would compare them with the network."""
+    est = regressor()
+    est.coefs_ = [np.full((4, 3), 0.5), np.full((3, 1), 0.25)]
+    est.intercepts_ = held = [np.zeros(3), np.zeros(1)]
+    est.partial_fit(X, X[:, 0])
+    assert list(est._engine._shown) == ["bias"]
+    one = held[1]
+    del held
+    est.partial_fit(X, X[:, 0])
+    assert list(est._engine._shown) == ["bias"]
+    assert one is est.intercepts_[1]
+    del one
+    est.partial_fit(X, X[:, 0])
+    assert not est._engine._shown
+
+
+def test_whoever_has_the_memory_of_an_array_has_it():
+    est = regressor().partial_fit(X, X[:, 0])
+    flat = np.zeros(15)
+    est.coefs_ = [flat[:12].reshape(4, 3), flat[12:].reshape(3, 1)]
+    est.partial_fit(X, X[:, 0])
+    flat[:] = 0
+    assert np.ptp(est.predict(X)) == 0
+
+
+class Limits(cr.Callback):
+    """Held from step to step, by one list or by lists anew."""
+
+    def __init__(self, est, occasion):
+        self.est, self.seen = est, []
+        setattr(self, occasion, self.limit)
+
+    def limit(self, trainer, *arguments):
+        net = trainer.net.parameters
+        self.seen.append(np.array_equal(self.est.coefs_[0], net["1.weight"]))
+        for w in self.est.coefs_:
+            np.clip(w, -0.3, 0.3, out=w)
+
+
+@pytest.mark.parametrize("occasion", ["on_steps_end", "on_epoch_end", "on_epoch_begin"])
+def test_limits_in_a_callback_count_whether_somebody_holds_the_lists_or_not(occasion):
+    results = []
+    for hold in (False, True):
+        est = regressor(warm_start=True).fit(X, X[:, 0])
+        held = est.coefs_ if hold else None
+        limits = Limits(est, occasion)
+        est.set_params(callbacks=[limits], max_iter=40, learning_rate_init=0.01).fit(X, X[:, 0])
+        assert all(limits.seen[:1] if occasion == "on_epoch_begin" else limits.seen)
+        last_step = 0.02 if occasion == "on_epoch_begin" else 0.0
+        assert max(abs(w).max() for w in est.coefs_) <= 0.3 + last_step
+        results.append(est.predict(X))
+        assert held is None or held is est.coefs_
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_list_that_a_callback_spoils_is_named():
+    est = regressor(warm_start=True).fit(X, X[:, 0])
+    held = est.coefs_
+
+    class Spoils(cr.Callback):
+        def on_epoch_end(self, trainer, epoch, logs):
+            held[0][0] = np.nan
+
+    with pytest.raises(ValueError, match=r"\[MLPRegressor.fit\] coefs_\[0\]: expected finite num"):
+        est.set_params(callbacks=[Spoils()]).fit(X, X[:, 0])
+
+
+def test_predictions_of_another_thread_leave_the_training_alone():
+    """Half of the weights written into a list looked like changes of the user's."""
+    data = rng.standard_normal((10, 600))
+
+    def trained(readers):
+        est = regressor(hidden_layer_sizes=(1500,)).partial_fit(data, data[:, 0])
+        held, done = est.coefs_, threading.Event()
+
+        def read():
+            while not done.is_set():
+                with contextlib.suppress(RuntimeError):  # at work in another thread
+                    est.predict(data[:1])
+
+        threads = [threading.Thread(target=read) for _ in range(readers)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(40):
+                with contextlib.suppress(RuntimeError):
+                    est.partial_fit(data, data[:, 0])
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        assert est.coefs_ is held
+        return est.t_, est.predict(data)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        (steps, alone), (also, beside) = trained(0), trained(1)
+    finally:
+        sys.setswitchinterval(interval)
+    assert also == steps
+    np.testing.assert_array_equal(beside, alone)
+
+
+class WithoutCache(cr.MLPRegressor):
+    def __getstate__(self):
+        return {name: value for name, value in super().__getstate__().items() if name != "cache"}
+
+
+def test_a_copy_has_what_its_class_says():
+    est = WithoutCache(max_iter=3).fit(X, X[:, 0])
+    est.cache = 3
+    other = copy.copy(est)
+    assert not hasattr(other, "cache")
+    np.testing.assert_array_equal(other.predict(X), est.predict(X))

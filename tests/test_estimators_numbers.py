@@ -1,5 +1,8 @@
 """Parameters that are NumPy's numbers: they count as Python's floats, in training and in files."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -50,3 +53,22 @@ def test_numbers_of_numpy_count_as_floats(number, name, value, options, tmp_path
         ours.set_params(early_stopping=False).partial_fit(X, Y)
         loaded.set_params(early_stopping=False).partial_fit(X, Y)
     assert weights_of(loaded) == weights_of(ours)
+
+
+def test_factors_that_float32_cannot_hold_are_refused():
+    est = cr.MLPRegressor(hidden_layer_sizes=3, learning_rate_factors={"1": 1e60})
+    text = r"^\[MLPRegressor.fit\] learning_rate_factors\['1'\]: expected a number that float32"
+    with pytest.raises(ValueError, match=text):
+        est.fit(X.astype("float32"), Y)
+    est.set_params(max_iter=1, learning_rate_init=1e-70).fit(X, Y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_penalty_below_float32_is_none(solver):
+    options = {"hidden_layer_sizes": 3, "max_iter": 2, "random_state": 0, "solver": solver}
+    F = X.astype("float32")
+    est, plain = (cr.MLPRegressor(alpha=alpha, **options).fit(F, Y) for alpha in (1e-60, 0.0))
+    assert all(map(np.array_equal, weights_of(est), weights_of(plain)))
+    again = pickle.loads(pickle.dumps(copy.deepcopy(est)))
+    assert again.alpha == 1e-60
+    np.testing.assert_array_equal(again.fit(F, Y).predict(F), plain.predict(F))

@@ -35,8 +35,7 @@ def _check_loss_fits(trainer: Any, loss: Loss) -> None:
 
 
 def _check_held(name: str, trainer: Any, value: float | None) -> None:
-    if trainer._fit_name == "Trainer.fit":  # an estimator rounds a small alpha to zero
-        check_precision("Trainer", {name: value}, trainer.net.dtype)
+    check_precision("Trainer", {name: value}, trainer.net.dtype)
 
 
 class Options:

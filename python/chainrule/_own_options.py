@@ -23,11 +23,11 @@ def check_own_options(
     learning_rate_factors: Mapping[str, float] | None,
     decay_factors: Mapping[str, float] | None,
     frozen: Iterable[str] | None,
-    dtype: "np.dtype[Any] | None" = None,
+    dtype: "np.dtype[Any]",
 ) -> tuple[dict[str, float], dict[str, float], list[str]]:
     """The three options by name, empty where there are none; `table` is the core's.
 
-    With the `dtype` of the parameters, factors must be numbers that it holds.
+    Factors must be numbers that the `dtype` of the parameters holds.
     """
     names = [name for name, _, _, is_trained in table if is_trained]
     if not names:
@@ -77,7 +77,7 @@ def _factors(
     argument: str,
     given: Any,
     names: list[str],
-    dtype: "np.dtype[Any] | None",
+    dtype: "np.dtype[Any]",
     **ends: Any,
 ) -> dict[str, float]:
     if given is None:
@@ -89,9 +89,8 @@ def _factors(
         _check_name(where, argument, name, names)
         number = float(value) if isinstance(value, bool) else value
         factors[name] = check_number(where, f"{argument}[{name!r}]", number, **ends)
-    if dtype is not None:
-        held = {f"{argument}[{name!r}]": factor for name, factor in factors.items()}
-        check_precision(where, held, dtype)
+    held = {f"{argument}[{name!r}]": factor for name, factor in factors.items()}
+    check_precision(where, held, dtype)
     return factors
 
 

@@ -20,7 +20,6 @@ from chainrule._errors import (
     unknown,
     warn,
 )
-from chainrule._errors import check_precision as check_precision  # estimators find it here
 from chainrule._unfinished import MOST_ROWS, BatchSize, Plan
 from chainrule.callbacks import Callback
 from chainrule.losses import Hinge, Loss, MulticlassHinge

@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from chainrule._calls import explained
-from chainrule._errors import message
-from chainrule._trainer_checks import check_precision, numbers_of
+from chainrule._errors import check_precision, message
+from chainrule._trainer_checks import numbers_of
 from chainrule.activations import Activation
 from chainrule.estimators import _attributes, _generator, _lbfgs, _options, _start, _stochastic
 from chainrule.estimators._checks import OF_X, checked
@@ -80,6 +80,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         engine = vars(self).get("_engine")
         return engine is not None and engine.has_weights
 
+    def _continues(self, incremental: bool) -> bool:
+        return self._has_weights() and (self.warm_start or incremental)
+
     # ---- Fitting ---------------------------------------------------------------------------------
 
     @explained()
@@ -119,14 +122,18 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     ) -> Self:
         where = self._call(incremental)
         _options.check(self, where)
-        before, put_generator_back = dict(vars(self)), _generator.putting_back(self)
+        before = dict(vars(self))
+        draws = self.early_stopping or not self._continues(incremental)
+        put_generator_back = _generator.putting_back(self) if draws else None
         try:
             train = self._prepare(where, X, y, sample_weight, validation, incremental, classes)
         except BaseException:  # a refusal, or Ctrl-C: the estimator is what it was
             self.__dict__.clear()
             self.__dict__.update(before)
-            put_generator_back()
+            if put_generator_back is not None:
+                put_generator_back()
             raise
+        del before  # which has the lists of weights, too
         try:
             train()
         finally:
@@ -153,7 +160,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """
         self._random_state = _generator.random_state(self, where)
         hidden = _options.hidden_layers(self, where)
-        continues = self._has_weights() and (self.warm_start or incremental)
+        continues = self._continues(incremental)
         X, y = checked(self, X, y, reset=not (continues and hasattr(self, "n_features_in_")))
         y = self._encode(where, y, incremental, classes)
         if sample_weight is not None:
@@ -198,10 +205,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def __copy__(self) -> Self:
         """What training goes on changing is the copy's own; scikit-learn's share some of it."""
         other = type(self).__new__(type(self))
-        other.__dict__.update(vars(self))
+        other.__setstate__(self.__getstate__())
         for name in ("_engine", "_optimizer", "history_", "loss_curve_", "validation_scores_"):
-            if name in vars(self):
-                setattr(other, name, copy.deepcopy(vars(self)[name]))
+            if name in vars(other):
+                setattr(other, name, copy.deepcopy(vars(other)[name]))
         return other
 
     # ---- Files -----------------------------------------------------------------------------------

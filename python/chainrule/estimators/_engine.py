@@ -9,6 +9,7 @@ With `ema` the network has the averages between two trainings; the weights behin
 
 import re
 from collections.abc import Mapping, Sequence
+from threading import RLock
 from typing import Any
 
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ class Engine:
         self._optimizer_state: dict[str, Any] | None = None  # waits for a trainer
         self._behind: dict[str, Array] | None = None  # the trainer's weights, if averages are shown
         self._shown: dict[str, Shown] = {}  # by kind of parameter
+        self._at_lists = RLock()  # held while they are compared with the network, or written
 
     @classmethod
     def of(
@@ -50,7 +52,8 @@ class Engine:
         """The same network and optimizer; this one keeps its own when the branch forgets them."""
         other = Engine()
         other.net, other.trainer = self.net, self.trainer
-        other._optimizer_state, other._shown = self._optimizer_state, self._lists()
+        other._optimizer_state = self._optimizer_state
+        other._share_lists(self)
         other._behind = self._behind
         return other
 
@@ -62,14 +65,15 @@ class Engine:
             return None
         other.set_parameters(net.parameters)
         other._optimizer_state, other._behind = self._saved_state(), self._behind
-        other._shown = self._lists()
+        other._share_lists(self)
         return other
 
-    def _lists(self) -> dict[str, Shown]:
-        """For another engine; weights of the user's wait for its network if there is none here."""
-        if self.net is not None:
-            return dict(self._shown)
-        return {kind: Shown(shown.attribute, shown.arrays) for kind, shown in self._shown.items()}
+    def _share_lists(self, other: "Engine") -> None:
+        """Weights of the user's wait for the network of this one if the other has none."""
+        self._at_lists, self._shown = other._at_lists, dict(other._shown)
+        if other.net is None:
+            for kind, shown in other._shown.items():
+                self._shown[kind] = Shown(shown.attribute, shown.arrays)
 
     def build(
         self, where: str, layers: Sequence[Layer], n_inputs: int, dtype: Any, seed: int | None
@@ -89,8 +93,9 @@ class Engine:
         kind = KINDS[attribute]
         if kind not in self._shown and self.net is not None:
             parameters, names = self.net.parameters, self._names(kind)
-            self._shown[kind] = Shown(attribute, [parameters[name] for name in names])
-            self._shown[kind].are_copies()
+            copies = Shown(attribute, [parameters[name] for name in names])
+            copies.taken(dict(enumerate(copies.arrays)))
+            self._shown[kind] = copies
         return self._shown[kind].arrays if kind in self._shown else None
 
     def show(self, attribute: str, arrays: list[Array]) -> None:
@@ -101,21 +106,27 @@ class Engine:
         """The network, with what a user has changed in the lists; `where` stands in refusals."""
         assert self.net is not None
         if self._shown:
-            shapes = {name: shape for name, shape, *_ in self.net._core.parameter_table()}
-            changes = []
-            for kind, shown in list(self._shown.items()):
-                names = self._names(kind)
-                changed = shown.changes(where, [shapes[name] for name in names], self.net.dtype)
-                changes.append((kind, shown, names, changed))
-            for kind, shown, names, changed in changes:  # all of them fit
-                by_name = {names[layer]: array for layer, array in changed.items()}
-                self.set_parameters(by_name)
-                if self._behind is not None:
-                    self._behind = self._behind | by_name
-                shown.taken(changed)
-                if not shown.may_change:
-                    self._shown.pop(kind, None)
+            with self._at_lists:
+                self._take_lists(where, self.net)
         return self.net
+
+    def _take_lists(self, where: str, net: Network) -> None:
+        shapes = {name: shape for name, shape, *_ in net._core.parameter_table()}
+        changes = []
+        for kind, shown in list(self._shown.items()):
+            names = self._names(kind)
+            changed = shown.changes(where, [shapes[name] for name in names], net.dtype)
+            changes.append((kind, shown, names, changed))
+        for kind, shown, names, changed in changes:  # all of them fit
+            by_name = {names[layer]: array for layer, array in changed.items()}
+            self.set_parameters(by_name)
+            if self._behind is not None:
+                self._behind = self._behind | by_name
+            shown.taken(changed)
+            by_name.clear()
+            changed.clear()
+            if not shown.may_change:
+                self._shown.pop(kind, None)
 
     def data(
         self, where: str, X: Any, y: Array, loss: Loss, weights: Array | None, suffix: str = ""
@@ -136,11 +147,14 @@ class Engine:
 
     def update_lists(self) -> None:
         """The network has learned: its weights count from here on, and lists show them."""
-        for kind, shown in list(self._shown.items()):
-            if self.net is None or not shown.may_change:
-                del self._shown[kind]
-            else:
-                shown.follow([self.net.parameters[name] for name in self._names(kind)])
+        if not self._shown:
+            return
+        with self._at_lists:
+            for kind, shown in list(self._shown.items()):
+                if self.net is None or not shown.may_change:
+                    self._shown.pop(kind, None)
+                else:
+                    shown.follow([self.net.parameters[name] for name in self._names(kind)])
 
     def set_trainer(self, trainer: Trainer) -> None:
         """A trainer of this network; it goes on with the optimizer state that was loaded."""

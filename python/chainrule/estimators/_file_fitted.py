@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._encoding import decode, encode
-from chainrule._errors import check_choice, check_integer, check_number, message
+from chainrule._errors import check_choice, check_integer, check_number, check_precision, message
 from chainrule._history_file import check_fields, history_keys, history_tensors, pop, read_history
 from chainrule._optimizer import AVERAGE, optimizer_tensors, pop_optimizer
 from chainrule._schedule_file import read_schedule_state
-from chainrule._trainer_checks import check_precision, numbers_of
+from chainrule._trainer_checks import numbers_of
 from chainrule.estimators import _options
 from chainrule.estimators._engine import Engine
 from chainrule.estimators._file_labels import decode_target, encode_target

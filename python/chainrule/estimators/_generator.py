@@ -36,10 +36,13 @@ def random_state(est: Any, where: str) -> np.random.RandomState:
         raise ValueError(message(where, "random_state", expected, est.random_state)) from None
 
 
-def putting_back(est: Any) -> Callable[[], object]:
-    """What puts the generator of the user, or NumPy's, back to where it is now."""
+def putting_back(est: Any) -> Callable[[], object] | None:
+    """What puts the generator of the user, or NumPy's, back to where it is now.
+
+    That takes a tenth of a partial_fit of 30 rows, so only where something may be drawn.
+    """
     given = est.random_state
     generator = check_random_state(None) if given is None or given is np.random else given
     if not isinstance(generator, np.random.RandomState):
-        return lambda: None
+        return None
     return partial(generator.set_state, generator.get_state(legacy=False))

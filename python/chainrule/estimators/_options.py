@@ -20,6 +20,7 @@ from chainrule._errors import (
     check_integer,
     check_limit,
     check_number,
+    check_precision,
     message,
     takes,
 )
@@ -28,7 +29,6 @@ from chainrule._own_options import check_own_options
 from chainrule._sklearn import ACTIVATIONS
 from chainrule._trainer_checks import (
     check_callbacks,
-    check_precision,
     is_for_numbers,
     numbers_of,
 )
@@ -254,7 +254,7 @@ def of_parameters(
 ) -> tuple[dict[str, float], dict[str, float], list[str]]:
     """`learning_rate_factors`, `decay_factors` and `frozen`, empty where there are none."""
     given = est.learning_rate_factors, est.decay_factors, est.frozen
-    return check_own_options(where, net._core.parameter_table(), optimizer, *given)
+    return check_own_options(where, net._core.parameter_table(), optimizer, *given, net.dtype)
 
 
 @refuses

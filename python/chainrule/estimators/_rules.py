@@ -55,7 +55,6 @@ class Rules(Callback):
     def evaluate(self, trainer: Trainer) -> dict[str, float]:
         """The losses and the score of the latest epoch, as the history and callbacks have them."""
         est = self.estimator
-        est._engine.update_lists()
         total = np.add.reduce(self._losses(trainer) * self.batch_rows)
         values = {"loss": float(total) / self.rows}
         if self.validation is not None:
@@ -167,6 +166,14 @@ class RuledTrainer(Trainer):
         if known and X is known.X and Y is known.y and sample_weight is known.weights:
             return known.data  # checked
         return super()._data(where, X, Y, sample_weight, class_weight)
+
+    def _train(self, *arguments: Any) -> Any:
+        """What a program has changed in the lists of weights counts in the steps that follow."""
+        engine = self.rules.estimator._engine
+        engine.ready(self._fit_name)
+        done = super()._train(*arguments)
+        engine.update_lists()
+        return done
 
     def _evaluate_epoch(
         self, data: Data, order: Array, batch: int, validation: Data | None

@@ -23,12 +23,6 @@ class Shown:
         self.attribute, self.arrays = attribute, arrays
         # What the network has, by layer, as bytes: to compare those is one memcmp.
         self._taken: dict[int, bytearray] = {}
-        self._references_alone: int | None = None
-
-    def are_copies(self) -> None:
-        """The arrays are those of the network, and nobody else has them yet."""
-        self.taken(dict(enumerate(self.arrays)))
-        self._references_alone = self._references()
 
     def changes(
         self, where: str, shapes: Sequence[tuple[int, ...]], dtype: "np.dtype[Any]"
@@ -61,10 +55,12 @@ class Shown:
         """The network has learned these: into the arrays that are there, as in scikit-learn."""
         if not isinstance(self.arrays, list) or len(self.arrays) != len(arrays):
             self.arrays = arrays
-        for layer, (shown, array) in enumerate(zip(self.arrays, arrays, strict=True)):
+        pairs = list(zip(self.arrays, arrays, strict=True))
+        for shown, array in pairs:
             if _can_hold(shown, array):
                 shown[...] = array
-            else:
+        for layer, (shown, array) in enumerate(pairs):  # one array may stand in two places
+            if not (_can_hold(shown, array) and np.array_equal(shown, array.astype(shown.dtype))):
                 self.arrays[layer] = array
         self.taken(
             {
@@ -79,13 +75,21 @@ class Shown:
 
     @property
     def may_change(self) -> bool:
-        """Whether anybody else has the list or an array of it."""
-        return self._references_alone is None or self._references() != self._references_alone
+        """Whether anybody else has the list or an array of it, or the memory of one."""
+        if type(self.arrays) is not list or any(map(_is_of_others, self.arrays)):
+            return True
+        alone = Shown(self.attribute, [np.empty(0) for _ in self.arrays])
+        return self._references() != alone._references()
 
-    def _references(self) -> int:
-        return sys.getrefcount(self.arrays) + sum(map(sys.getrefcount, self.arrays))
+    def _references(self) -> list[int]:
+        return [sys.getrefcount(self.arrays), *map(sys.getrefcount, self.arrays)]
+
+
+def _is_of_others(array: object) -> bool:
+    return type(array) is not np.ndarray or array.base is not None
 
 
 def _can_hold(shown: Any, array: Array) -> bool:
+    """Half precision may overflow."""
     is_array = isinstance(shown, np.ndarray) and shown.flags.writeable
-    return is_array and shown.shape == array.shape and shown.dtype.kind == "f"
+    return is_array and shown.shape == array.shape and shown.dtype in (np.float32, np.float64)

@@ -77,7 +77,8 @@ def prepare(
     def train() -> None:
         est.n_iter_ = 0
         trainer._fit_name = where
-        trainer.l2, trainer.loss = est.alpha, loss  # may change between calls
+        trainer.loss = loss  # these may change between calls
+        trainer.l2 = est.alpha if net.dtype.type(est.alpha) else 0.0  # as float32 has it
         trainer.clip_value, trainer.clip_norm = est.clip_value, est.clip_norm
         trainer.schedule = schedule
         trainer._set_own_options(*by_name)
@@ -91,7 +92,7 @@ def prepare(
         except BaseException:
             est._engine.end_training()
             raise
-        est._engine.update_lists()
+        est._engine.ready(where)  # what callbacks have written into lists of weights at the end
         kept = rules.kept(net)
         est._engine.end_training(kept)
         if (rules.diverged or kept is not None) and not est.early_stopping:
