@@ -105,7 +105,7 @@ class Engine:
     def ready(self, where: str) -> Network:
         """The network, with what a user has changed in the lists; `where` stands in refusals."""
         assert self.net is not None
-        if self._shown:
+        if self._shown and not self._shows_averages_in_training:
             with self._at_lists:
                 self._take_lists(where, self.net)
         return self.net
@@ -118,15 +118,23 @@ class Engine:
             changed = shown.changes(where, [shapes[name] for name in names], net.dtype)
             changes.append((kind, shown, names, changed))
         for kind, shown, names, changed in changes:  # all of them fit
-            by_name = {names[layer]: array for layer, array in changed.items()}
-            self.set_parameters(by_name)
-            if self._behind is not None:
-                self._behind = self._behind | by_name
+            self._take(shown, net, {names[layer]: (layer, w) for layer, w in changed.items()})
             shown.taken(changed)
-            by_name.clear()
             changed.clear()
             if not shown.may_change:
                 self._shown.pop(kind, None)
+
+    def _take(self, shown: Shown, net: Network, changed: dict[str, tuple[int, Array]]) -> None:
+        for name, (layer, array) in changed.items():
+            net.parameters[name] = shown.onto(layer, array, net.parameters[name])
+            if self._behind is not None:
+                own = shown.onto(layer, array, self._behind[name])
+                self._behind = self._behind | {name: own}
+
+    @property
+    def _shows_averages_in_training(self) -> bool:
+        """For a score; lists show the weights behind them."""
+        return self.trainer is not None and self.trainer._state.shows_averages
 
     def data(
         self, where: str, X: Any, y: Array, loss: Loss, weights: Array | None, suffix: str = ""
@@ -183,6 +191,7 @@ class Engine:
         if self._behind is not None:
             self.set_parameters(self._behind)
             self._behind = None
+            self.update_lists()
 
     def end_training(self, weights: Mapping[str, Array] | None = None) -> None:
         """The network shows the averages among these weights, or else the weights themselves.

@@ -169,6 +169,8 @@ class RuledTrainer(Trainer):
 
     def _train(self, *arguments: Any) -> Any:
         """What a program has changed in the lists of weights counts in the steps that follow."""
+        if not hasattr(self, "rules"):  # a step of the user's own
+            return super()._train(*arguments)
         engine = self.rules.estimator._engine
         engine.ready(self._fit_name)
         done = super()._train(*arguments)
@@ -178,6 +180,7 @@ class RuledTrainer(Trainer):
     def _evaluate_epoch(
         self, data: Data, order: Array, batch: int, validation: Data | None
     ) -> dict[str, float]:
+        self.rules.estimator._engine.ready(self._fit_name)
         return self.rules.evaluate(self)
 
     def _keys(self, validates: bool) -> list[str]:

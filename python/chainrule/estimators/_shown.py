@@ -51,6 +51,13 @@ class Shown:
                 changed[layer] = array
         return changed
 
+    def onto(self, layer: int, changed: Array, present: Array) -> Array:
+        """The present weights with what has changed; the list may be older than those."""
+        if layer not in self._taken:
+            return changed
+        taken = np.frombuffer(self._taken[layer], changed.dtype).reshape(changed.shape)
+        return np.where(changed != taken, changed, present)
+
     def follow(self, arrays: list[Array]) -> None:
         """The network has learned these: into the arrays that are there, as in scikit-learn."""
         if not isinstance(self.arrays, list) or len(self.arrays) != len(arrays):

@@ -87,12 +87,13 @@ def prepare(
         try:
             with trainer.following(rules, samples):
                 trainer.fit(samples.X, samples.y, **options)
+                if rules.kept(net) is None:  # what callbacks have written into lists at the end
+                    est._engine.ready(where)
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
         except BaseException:
             est._engine.end_training()
             raise
-        est._engine.ready(where)  # what callbacks have written into lists of weights at the end
         kept = rules.kept(net)
         est._engine.end_training(kept)
         if (rules.diverged or kept is not None) and not est.early_stopping:

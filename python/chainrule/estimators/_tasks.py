@@ -106,6 +106,7 @@ class Tasks(Callback):
     def _fitted(self) -> dict[str, Any]:
         """Attributes that make a copy of the estimator one whose fit has stopped here."""
         est = self._estimator
+        est._engine.ready(est._call())
         est._engine.update_lists()
         attributes = {
             name: copy.copy(getattr(est, name))
