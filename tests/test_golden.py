@@ -121,4 +121,4 @@ def test_the_table_covers_what_there_is():
     wanted |= set(itertools.product(["groups"], (True, False), (True, False)))
     wanted |= set(itertools.product(("l2", "l1", "ragged", "chunks"), (True, False)))
     assert wanted <= seen, wanted - seen
-    assert len(CONFIGURATIONS) == 88
+    assert len(CONFIGURATIONS) == 90

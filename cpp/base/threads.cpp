@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <string>
 
 namespace chainrule {
@@ -136,15 +137,22 @@ void Barrier::wait(int members) {
 
 namespace detail {
 
+constexpr int kFewThreads = 32;
+
 void run_team(int n_threads, void (*call)(void*, const Team&), void* f) {
   if (n_threads <= 1) {
     Barrier alone(false);
-    call(f, Team(0, 1, alone));
+    Begun begun;
+    call(f, Team(0, 1, alone, &begun));
     return;
   }
   Barrier barrier(n_threads <= usable_cores());
+  Begun few[kFewThreads];  // without memory from the heap, as calls of a predictor have to be
+  const std::unique_ptr<Begun[]> many(n_threads > kFewThreads ? new Begun[static_cast<std::size_t>(n_threads)]
+                                                              : nullptr);
+  Begun* const begun = many ? many.get() : few;
 #pragma omp parallel num_threads(n_threads)
-  call(f, Team(omp_get_thread_num(), omp_get_num_threads(), barrier));
+  call(f, Team(omp_get_thread_num(), omp_get_num_threads(), barrier, begun));
 }
 
 }  // namespace detail

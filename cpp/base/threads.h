@@ -37,10 +37,17 @@ class Barrier {
   std::atomic<int> sleepers_{0};
 };
 
+// How much of its part of some pieces a member, and whoever has helped it, has begun: of those that are being shared,
+// and, 0 until then, of the next ones.
+struct alignas(64) Begun {
+  std::atomic<index_t> of[2] = {0, 0};
+  unsigned round = 0;
+};
+
 // One member's view of the team it works in.
 class Team {
  public:
-  Team(int id, int size, Barrier& barrier) : id_(id), size_(size), barrier_(barrier) {}
+  Team(int id, int size, Barrier& barrier, Begun* begun) : id_(id), size_(size), barrier_(barrier), begun_(begun) {}
   int id() const { return id_; }
   int size() const { return size_; }
   void barrier() const {
@@ -56,10 +63,28 @@ class Team {
     const index_t begin = pieces * id_ / size_ * grain, end = pieces * (id_ + 1) / size_ * grain;
     return {begin < n ? begin : n, end < n ? end : n};
   }
+  // Called by every member: together they call f(i) once for each of 0 .. n-1. A member takes its part of them, and
+  // then what those that come after it have not begun. There must be a barrier between two such calls.
+  template <class F>
+  void share(index_t n, F f) const {
+    Begun& mine = begun_[id_];
+    const unsigned now = mine.round++ % 2;
+    mine.of[1 - now].store(0, std::memory_order_relaxed);  // nobody looks at it before the barrier
+    for (int k = 0; k < size_; ++k) {
+      const int member = id_ + k < size_ ? id_ + k : id_ + k - size_;
+      const index_t first = n * member / size_, end = n * (member + 1) / size_;
+      std::atomic<index_t>& begun = begun_[member].of[now];
+      while (first + begun.load(std::memory_order_relaxed) < end) {
+        const index_t i = first + begun.fetch_add(1, std::memory_order_relaxed);
+        if (i < end) f(i);
+      }
+    }
+  }
 
  private:
   int id_, size_;
   Barrier& barrier_;
+  Begun* begun_;
 };
 
 namespace detail {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "network/column_pass.h"
+#include "network/layer_pass.h"
 #include "network/update_rule.h"
 
 namespace chainrule {
@@ -31,6 +32,7 @@ class Pass {
         tracks_(mode.tracks),
         rows_(goal, network, samples, objective, mode, workspace),
         columns_(network, samples, rows_, workspace),
+        layers_(network, rows_, workspace),
         work_(workspace) {}
 
   // Called by every member of the team; the cost is returned on member 0.
@@ -50,6 +52,8 @@ class Pass {
                               team.size() <= work_.copies && plan_.is_shared_by_columns(team.size());
       if (by_columns) {
         columns_.chunk(team, c);
+      } else if (rule && !objective_.loss.custom && layers_.pays(team, chunk)) {
+        layers_.chunk(team, c);
       } else {
         rows_.chunk(team, c);
       }
@@ -110,8 +114,8 @@ class Pass {
     const bool by_norm = rule && rule->clipping.by_norm(), at_once = rule && complete && !by_norm;
     // Parameters and states that leave the nearest cache are fetched ahead; for 20-64-64-2 the lists take 4 % of a
     // step.
-    const bool far = net_.parameters().bytes() > kNear;
-    each_unit(team, [&](const PlannedUnit& u) {
+    const bool far = is_far();
+    each_unit(team, by_columns, [&](const PlannedUnit& u) {
       const bool is_own = by_columns && u.node == 0, shared = team.size() > 1 && !is_own;
       Slice<T> s = work_.slices[u.node].at(0, rows);  // not of a copy, for whose stores it would wait
       if (is_own) s.x = work_.x_of(team.id());
@@ -148,28 +152,35 @@ class Pass {
         if (by_norm) squares_of(u) = sum_of_squares(u, g);
       }
     });
-    if (complete && by_norm) scaled_updates(team, *rule);
+    if (complete && by_norm) scaled_updates(team, by_columns, *rule);
   }
 
   // The norm is summed unit by unit, whoever has formed them.
-  void scaled_updates(const Team& team, const UpdateRule<T>& rule) {
+  void scaled_updates(const Team& team, bool by_columns, const UpdateRule<T>& rule) {
     team.barrier();
     double squared_norm = 0;
     for (const PlannedUnit& u : plan_.units) squared_norm += u.trained ? squares_of(u) : 0.0;
     Adjustment<T> scaling;
     scaling.scale = rule.scale(squared_norm);
-    each_unit(team, [&](const PlannedUnit& u) {
+    each_unit(team, by_columns, [&](const PlannedUnit& u) {
       if (u.trained && !rule.is_frozen(net_, u)) rule.apply(net_, u, net_.gradient(u), &scaling);
     });
   }
 
+  // Units that nobody has in the nearest cache go to whoever is free: on two threads steps of 1024-2048-2048-1000,
+  // batch 512, take 2 to 8 % less, of 784-512-256-10, batch 128, 4 to 5 %.
   template <class F>
-  void each_unit(const Team& team, F f) {
+  void each_unit(const Team& team, bool by_columns, F f) {
+    const std::vector<PlannedUnit>& units = plan_.units;
+    if (team.size() > 1 && !by_columns && is_far()) {
+      return team.share(static_cast<index_t>(units.size()), [&](index_t i) { f(units[static_cast<std::size_t>(i)]); });
+    }
     const Team::Range part = team.part(plan_.units_cost);
-    for (const PlannedUnit& u : plan_.units) {
+    for (const PlannedUnit& u : units) {
       if (u.middle >= part.begin && u.middle < part.end) f(u);
     }
   }
+  bool is_far() const { return net_.parameters().bytes() > kNear; }
 
   // Adjusts the unit's gradient, unless it is null, and notes its part of the regularization, in place of that of an
   // earlier batch.
@@ -195,6 +206,7 @@ class Pass {
   const bool tracks_;
   RowPass<T> rows_;
   ColumnPass<T> columns_;
+  LayerPass<T> layers_;
   Workspace<T>& work_;
 };
 

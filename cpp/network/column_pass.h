@@ -7,8 +7,7 @@
 // batch 64, 6 and 7 %.
 #pragma once
 
-#include <algorithm>
-
+#include "network/column_blocks.h"
 #include "network/row_pass.h"
 
 namespace chainrule {
@@ -17,72 +16,29 @@ template <class T>
 class ColumnPass {
  public:
   ColumnPass(const Network<T>& network, const Samples& samples, const RowPass<T>& rows, Workspace<T>& workspace)
-      : net_(network), plan_(network.plan()), samples_(samples), rows_(rows), work_(workspace) {}
+      : plan_(network.plan()), samples_(samples), rows_(rows), work_(workspace), blocks_(network, workspace) {}
 
   // As RowPass::chunk, but for the gradient in the first layer's z.
   void chunk(const Team& team, const Chunk& c) const {
-    const Node<T>& first = plan_.nodes[0];
     Slice<T> s = work_.slices[0];
     s.x = work_.x_of(team.id());
     samples_.x.gather(c.order, c.rows, plan_.n_inputs, work_.x_of(team.id()));
-    each_block(team, c.rows, [&](const Block& b) {
-      const Slice<T> part = s.at(b.row, b.rows);
-      plan_.dense(0).forward_panels(net_.weights(first), part, b.panel, b.panels);
-      const Panels<T> z = part.y.panels_from(b.panel);
-      if (work_.z[0].data) copy_panels<T>(b.rows, columns(b), z, work_.z[0].from(b.row).panels_from(b.panel));
-      activate_rest(first, b.rows, columns(b), z);
-    });
+    blocks_.each(team, 0, 0, c.rows, [&](const Block& b) { blocks_.forward(0, s, b); });
     team.barrier();
     rows_.after_first_layer(team, c);
   }
 
   // The rest of it, when all rows are there. Ends without a barrier, too.
   void first_gradient(const Team& team, const Chunk& c) const {
-    const Node<T>& second = plan_.nodes[1];
-    each_block(team, c.rows, [&](const Block& b) {
-      const Slice<T> s = work_.slices[0].at(b.row, b.rows);
-      plan_.dense(1).backward_panels(net_.weights(second), work_.slices[1].at(b.row, b.rows), b.panel, b.panels);
-      if (plan_.nodes[0].gated) return;
-      const Panels<const T> known = work_.z[0].data ? work_.z[0].from(b.row) : s.y;
-      activation_gradient<T>(plan_.nodes[0].activation, b.rows, columns(b), known.panels_from(b.panel),
-                             s.d.panels_from(b.panel));
-    });
+    blocks_.each(team, 0, 0, c.rows, [&](const Block& b) { blocks_.backward(0, b); });
   }
 
  private:
-  // Some rows of some panels of the first layer.
-  struct Block {
-    index_t row, rows, panel, panels;
-  };
-
-  index_t columns(const Block& b) const { return std::min(plan_.width(1) - b.panel * kPanel<T>, b.panels * kPanel<T>); }
-
-  // This member's share of all rows and columns: whole panels, and rows of those that it shares with another. So the
-  // last panel counts for the columns it has, since few are a product of their own (100 columns, batch 200: 2 % of a
-  // step).
-  template <class F>
-  void each_block(const Team& team, index_t rows, F f) const {
-    const Team::Range part = team.part(plan_.width(1) * rows);
-    Block whole{0, rows, 0, 0};
-    for (index_t p = 0; p < plan_.shared_panels; ++p) {
-      const Block of_panel{0, rows, p, 1};
-      const index_t before = p * kPanel<T> * rows, n = columns(of_panel);
-      const index_t first = std::clamp<index_t>((part.begin - before) / n, 0, rows);
-      const index_t end = std::clamp<index_t>((part.end - before) / n, 0, rows);
-      if (end - first == rows) {
-        if (whole.panels++ == 0) whole.panel = p;
-      } else if (end > first) {
-        f(Block{first, end - first, p, 1});
-      }
-    }
-    if (whole.panels > 0) f(whole);
-  }
-
-  const Network<T>& net_;
   const Plan<T>& plan_;
   const Samples& samples_;
   const RowPass<T>& rows_;
   Workspace<T>& work_;
+  const ColumnBlocks<T> blocks_;
 };
 
 }  // namespace chainrule

@@ -130,6 +130,13 @@ template <class T>
 bool Plan<T>::has_custom() const {
   return has(&Layer<T>::runs_alone);
 }
+template <class T>
+bool Plan<T>::is_chain() const {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].input != i || nodes[i].input2 != i) return false;
+  }
+  return training_stages.size() == 1;
+}
 
 // Threads that share columns gather x each, and want a few panels for the tiles of a product.
 constexpr int kMostColumnThreads = 4, kPanelsPerThread = 2;

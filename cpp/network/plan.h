@@ -76,6 +76,7 @@ struct Plan {
   Groups groups() const { return output_activation.groups_of(n_outputs); }
   bool mixes_rows() const;  // in training
   bool has_custom() const;
+  bool is_chain() const;  // each node reads the one before, and no layer mixes rows or runs alone
   // Whether so many threads share the columns of the first layer (column_pass.h), each with an x of its own.
   bool is_shared_by_columns(int threads) const;
   int copies_of_x(int threads) const { return is_shared_by_columns(threads) ? threads : 1; }

@@ -92,42 +92,8 @@ class RowPass {
 
   double weight(index_t sample) const { return samples_.weights ? samples_.weights[sample] : 1.0; }
 
- private:
-  // A node's buffers for these rows of the chunk.
-  Slice<T> slice(std::size_t node, const Chunk& c, index_t first, index_t rows) const {
-    Slice<T> s = work_.slices[node].at(first, rows);
-    s.first += c.first;
-    s.mode = mode_;
-    s.mode.step += c.step;
-    return s;
-  }
-
-  // Blocks of rows that are summed together stay with one member.
-  template <class F>
-  void each_tile(const Team& team, const Chunk& c, F f) const {
-    const Team::Range part = team.part(c.rows, mixes_ ? kBlockRows : 1);
-    const index_t tile = mixes_ ? kTileRows / kBlockRows * kBlockRows : kTileRows;
-    for (index_t i = part.begin; i < part.end; i += tile) f(i, std::min(tile, part.end - i));
-  }
-
-  const Node<T>& opener(std::size_t stage) const { return plan_.nodes[stages_[stage].begin]; }
-
-  // All rows are there: members share the columns of a layer that mixes them, and one runs the layer that runs alone.
-  // Returns whether it was done.
-  bool meet(const Team& team, const Chunk& c, std::size_t stage,
-            void (Layer<T>::*join)(const Slice<T>&, index_t, index_t) const,
-            void (Layer<T>::*run)(Weights<T>, const Slice<T>&) const) {
-    const Node<T>& node = opener(stage);
-    const Slice<T> all = slice(stages_[stage].begin, c, 0, c.rows);
-    if (node.layer->runs_alone()) return alone(team, failure_, [&] { ((*node.layer).*run)(net_.weights(node), all); });
-    team.barrier();
-    const Team::Range part = team.part(n_panels<T>(node.layer->n_out()));
-    ((*node.layer).*join)(all, part.begin, part.end);
-    team.barrier();
-    return true;
-  }
-
-  void begin(const Chunk& c, index_t first, index_t rows) {
+  // The parts of a chunk, for the rows of a tile.
+  void begin(const Chunk& c, index_t first, index_t rows) const {
     if (multiplies_sparse_) {
       work_.sparse.gather(samples_.x, c.order.from(first), rows, plan_.n_inputs, first);
     } else {
@@ -167,16 +133,24 @@ class RowPass {
   // With `stops`, the stage's first node goes no further than to where it has to know the gradients of all rows.
   void backward(const Stage& stage, const Chunk& c, index_t first, index_t rows, bool stops) const {
     for (std::size_t i = stage.end; i-- > std::max(stage.begin, c.lowest);) {
-      const Node<T>& node = plan_.nodes[i];
-      const Slice<T> s = slice(i, c, first, rows);
-      // forward: a = g(z)
-      if (activates(i) && !node.gated) {
-        const Panels<const T> known = work_.z[i].data ? work_.z[i].from(first) : s.y;
-        activation_gradient<T>(node.activation, rows, node.layer->n_out(), known, s.d);  // dz = da * g'(z)
-      }
-      if (stops && i == stage.begin) return node.layer->collect_gradient(s);
-      if (i > c.lowest) node.layer->backward(net_.weights(node), s);  // none that runs alone, which begins a stage
+      backward_activation(i, c, first, rows);
+      if (stops && i == stage.begin) return plan_.nodes[i].layer->collect_gradient(slice(i, c, first, rows));
+      if (i > c.lowest) backward_layer(i, c, first, rows);  // none that runs alone, which begins a stage
     }
+  }
+
+  void backward_activation(std::size_t node, const Chunk& c, index_t first, index_t rows) const {
+    const Node<T>& n = plan_.nodes[node];
+    if (!activates(node) || n.gated) return;
+    const Slice<T> s = slice(node, c, first, rows);
+    // forward: a = g(z)
+    const Panels<const T> known = work_.z[node].data ? work_.z[node].from(first) : s.y;
+    activation_gradient<T>(n.activation, rows, n.layer->n_out(), known, s.d);  // dz = da * g'(z)
+  }
+
+  void backward_layer(std::size_t node, const Chunk& c, index_t first, index_t rows) const {
+    const Node<T>& n = plan_.nodes[node];
+    n.layer->backward(net_.weights(n), slice(node, c, first, rows));
   }
 
   // Where the way forward ends and the way back begins.
@@ -202,6 +176,41 @@ class RowPass {
     p.d = goal_ != Goal::kCost ? last.d.data : nullptr;
     p.loss = work_.loss.data() + first;
     loss_rows(objective_.loss, plan_.output_activation, p);
+  }
+
+ private:
+  // A node's buffers for these rows of the chunk.
+  Slice<T> slice(std::size_t node, const Chunk& c, index_t first, index_t rows) const {
+    Slice<T> s = work_.slices[node].at(first, rows);
+    s.first += c.first;
+    s.mode = mode_;
+    s.mode.step += c.step;
+    return s;
+  }
+
+  // Blocks of rows that are summed together stay with one member.
+  template <class F>
+  void each_tile(const Team& team, const Chunk& c, F f) const {
+    const Team::Range part = team.part(c.rows, mixes_ ? kBlockRows : 1);
+    const index_t tile = mixes_ ? kTileRows / kBlockRows * kBlockRows : kTileRows;
+    for (index_t i = part.begin; i < part.end; i += tile) f(i, std::min(tile, part.end - i));
+  }
+
+  const Node<T>& opener(std::size_t stage) const { return plan_.nodes[stages_[stage].begin]; }
+
+  // All rows are there: members share the columns of a layer that mixes them, and one runs the layer that runs alone.
+  // Returns whether it was done.
+  bool meet(const Team& team, const Chunk& c, std::size_t stage,
+            void (Layer<T>::*join)(const Slice<T>&, index_t, index_t) const,
+            void (Layer<T>::*run)(Weights<T>, const Slice<T>&) const) {
+    const Node<T>& node = opener(stage);
+    const Slice<T> all = slice(stages_[stage].begin, c, 0, c.rows);
+    if (node.layer->runs_alone()) return alone(team, failure_, [&] { ((*node.layer).*run)(net_.weights(node), all); });
+    team.barrier();
+    const Team::Range part = team.part(n_panels<T>(node.layer->n_out()));
+    ((*node.layer).*join)(all, part.begin, part.end);
+    team.barrier();
+    return true;
   }
 
   const Goal goal_;
