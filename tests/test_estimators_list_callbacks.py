@@ -125,6 +125,20 @@ def test_a_refusal_at_the_end_leaves_the_averages():
     np.testing.assert_array_equal(est.predict(X), twin.fit(X, Y).predict(X))
 
 
+@pytest.mark.filterwarnings("ignore:Training interrupted")
+@pytest.mark.parametrize("occasion", ["on_steps_end", "on_epoch_end", "on_fit_end"])
+def test_what_was_written_before_an_interrupt_counts(occasion):
+    est = regressor(warm_start=True).fit(X, Y)
+    held = est.coefs_
+
+    def write(*arguments):
+        held[0][0, 0] = 7.0
+        raise KeyboardInterrupt
+
+    est.set_params(callbacks=[On(occasion, write)]).fit(X, Y)
+    assert held[0][0, 0] == est.coefs_[0][0, 0] == 7.0
+
+
 def test_trainers_that_callbacks_keep_take_steps():
     kept, copies = [], []
     callbacks = [
@@ -134,6 +148,7 @@ def test_trainers_that_callbacks_keep_take_steps():
     regressor(callbacks=callbacks).fit(X, Y)
     for trainer in (*kept, *copies):
         assert trainer.step(X, Y) > 0
+        assert trainer.fit(X, Y, 2, 8, resume=False)["loss"][-1] > 0
 
 
 class Fitted:

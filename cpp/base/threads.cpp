@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <climits>
 #include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -137,20 +138,21 @@ void Barrier::wait(int members) {
 
 namespace detail {
 
-constexpr int kFewThreads = 32;
+// Up to so many take no memory from the heap, and so calls of a predictor and steps take none.
+constexpr int kFewThreads = 256;
 
 void run_team(int n_threads, void (*call)(void*, const Team&), void* f) {
   if (n_threads <= 1) {
     Barrier alone(false);
-    Begun begun;
-    call(f, Team(0, 1, alone, &begun));
+    call(f, Team(0, 1, alone, nullptr));
     return;
   }
   Barrier barrier(n_threads <= usable_cores());
-  Begun few[kFewThreads];  // without memory from the heap, as calls of a predictor have to be
-  const std::unique_ptr<Begun[]> many(n_threads > kFewThreads ? new Begun[static_cast<std::size_t>(n_threads)]
-                                                              : nullptr);
-  Begun* const begun = many ? many.get() : few;
+  alignas(Begun) std::byte room[kFewThreads * sizeof(Begun)];
+  const auto n = static_cast<std::size_t>(n_threads);
+  const std::unique_ptr<Begun[]> many(n_threads > kFewThreads ? new Begun[n] : nullptr);
+  Begun* const begun = many ? many.get() : reinterpret_cast<Begun*>(room);
+  if (!many) std::uninitialized_default_construct_n(begun, n);
 #pragma omp parallel num_threads(n_threads)
   call(f, Team(omp_get_thread_num(), omp_get_num_threads(), barrier, begun));
 }

@@ -67,6 +67,10 @@ class Team {
   // then what those that come after it have not begun. There must be a barrier between two such calls.
   template <class F>
   void share(index_t n, F f) const {
+    if (size_ == 1) {
+      for (index_t i = 0; i < n; ++i) f(i);
+      return;
+    }
     Begun& mine = begun_[id_];
     const unsigned now = mine.round++ % 2;
     mine.of[1 - now].store(0, std::memory_order_relaxed);  // nobody looks at it before the barrier

@@ -54,7 +54,7 @@ struct PlannedUnit {
   Unit unit;
   index_t offset;  // in the flat buffers
   bool decays, trained;
-  index_t middle;  // cost of all units before it and half its own, by which threads share the units
+  index_t middle;  // cost of all units before it and half its own, by which threads have units of their own
 };
 
 inline bool belongs(const PlannedUnit& u, const Parameter& p) {

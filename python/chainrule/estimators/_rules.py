@@ -159,6 +159,11 @@ class RuledTrainer(Trainer):
         finally:
             del self.rules, self.samples
 
+    @property
+    def _is_followed(self) -> bool:
+        """Otherwise it is a callback's, which has kept it, and a trainer as any other."""
+        return hasattr(self, "rules")
+
     def _data(
         self, where: str, X: Any, Y: Any, sample_weight: Any, class_weight: ClassWeight = None
     ) -> Data:
@@ -169,7 +174,7 @@ class RuledTrainer(Trainer):
 
     def _train(self, *arguments: Any) -> Any:
         """What a program has changed in the lists of weights counts in the steps that follow."""
-        if not hasattr(self, "rules"):  # a step of the user's own
+        if not self._is_followed:
             return super()._train(*arguments)
         engine = self.rules.estimator._engine
         engine.ready(self._fit_name)
@@ -180,9 +185,13 @@ class RuledTrainer(Trainer):
     def _evaluate_epoch(
         self, data: Data, order: Array, batch: int, validation: Data | None
     ) -> dict[str, float]:
+        if not self._is_followed:
+            return super()._evaluate_epoch(data, order, batch, validation)
         self.rules.estimator._engine.ready(self._fit_name)
         return self.rules.evaluate(self)
 
     def _keys(self, validates: bool) -> list[str]:
+        if not self._is_followed:
+            return super()._keys(validates)
         validates = self.rules.validation is not None
         return super()._keys(validates) + ["val_score"] * validates

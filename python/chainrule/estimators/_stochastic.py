@@ -4,7 +4,8 @@ Formulas and order of events are those of scikit-learn's MLP, so that the same s
 model. Start at `prepare`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -85,12 +86,10 @@ def prepare(
         trainer._set_ema(est.ema)
         est._engine.begin_training()
         try:
-            with trainer.following(rules, samples):
+            with _ended_by_interrupts(), trainer.following(rules, samples):
                 trainer.fit(samples.X, samples.y, **options)
-                if rules.kept(net) is None:  # what callbacks have written into lists at the end
-                    est._engine.ready(where)
-        except KeyboardInterrupt:
-            warn("Training interrupted by user.")
+            if rules.kept(net) is None:  # what callbacks have written into lists at the end
+                est._engine.ready(where)
         except BaseException:
             est._engine.end_training()
             raise
@@ -101,6 +100,15 @@ def prepare(
         tasks.end()
 
     return train
+
+
+@contextmanager
+def _ended_by_interrupts() -> Iterator[None]:
+    """Ctrl-C ends the fit, and the model is that of the steps so far."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        warn("Training interrupted by user.")
 
 
 def _why(where: str, est: Any, ruined: bool) -> str:
