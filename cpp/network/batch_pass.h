@@ -106,8 +106,8 @@ class Pass {
     return samples_.x.ahead(order.from(part.begin), part.end - part.begin, plan_.n_inputs, samples_.rows);
   }
 
-  // Phase B: this member's units. A gradient that is complete at once and only serves its update
-  // never leaves the first-level cache (one of the memory streams of 1024-2048-2048-1000 less).
+  // Phase B: this member's units. A gradient that is complete at once and only serves its update never leaves the
+  // first-level cache (one of the memory streams of 1024-2048-2048-1000 less).
   void gradients(const Team& team, index_t rows, RowsAhead next, bool add, bool complete, const UpdateRule<T>* rule,
                  const Adjustments<T>& adjustments, bool by_columns) {
     T* const scratch = work_.scratch.data() + team.id() * Workspace<T>::kScratch;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/threads.h"
 #include "network/network.h"
 
 namespace chainrule {
@@ -43,33 +42,11 @@ class ColumnBlocks {
                            s.d.panels_from(b.panel));
   }
 
-  // This member's share of so many rows of a node's output, from `row` on, and of all its columns: whole panels, and
-  // rows of those that it shares with another. So the last panel counts for the columns it has, since few are a product
-  // of their own (100 columns, batch 200: 2 % of a step).
-  template <class F>
-  void each(const Team& team, std::size_t node, index_t row, index_t rows, F f) const {
-    const index_t width = plan_.width(node + 1);
-    const Team::Range part = team.part(width * rows);
-    Block whole{row, rows, 0, 0};
-    for (index_t p = 0; p < n_panels<T>(width); ++p) {
-      const Block of_panel{row, rows, p, 1};
-      const index_t before = p * kPanel<T> * rows, n = columns_of(node, of_panel);
-      const index_t first = std::clamp<index_t>((part.begin - before) / n, 0, rows);
-      const index_t end = std::clamp<index_t>((part.end - before) / n, 0, rows);
-      if (end - first == rows) {
-        if (whole.panels++ == 0) whole.panel = p;
-      } else if (end > first) {
-        f(Block{row + first, end - first, p, 1});
-      }
-    }
-    if (whole.panels > 0) f(whole);
-  }
-
- private:
   index_t columns_of(std::size_t node, const Block& b) const {
     return std::min(plan_.width(node + 1) - b.panel * kPanel<T>, b.panels * kPanel<T>);
   }
 
+ private:
   const Network<T>& net_;
   const Plan<T>& plan_;
   const Workspace<T>& work_;
