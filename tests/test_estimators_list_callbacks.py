@@ -125,18 +125,46 @@ def test_a_refusal_at_the_end_leaves_the_averages():
     np.testing.assert_array_equal(est.predict(X), twin.fit(X, Y).predict(X))
 
 
-@pytest.mark.filterwarnings("ignore:Training interrupted")
+def fit_interrupted(est):
+    with pytest.warns(UserWarning, match="Training interrupted") as seen:
+        est.fit(X, Y)
+    assert seen[0].filename == __file__
+
+
+def fit_failing(est):
+    with pytest.raises(ZeroDivisionError):
+        est.fit(X, Y)
+
+
+ENDS = [(fit_interrupted, KeyboardInterrupt), (fit_failing, ZeroDivisionError)]
+
+
+@pytest.mark.parametrize(("fit", "error"), ENDS)
 @pytest.mark.parametrize("occasion", ["on_steps_end", "on_epoch_end", "on_fit_end"])
-def test_what_was_written_before_an_interrupt_counts(occasion):
+def test_what_was_written_before_the_end_counts(fit, error, occasion):
     est = regressor(warm_start=True).fit(X, Y)
     held = est.coefs_
 
     def write(*arguments):
         held[0][0, 0] = 7.0
-        raise KeyboardInterrupt
+        raise error
 
-    est.set_params(callbacks=[On(occasion, write)]).fit(X, Y)
+    fit(est.set_params(callbacks=[On(occasion, write)]))
     assert held[0][0, 0] == est.coefs_[0][0, 0] == 7.0
+
+
+@pytest.mark.parametrize(("fit", "error"), ENDS)
+def test_what_was_half_written_before_the_end_does_not(fit, error):
+    est = regressor(warm_start=True).fit(X, Y)
+    held = est.coefs_
+
+    def write(*arguments):
+        held.clear()
+        raise error
+
+    fit(est.set_params(callbacks=[On("on_epoch_end", write)]))
+    assert [w.shape for w in est.coefs_] == [(4, 3), (3, 1)]
+    assert np.isfinite(est.predict(X)).all()
 
 
 def test_trainers_that_callbacks_keep_take_steps():
@@ -149,6 +177,15 @@ def test_trainers_that_callbacks_keep_take_steps():
     for trainer in (*kept, *copies):
         assert trainer.step(X, Y) > 0
         assert trainer.fit(X, Y, 2, 8, resume=False)["loss"][-1] > 0
+        with pytest.raises(ValueError, match=r"^\[Trainer.fit\] epochs: expected"):
+            trainer.fit(X, Y, -1)
+
+
+def test_a_callback_may_call_partial_fit():
+    est = regressor()
+    more = first_time(lambda: est.partial_fit(X, Y))
+    est.set_params(callbacks=[On("on_epoch_end", more)]).fit(X, Y)
+    assert np.isfinite(est.set_params(callbacks=None).fit(X, Y).loss_)
 
 
 class Fitted:

@@ -78,7 +78,7 @@ class LayerPass {
   // A block has so many panels, the width of a tile, or fewer where there are few. Its rows of x are at most a
   // second-level cache, and there are at least so many.
   static constexpr index_t kBlockPanels = 4, kBlockBytes = 1 << 20, kLeastRows = 16;
-  // So many blocks, or more, for each thread; so many tiles, unless they would share lines of losses and weights.
+  // So many blocks, or more, for each thread; so many tiles, unless they would share lines of losses.
   static constexpr index_t kBlocksEach = 3, kTilesEach = 2, kTileStep = 8;
 
   // Whether threads share the columns of that value, which the node makes or whose gradient it makes.

@@ -151,13 +151,21 @@ class RuledTrainer(Trainer):
     samples: Samples
 
     @contextmanager
-    def following(self, rules: Rules, samples: Samples) -> Iterator[None]:
-        """For one fit, on these samples, which a trainer does not keep."""
-        self.rules, self.samples = rules, samples
+    def following(self, rules: Rules, samples: Samples, where: str) -> Iterator[None]:
+        """For one fit, on these samples, which a trainer does not keep; `where` stands in messages.
+
+        A callback may call `partial_fit` amidst a fit.
+        """
+        own = vars(self)
+        these = {"rules": rules, "samples": samples, "_fit_name": where}
+        outer = {name: own[name] for name in these if name in own}
+        own.update(these)
         try:
             yield
         finally:
-            del self.rules, self.samples
+            for name in these:
+                del own[name]
+            own.update(outer)
 
     @property
     def _is_followed(self) -> bool:

@@ -4,8 +4,8 @@ Formulas and order of events are those of scikit-learn's MLP, so that the same s
 model. Start at `prepare`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -71,13 +71,17 @@ def prepare(
         "shuffle": _shuffled(est, n),
         "rows": rows,
     }
-    with trainer.following(rules, samples):
+    with trainer.following(rules, samples, where):
         monitored_key(trainer._keys(False), schedule.monitor, schedule.where)
     schedule.factor(trainer.epoch, trainer._schedule_state)  # a function may refuse, or be none
 
+    def take_lists() -> None:
+        """What callbacks have written into them at the end."""
+        if rules.kept(net) is None:
+            est._engine.ready(where)
+
     def train() -> None:
         est.n_iter_ = 0
-        trainer._fit_name = where
         trainer.loss = loss  # these may change between calls
         trainer.l2 = est.alpha if net.dtype.type(est.alpha) else 0.0  # as float32 has it
         trainer.clip_value, trainer.clip_norm = est.clip_value, est.clip_norm
@@ -85,30 +89,27 @@ def prepare(
         trainer._set_own_options(*by_name)
         trainer._set_ema(est.ema)
         est._engine.begin_training()
+        interrupted = False
         try:
-            with _ended_by_interrupts(), trainer.following(rules, samples):
+            with trainer.following(rules, samples, where):
                 trainer.fit(samples.X, samples.y, **options)
-            if rules.kept(net) is None:  # what callbacks have written into lists at the end
-                est._engine.ready(where)
-        except BaseException:
-            est._engine.end_training()
-            raise
+            take_lists()
+        except BaseException as error:
+            with suppress(TypeError, ValueError):  # it may have come while a callback wrote
+                take_lists()
+            interrupted = isinstance(error, KeyboardInterrupt)
+            if not interrupted:
+                est._engine.end_training()
+                raise
         kept = rules.kept(net)
         est._engine.end_training(kept)
+        if interrupted:
+            warn("Training interrupted by user.")
         if (rules.diverged or kept is not None) and not est.early_stopping:
             raise ValueError(_why(where, est, ruined=kept is not None))
         tasks.end()
 
     return train
-
-
-@contextmanager
-def _ended_by_interrupts() -> Iterator[None]:
-    """Ctrl-C ends the fit, and the model is that of the steps so far."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        warn("Training interrupted by user.")
 
 
 def _why(where: str, est: Any, ruined: bool) -> str:
