@@ -31,7 +31,7 @@ def from_sklearn(kind: Any, model: Any) -> Any:
         raise ValueError(message(FROM, "model", expected, model))
     weights, biases = model.coefs_, model.intercepts_
     if is_own:
-        own = model._engine.ready(FROM)
+        own = model._ready(FROM)
         net = kind._without_values(own.layers, own.n_inputs, own.dtype, 0, FROM)
         for name, value in own.parameters.items():
             net.parameters[name] = value

@@ -24,7 +24,7 @@ Estimator = MLPClassifier | MLPRegressor
 
 def estimator_model(est: Estimator, where: str) -> Model:
     """Raises ValueError if a parameter is not finite."""
-    net = est._engine.ready(where)
+    net = est._ready(where)
     program, x = Program(net.dtype), example_row(net.n_inputs, net.dtype)
     y = add_network(program, Value("x", net.n_inputs), net, where)
     expected = net.predict(x)

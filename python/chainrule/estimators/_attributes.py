@@ -27,23 +27,27 @@ def weights(attribute: str, doc: str) -> property:
 
 
 def out_activation() -> property:
-    """That of the network; another cannot be set, because nothing would come of it."""
+    """That of the network; before there is one, what it will have to be. Another cannot be set,
+    because nothing would come of it."""
 
     def get(est: Any) -> str:
         engine = _engine(est)
-        if engine is None or engine.net is None:
+        if engine is None or (engine.net is None and engine.given_activation is None):
             raise _missing(est, "out_activation_")
+        if engine.net is None:
+            return str(engine.given_activation)
         name = engine.net.output_activation.name
         return THEIRS.get(name, name)
 
     def set_(est: Any, name: str) -> None:
-        engine = _engine(est)
-        if engine is None or engine.net is None or name == get(est):  # scikit-learn's tests do so
-            return
-        raise AttributeError(
-            f"[{type(est).__name__}] out_activation_: cannot be set; a Network with another last "
-            "layer takes the parameters of Network.from_sklearn(model)"
-        )
+        engine = vars(est).setdefault("_engine", Engine())
+        if engine.net is None:
+            engine.given_activation = name
+        elif name != get(est):
+            raise AttributeError(
+                f"[{type(est).__name__}] out_activation_: cannot be set; a Network with another "
+                "last layer takes the parameters of Network.from_sklearn(model)"
+            )
 
     return property(get, set_, doc="The name of the output layer's activation.")
 

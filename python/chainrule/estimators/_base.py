@@ -16,11 +16,20 @@ from chainrule._calls import explained
 from chainrule._errors import check_precision, message
 from chainrule._trainer_checks import numbers_of
 from chainrule.activations import Activation
-from chainrule.estimators import _attributes, _generator, _lbfgs, _options, _start, _stochastic
+from chainrule.estimators import (
+    _attributes,
+    _generator,
+    _given,
+    _lbfgs,
+    _options,
+    _start,
+    _stochastic,
+)
 from chainrule.estimators._checks import OF_X, checked
 from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
-from chainrule.estimators._validation import Samples
+from chainrule.estimators._validation import Samples, validation_arguments
 from chainrule.losses import Loss
+from chainrule.network import Network
 
 Array = NDArray[Any]
 
@@ -60,6 +69,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _decode(self, y: Array) -> Array:
         """Encoded targets as the user knows them."""
+        raise NotImplementedError
+
+    def _knows_outputs(self) -> bool:
+        """Whether attributes say what the outputs of weights that were set mean."""
+        return True
+
+    def _learn_outputs(self, where: str, n_outputs: int, activation: str | None) -> None:
+        """What they mean, as `_encode` would learn it, if it is not known."""
         raise NotImplementedError
 
     def _stratify(self, y: Array) -> Array | None:
@@ -107,7 +124,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         Raises ValueError if the loss or a parameter becomes infinite or NaN, unless with
         `early_stopping`; the model then has the parameters of the last finite step.
         """
-        validation = self._validation_arguments(X_val, y_val, sample_weight_val)
+        validation = validation_arguments(self._call(), X_val, y_val, sample_weight_val)
         return self._fit(X, y, sample_weight, validation, incremental=False)
 
     @with_callbacks
@@ -188,17 +205,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         samples = Samples(X, y, weights, data)
         return _stochastic.prepare(self, where, samples, loss, validation, tasks, incremental)
 
-    def _validation_arguments(
-        self, X_val: Any, y_val: Any, sample_weight_val: Any
-    ) -> tuple[Any, Any, Any] | None:
-        where = self._call()
-        if (X_val is None) != (y_val is None):
-            missing = "X_val" if X_val is None else "y_val"
-            raise ValueError(f"[{where}] {missing}: X_val and y_val go together")
-        if X_val is None and sample_weight_val is not None:
-            raise ValueError(f"[{where}] sample_weight_val: needs X_val and y_val")
-        return None if X_val is None else (X_val, y_val, sample_weight_val)
-
     def _all_weights(self, where: str, y: Array, weights: Array | None) -> Array | None:
         return weights
 
@@ -247,7 +253,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """The last layer's activation, (m, n_outputs)."""
         check_is_fitted(self)
-        net = self._engine.ready(type(self).__name__)
+        net = self._ready(type(self).__name__)
         if hasattr(self, "_scores_itself"):  # validation data have been checked
             return net.predict(X)
         if (
@@ -275,7 +281,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         engine = vars(self).get("_engine")
-        return engine is not None and engine.net is not None
+        return engine is not None and (engine.net is not None or _given.is_complete(self))
+
+    def _ready(self, where: str) -> Network:
+        """The network of a fitted estimator, with what a user has changed in the lists."""
+        if self._engine.net is None:
+            _given.build(self, where)
+        return self._engine.ready(where)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -37,6 +37,7 @@ class Engine:
         self._optimizer_state: dict[str, Any] | None = None  # waits for a trainer
         self._behind: dict[str, Array] | None = None  # the trainer's weights, if averages are shown
         self._shown: dict[str, Shown] = {}  # by kind of parameter
+        self.given_activation: str | None = None  # of the output, before there is a network
         self._at_lists = RLock()  # held while they are compared with the network, or written
 
     @classmethod

@@ -55,7 +55,7 @@ def save_estimator(est: Any, path: str | os.PathLike[str]) -> None:
     where = f"{type(est).__name__}.save"
     check_path(where, path)
     check_is_fitted(est)
-    net: Network = est._engine.ready(where)
+    net: Network = est._ready(where)
     _check_parameters(est, where, net)
     parts = est._engine.parts(where)
     arrays: list[Array] = []

@@ -190,6 +190,11 @@ def hidden_layers(est: Any, where: str) -> list[Layer]:
     is_list = isinstance(sizes, Collection) and not isinstance(sizes, str | bytes | Mapping)
     sizes = list(sizes) if is_list and not is_number else [sizes]
     sizes = [check_integer(where, "hidden_layer_sizes", size, 1) for size in sizes]
+    return dense_layers(est, where, sizes)
+
+
+def dense_layers(est: Any, where: str, sizes: list[int]) -> list[Layer]:
+    """Of so many units, with the estimator's `activation`."""
     if isinstance(est.activation, list | tuple):
         chosen = [_activation(one, where) for one in est.activation]
         if len(chosen) != len(sizes):

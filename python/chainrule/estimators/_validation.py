@@ -70,6 +70,18 @@ class Validation(Samples):
         return float(score)
 
 
+def validation_arguments(
+    where: str, X_val: Any, y_val: Any, sample_weight_val: Any
+) -> tuple[Any, Any, Any] | None:
+    """Those of `fit`, if any are given. Raises ValueError for some without the others."""
+    if (X_val is None) != (y_val is None):
+        missing = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"[{where}] {missing}: X_val and y_val go together")
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError(f"[{where}] sample_weight_val: needs X_val and y_val")
+    return None if X_val is None else (X_val, y_val, sample_weight_val)
+
+
 def of_user(
     est: Any, where: str, loss: Loss, X_val: Any, y_val: Any, sample_weight_val: Any
 ) -> Validation:

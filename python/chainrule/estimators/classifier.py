@@ -65,14 +65,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     take it: one network with a softmax for each. `classes_` and `predict_proba` are lists then, and
     a row is right if all its columns are. (Columns of nothing but 0 and 1 are labels.)
 
-    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch, or
-    iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that are there, whose
-    activations may change. Parameters set after `fit` count from the next `fit` or `partial_fit` on
-    (those of the optimizer from the next `fit`); predictions are those of the fitted model, where
-    scikit-learn's MLP would use another `activation` at once. A loss that becomes infinite or NaN
-    ends training with the parameters of the last step before: `fit` raises ValueError, with
-    `early_stopping` it keeps the best parameters and warns, and "lbfgs" warns. Ctrl-C ends training
-    with a warning, too.
+    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per
+    epoch, or iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that
+    are there, whose activations may change. Parameters set after `fit` count from the next
+    `fit` or `partial_fit` on (those of the optimizer from the next `fit`); predictions are
+    those of the fitted model, where scikit-learn's MLP would use another `activation` at once.
+    `coefs_`, `intercepts_` and `classes_` (of labels `out_activation_`, too) that are set on an
+    estimator without `fit` are a model, too. A loss that becomes infinite or NaN ends training
+    with the parameters of the last step before: `fit` raises ValueError, with `early_stopping`
+    it keeps the best parameters and warns, and "lbfgs" warns. Ctrl-C ends training with a
+    warning, too.
     The loss is computed from logits; scikit-learn's takes no probability below the dtype's eps, so
     that of rows which are far off, as without scaling, is smaller there, and "lbfgs" goes by it.
     With `early_stopping` a warm start ends with the best parameters, be they those before it, where
@@ -168,6 +170,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The share of rows that are right: in all labels, in all outputs."""
         check_is_fitted(self)
+        self._ready("MLPClassifier.score")
         if isinstance(self._target, OneTarget):
             return super().score(X, y, sample_weight)
         predicted = self.predict(X)
@@ -179,6 +182,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _learn_classes(self, where: str, y: Any, classes: Any) -> None:
         """Those given to partial_fit, at the first call or again."""
         target = getattr(self, "_target", None)
+        if target is None:  # classes_ were set by hand, if at all
+            known = vars(self).pop("classes_", None)
+            classes = known if classes is None else classes
         of_outputs = isinstance(target, SeveralTargets)
         of_one = np.ndim(y) == 1 if target is None else not of_outputs
         if of_one and are_of_outputs(classes):
@@ -208,7 +214,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _encode(self, where: str, y: Any, incremental: bool, classes: Any) -> Array:
         if incremental:
             self._learn_classes(where, y, classes)
-        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+        if not hasattr(self, "_target") or not (self.warm_start or incremental):
             self._target = targets_of(where, y)
             self.classes_ = self._target.classes
         else:
@@ -218,6 +224,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _encode_for_validation(self, where: str, y: Any) -> Array:
         self._target.check(where, "y_val", y, all_of_them=False)
         return self._target.encode(y)
+
+    def _knows_outputs(self) -> bool:
+        return hasattr(self, "classes_")
+
+    def _learn_outputs(self, where: str, n_outputs: int, activation: str | None) -> None:
+        if hasattr(self, "_target"):
+            return
+        of_labels = activation == "logistic" and n_outputs > 1
+        if are_of_outputs(self.classes_):
+            self._target = SeveralTargets.of_classes(where, self.classes_)
+        else:
+            self._target = OneTarget(np.eye(n_outputs, dtype=int) if of_labels else self.classes_)
+            if list(self.classes_) != list(self._target.classes):
+                raise ValueError(message(where, "classes_", "sorted classes", self.classes_))
+        self.classes_ = self._target.classes
 
     def _output(self) -> tuple[int, str | Activation, Loss]:
         return self._target.output(self.label_smoothing)

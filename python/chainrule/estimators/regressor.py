@@ -47,14 +47,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     verbose : True shows a progress bar, a number > 0 prints scikit-learn's lines; with "lbfgs" both
         print its lines.
 
-    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per epoch, or
-    iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that are there, whose
-    activations may change. Parameters set after `fit` count from the next `fit` or `partial_fit` on
-    (those of the optimizer from the next `fit`); predictions are those of the fitted model, where
-    scikit-learn's MLP would use another `activation` at once. A loss that becomes infinite or NaN
-    ends training with the parameters of the last step before: `fit` raises ValueError, with
-    `early_stopping` it keeps the best parameters and warns, and "lbfgs" warns. Ctrl-C ends training
-    with a warning, too.
+    Attributes are scikit-learn's, and `history_`, a `chainrule.History` with a record per
+    epoch, or iteration of "lbfgs". `warm_start` and `partial_fit` go on with the layers that
+    are there, whose activations may change. Parameters set after `fit` count from the next
+    `fit` or `partial_fit` on (those of the optimizer from the next `fit`); predictions are
+    those of the fitted model, where scikit-learn's MLP would use another `activation` at once.
+    `coefs_` and `intercepts_` that are set on an estimator without `fit` are a model, too. A
+    loss that becomes infinite or NaN ends training with the parameters of the last step before:
+    `fit` raises ValueError, with `early_stopping` it keeps the best parameters and warns, and
+    "lbfgs" warns. Ctrl-C ends training with a warning, too.
     With `early_stopping` a warm start ends with the best parameters, be they those before it, where
     scikit-learn's would end with the last ones.
     A model computes in float32 if its first X was float32, else in float64; predictions have the
@@ -137,6 +138,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if y.shape[1] != self._n_targets:
             expected = f"{self._n_targets} target(s) per row"
             raise ValueError(message(where, argument, expected, y.shape))
+
+    def _learn_outputs(self, where: str, n_outputs: int, activation: str | None) -> None:
+        vars(self).setdefault("_n_targets", n_outputs)
 
     def _output(self) -> tuple[int, str, Loss]:
         loss = resolve_loss(self.loss)

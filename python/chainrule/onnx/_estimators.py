@@ -55,7 +55,7 @@ def add_estimator(
     indices: bool = False,
 ) -> None:
     """From rows x to the outputs, which get these names."""
-    outputs = add_network(graph, x, est._engine.ready(where), where)
+    outputs = add_network(graph, x, est._ready(where), where)
     if isinstance(est, MLPRegressor):
         graph.node("Identity", outputs, output=names[0])
         return

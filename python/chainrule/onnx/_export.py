@@ -82,7 +82,7 @@ def _estimator(est: "Estimator", nodes: str) -> bytes:
 
     if not est.__sklearn_is_fitted__():
         raise ValueError(message(WHERE, "model", "a fitted estimator", est))
-    net = est._engine.ready(WHERE)
+    net = est._ready(WHERE)
     graph = _graph(net, nodes)
     outputs = outputs_of(est, net.dtype.name, WHERE)
     names = [graph.new_name(value.name) for value in outputs]

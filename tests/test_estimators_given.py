@@ -1,0 +1,132 @@
+"""Models of weights that were set by hand, on estimators that have never been fitted."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import sklearn.neural_network
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+
+import chainrule as cr
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, SPECIES = load_iris(return_X_y=True)
+OPTIONS = {"hidden_layer_sizes": (5, 3), "max_iter": 5, "random_state": 0}
+PUBLIC = ["coefs_", "intercepts_", "n_layers_", "n_outputs_", "out_activation_", "classes_"]
+TARGETS = {
+    "three classes": np.array(["a", "b", "c"])[SPECIES],
+    "two classes": SPECIES == 1,
+    "labels": np.eye(3, dtype=int)[SPECIES],
+    "two labels": np.stack([SPECIES > 0, SPECIES > 1], axis=1).astype(int),
+    "two classifications": np.stack([SPECIES + 1, SPECIES % 2], axis=1),
+}
+
+
+def rebuilt(est, names=PUBLIC, **options):
+    """From attributes alone, of the defaults."""
+    other = type(est)(**options)
+    for name in names:
+        if hasattr(est, name):
+            setattr(other, name, getattr(est, name))
+    return other
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("y", TARGETS.values(), ids=TARGETS)
+def test_a_classifier_of_its_public_attributes(y, dtype):
+    rows = X.astype(dtype)
+    est = cr.MLPClassifier(**OPTIONS).fit(rows, y)
+    other = rebuilt(est)
+    for mine, theirs in zip(other.predict_proba(rows), est.predict_proba(rows), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(other.predict(rows), est.predict(rows))
+    assert rebuilt(est).score(rows, y) == est.score(rows, y)
+    assert other.predict_proba(rows)[0].dtype == dtype
+    assert other.n_features_in_ == 4
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_a_regressor_of_its_weights_alone(loss):
+    est = cr.MLPRegressor(loss=loss, activation="tanh", **OPTIONS).fit(X, SPECIES)
+    other = rebuilt(est, PUBLIC[:2], loss=loss, activation="tanh")
+    np.testing.assert_array_equal(other.predict(X), est.predict(X))
+    assert other.out_activation_ == est.out_activation_
+
+
+def test_weights_of_scikit_learn_s_model_kept_as_json():
+    est = sklearn.neural_network.MLPRegressor(**OPTIONS).fit(X, SPECIES)
+    text = json.dumps([[w.tolist() for w in ws] for ws in (est.coefs_, est.intercepts_)])
+    other = cr.MLPRegressor()
+    other.coefs_, other.intercepts_ = json.loads(text)
+    np.testing.assert_allclose(other.predict(X), est.predict(X), rtol=1e-12)
+
+
+def test_it_is_a_model_as_any_other(tmp_path):
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+    expected = est.predict_proba(X)
+    rebuilt(est).save(tmp_path / "m.safetensors")
+    saved = cr.MLPClassifier.load(tmp_path / "m.safetensors")
+    copied = pickle.loads(pickle.dumps(rebuilt(est)))
+    copied.classes_ = est.classes_
+    for other in (saved, copied):
+        np.testing.assert_array_equal(other.predict_proba(X), expected)
+    net = cr.Network.from_sklearn(rebuilt(est))
+    np.testing.assert_array_equal(net.predict(X), expected)
+    cr.export_c(rebuilt(est), tmp_path / "m.c")
+    other = rebuilt(est)
+    other.coefs_[0][0, 0] += 1
+    assert (other.predict_proba(X) != expected).any()
+
+
+def test_training_goes_on_from_there():
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+    looked, blind = rebuilt(est, **OPTIONS), rebuilt(est, **OPTIONS)
+    looked.predict(X)
+    for other in (looked, blind):
+        other.partial_fit(X[:60], SPECIES[:60])  # without the third class
+        assert other.n_iter_ == 1
+    np.testing.assert_array_equal(looked.coefs_[0], blind.coefs_[0])
+    again = rebuilt(est, **OPTIONS).set_params(warm_start=True).fit(X, SPECIES)
+    assert again.loss_curve_[0] < cr.MLPClassifier(**OPTIONS).fit(X, SPECIES).loss_curve_[0]
+
+
+def test_what_is_missing_is_not_fitted():
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+    for names in (PUBLIC[:1], PUBLIC[:2], PUBLIC[2:]):
+        with pytest.raises(NotFittedError):
+            rebuilt(est, names).predict(X)
+
+
+W = [np.ones((4, 3)), np.ones((3, 3))]
+B = [np.ones(3), np.ones(3)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "error", "text"),
+    [
+        ({"coefs_": W[:1] * 2}, ValueError, r"coefs_: expected matrices .*\(4, 3\), \(4, 3\)"),
+        ({"coefs_": 5}, ValueError, r"coefs_: expected matrices .* got 5"),
+        ({"intercepts_": B[:1]}, ValueError, r"intercepts_: expected 2 arrays, got 1"),
+        ({"coefs_": [W[0], W[1] * np.nan]}, ValueError, r"coefs_\[1\]: expected finite numbers"),
+        ({"classes_": np.arange(4)}, ValueError, r"coefs_: expected 4 columns .* got 3"),
+        ({"classes_": np.array([2, 0, 1])}, ValueError, r"classes_: expected sorted classes"),
+        ({"out_activation_": "tanh"}, ValueError, r"out_activation_: expected 'softmax'"),
+        ({"activation": "no"}, ValueError, r"activation: expected one of"),
+    ],
+)
+def test_refusals(attributes, error, text):
+    est = cr.MLPClassifier()
+    whole = {"coefs_": W, "intercepts_": B, "classes_": np.arange(3)}
+    for name, value in (whole | attributes).items():
+        setattr(est, name, value)
+    before = dict(vars(est))
+    for _ in range(2):
+        with pytest.raises(error, match=r"^\[MLPClassifier\] " + text):
+            est.predict(X)
+        assert vars(est) == before
+    repr(est)
+    for name, value in (whole | {"activation": "relu", "out_activation_": "softmax"}).items():
+        setattr(est, name, value)
+    assert (est.predict(X) == 0).all()
