@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.neural_network as scikit
 from sklearn.datasets import load_iris
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 
 import chainrule as cr
 from chainrule._data import Data
@@ -183,20 +183,6 @@ def test_weights_that_do_not_fit_are_named(name, arrays, text):
     setattr(est, name, arrays)
     with pytest.raises(refused, match=rf"^\[MLPClassifier\] {text}"):
         est.predict(X)
-
-
-def test_weights_set_by_hand_alone_are_no_fitted_model(tmp_path):
-    est = small(cr.MLPRegressor, warm_start=True)
-    est.coefs_, est.intercepts_ = [np.ones((4, 5)), np.ones((5, 1))], [np.ones(5), np.ones(1)]
-    est.n_features_in_ = 4  # as for scikit-learn's, which would predict
-    for call in (est.predict, lambda X: est.score(X, Y), lambda X: est.save(tmp_path / "model")):
-        with pytest.raises(NotFittedError, match="not fitted yet"):
-            call(X)
-    for call in (cr.Network.from_sklearn, lambda est: cr.export_c(est, tmp_path / "net.c")):
-        with pytest.raises(ValueError, match=r"\] model: expected a fitted "):
-            call(est)
-    assert not list(tmp_path.iterdir())
-    assert est.fit(X, Y).predict(X).shape == (150,)
 
 
 def test_weights_of_the_wrong_size_and_then_the_right_parameter():
