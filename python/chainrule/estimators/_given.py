@@ -52,7 +52,7 @@ def build(est: Any, where: str) -> None:
         raise
     learned = ("_engine", "classes_")
     est.__dict__.update({name: before[name] for name in before if name not in learned})
-    vars(est).setdefault("n_features_in_", sizes[0])
+    est.__dict__.setdefault("n_features_in_", sizes[0])
 
 
 def _sizes(where: str, weights: Any) -> list[int]:

@@ -183,7 +183,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Those given to partial_fit, at the first call or again."""
         target = getattr(self, "_target", None)
         if target is None:  # classes_ were set by hand, if at all
-            known = vars(self).pop("classes_", None)
+            known = self.__dict__.pop("classes_", None)
             classes = known if classes is None else classes
         of_outputs = isinstance(target, SeveralTargets)
         of_one = np.ndim(y) == 1 if target is None else not of_outputs

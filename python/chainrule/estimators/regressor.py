@@ -140,7 +140,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(message(where, argument, expected, y.shape))
 
     def _learn_outputs(self, where: str, n_outputs: int, activation: str | None) -> None:
-        vars(self).setdefault("_n_targets", n_outputs)
+        if not hasattr(self, "_n_targets"):
+            self._n_targets = n_outputs
 
     def _output(self) -> tuple[int, str, Loss]:
         loss = resolve_loss(self.loss)
