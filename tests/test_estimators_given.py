@@ -1,5 +1,6 @@
 """Models of weights that were set by hand, on estimators that have never been fitted."""
 
+import copy
 import json
 import pickle
 
@@ -10,6 +11,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
 import chainrule as cr
+from chainrule.onnx._estimators import outputs_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, SPECIES = load_iris(return_X_y=True)
@@ -29,7 +31,7 @@ def rebuilt(est, names=PUBLIC, **options):
     other = type(est)(**options)
     for name in names:
         if hasattr(est, name):
-            setattr(other, name, getattr(est, name))
+            setattr(other, name, copy.copy(getattr(est, name)))
     return other
 
 
@@ -63,18 +65,29 @@ def test_weights_of_scikit_learn_s_model_kept_as_json():
     np.testing.assert_allclose(other.predict(X), est.predict(X), rtol=1e-12)
 
 
+@pytest.mark.parametrize("y", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_it_is_saved_and_copied(y, early_stopping, tmp_path):
+    est = cr.MLPClassifier(early_stopping=early_stopping, **OPTIONS).fit(X, y)
+    public = [name for name in vars(est) if name.endswith("_")]
+    path = tmp_path / "m.safetensors"
+    for names in (PUBLIC, [*PUBLIC, *public]):
+        given = rebuilt(est, names, early_stopping=early_stopping)
+        given.loss_ = 1
+        copies = [pickle.loads(pickle.dumps(given)), copy.deepcopy(given), copy.copy(given)]
+        given.save(path)
+        for other in (cr.MLPClassifier.load(path), *copies):
+            np.testing.assert_array_equal(other.predict(X), est.predict(X))
+            assert other.out_activation_ == est.out_activation_
+
+
 def test_it_is_a_model_as_any_other(tmp_path):
     est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
     expected = est.predict_proba(X)
-    rebuilt(est).save(tmp_path / "m.safetensors")
-    saved = cr.MLPClassifier.load(tmp_path / "m.safetensors")
-    copied = pickle.loads(pickle.dumps(rebuilt(est)))
-    copied.classes_ = est.classes_
-    for other in (saved, copied):
-        np.testing.assert_array_equal(other.predict_proba(X), expected)
     net = cr.Network.from_sklearn(rebuilt(est))
     np.testing.assert_array_equal(net.predict(X), expected)
     cr.export_c(rebuilt(est), tmp_path / "m.c")
+    assert len(outputs_of(rebuilt(est), "float32", "here")) == 2
     other = rebuilt(est)
     other.coefs_[0][0, 0] += 1
     assert (other.predict_proba(X) != expected).any()
@@ -82,12 +95,17 @@ def test_it_is_a_model_as_any_other(tmp_path):
 
 def test_training_goes_on_from_there():
     est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
-    looked, blind = rebuilt(est, **OPTIONS), rebuilt(est, **OPTIONS)
+    names = [*PUBLIC, "t_", "loss_curve_"]
+    looked, blind = (rebuilt(est, names, **OPTIONS) for _ in range(2))
     looked.predict(X)
     for other in (looked, blind):
         other.partial_fit(X[:60], SPECIES[:60])  # without the third class
-        assert other.n_iter_ == 1
+        assert (other.n_iter_, other.t_, len(other.loss_curve_)) == (1, 5 * 150 + 60, 6)
     np.testing.assert_array_equal(looked.coefs_[0], blind.coefs_[0])
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes: expected \(5, 3\) as in the model"):
+        rebuilt(est).partial_fit(X, SPECIES)
+    with pytest.raises(ValueError, match="is not the same as on last call"):
+        rebuilt(est, **OPTIONS).partial_fit(X, SPECIES, classes=[0, 1])
     again = rebuilt(est, **OPTIONS).set_params(warm_start=True).fit(X, SPECIES)
     assert again.loss_curve_[0] < cr.MLPClassifier(**OPTIONS).fit(X, SPECIES).loss_curve_[0]
 
@@ -107,11 +125,24 @@ B = [np.ones(3), np.ones(3)]
     ("attributes", "error", "text"),
     [
         ({"coefs_": W[:1] * 2}, ValueError, r"coefs_: expected matrices .*\(4, 3\), \(4, 3\)"),
+        ({"coefs_": []}, ValueError, r"coefs_: expected matrices .* got \[\]"),
+        ({"coefs_": [[[1], [1, 2]], W[1]]}, ValueError, r"coefs_: expected matrices"),
+        ({"coefs_": [W[0], W[1] * 1j]}, TypeError, r"coefs_\[1\]: expected an array of numbers"),
+        ({"n_features_in_": 7}, ValueError, r"n_features_in_: expected 4, .* got 7"),
+        ({"layers": [cr.BatchNorm(), cr.Dense(3)]}, ValueError, r"layers: expected layers whose"),
         ({"coefs_": 5}, ValueError, r"coefs_: expected matrices .* got 5"),
         ({"intercepts_": B[:1]}, ValueError, r"intercepts_: expected 2 arrays, got 1"),
         ({"coefs_": [W[0], W[1] * np.nan]}, ValueError, r"coefs_\[1\]: expected finite numbers"),
         ({"classes_": np.arange(4)}, ValueError, r"coefs_: expected 4 columns .* got 3"),
         ({"classes_": np.array([2, 0, 1])}, ValueError, r"classes_: expected sorted classes"),
+        ({"classes_": []}, ValueError, r"classes_: expected at least one label"),
+        ({"classes_": np.eye(3)}, ValueError, r"classes_: expected shape \(n_classes,\)"),
+        ({"classes_": [[1, 0], [0]]}, ValueError, r"classes_: expected sorted classes"),
+        (
+            {"classes_": ["a", "b", "c"], "out_activation_": "logistic"},
+            ValueError,
+            r"classes_: expected 0 to 2, the labels",
+        ),
         ({"out_activation_": "tanh"}, ValueError, r"out_activation_: expected 'softmax'"),
         ({"activation": "no"}, ValueError, r"activation: expected one of"),
     ],
@@ -127,6 +158,7 @@ def test_refusals(attributes, error, text):
             est.predict(X)
         assert vars(est) == before
     repr(est)
-    for name, value in (whole | {"activation": "relu", "out_activation_": "softmax"}).items():
+    mended = {"activation": "relu", "out_activation_": "softmax", "n_features_in_": 4}
+    for name, value in (whole | mended | {"layers": None}).items():
         setattr(est, name, value)
     assert (est.predict(X) == 0).all()

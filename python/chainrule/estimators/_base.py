@@ -179,6 +179,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         hidden = _options.hidden_layers(self, where)
         continues = self._continues(incremental)
         X, y = checked(self, X, y, reset=not (continues and hasattr(self, "n_features_in_")))
+        if continues and self._engine.net is None and _given.is_complete(self):
+            _given.build(self, where, X.dtype)
         y = self._encode(where, y, incremental, classes)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)

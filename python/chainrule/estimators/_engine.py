@@ -54,6 +54,7 @@ class Engine:
         other = Engine()
         other.net, other.trainer = self.net, self.trainer
         other._optimizer_state = self._optimizer_state
+        other.given_activation = self.given_activation
         other._share_lists(self)
         other._behind = self._behind
         return other
@@ -248,11 +249,13 @@ class Engine:
 
     def __getstate__(self) -> dict[str, Any]:
         if self.net is None:
-            return {"shown": {attribute: self.shown(attribute) for attribute in KINDS}}
+            shown = {attribute: self.shown(attribute) for attribute in KINDS}
+            return {"shown": shown, "given_activation": self.given_activation}
         return self.parts("pickle")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]
+        self.given_activation = state.get("given_activation")
         for attribute, arrays in state.get("shown", {}).items():
             if arrays is not None:
                 self.show(attribute, arrays)

@@ -8,59 +8,94 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule._errors import message
 from chainrule.estimators import _options, _start
 from chainrule.estimators._engine import KINDS
 
+OF_LOSS = ("loss_", "best_loss_", "best_validation_score_")
+
 
 def is_complete(est: Any) -> bool:
     """Whether there is all that a model needs."""
     engine = vars(est).get("_engine")
-    return engine is not None and all(map(engine.shown, KINDS)) and est._knows_outputs()
+    if engine is None or any(engine.shown(attribute) is None for attribute in KINDS):
+        return False
+    return bool(est._knows_outputs())
 
 
-def build(est: Any, where: str) -> None:
-    """Gives the estimator the network of these weights; other attributes that are set stay.
+def build(est: Any, where: str, dtype: Any = None) -> None:
+    """Gives the estimator the network of these weights, by default of their type.
 
-    Raises ValueError or TypeError for weights that do not belong together, and leaves the estimator
-    as it was then.
+    Other attributes that were set stay. Raises ValueError or TypeError for what does not belong
+    together, and leaves the estimator as it was then.
     """
-    weights, activation = est._engine.shown("coefs_"), est._engine.given_activation
-    sizes = _sizes(where, weights)
-    before = dict(vars(est))
-    try:
-        if est.layers is None:
-            hidden = _options.dense_layers(est, where, sizes[1:-1])
-        else:
-            hidden = _options.hidden_layers(est, where)
-        est._learn_outputs(where, sizes[-1], activation)
-        units, output, _ = est._output()
-        if units != sizes[-1]:
-            expected = f"{units} columns in the last array, by the classes"
-            raise ValueError(message(where, "coefs_", expected, sizes[-1]))
-        layers = [*hidden, _options.dense(units, output)]
-        single = all(np.asarray(w).dtype == np.float32 for w in weights)
-        dtype = np.dtype(np.float32 if single else np.float64)
-        _start.begin(est, where, layers, sizes[0], dtype, continues=True)
-        if activation not in (None, est.out_activation_):
-            expected = f"{est.out_activation_!r} for these outputs"
-            raise ValueError(message(where, "out_activation_", expected, activation))
-    except BaseException:
-        est.__dict__.clear()
-        est.__dict__.update(before)
-        raise
-    learned = ("_engine", "classes_")
-    est.__dict__.update({name: before[name] for name in before if name not in learned})
-    est.__dict__.setdefault("n_features_in_", sizes[0])
+    engine = est._engine
+    with engine._at_lists:  # threads may predict with it for the first time
+        if est._engine is not engine:
+            return
+        trial: Any = object.__new__(type(est))
+        trial.__dict__.update(vars(est))
+        given = {name: value for name, value in vars(est).items() if name != "_engine"}
+        _build(trial, where, dtype)
+        if any(name in given for name in _start.OF_EPOCHS):
+            _start.begin_epochs(trial)
+        learned = vars(trial) | {name: given[name] for name in given if name != "classes_"}
+        for name in OF_LOSS:
+            if isinstance(learned.get(name), int):
+                learned[name] = float(learned[name])
+        ready = learned.pop("_engine")
+        est.__dict__.update(learned)
+        est._engine = ready  # last: who sees it finds the others
+
+
+def _build(est: Any, where: str, dtype: Any) -> None:
+    lists = [est._engine.shown(attribute) for attribute in KINDS]
+    sizes, activation = _sizes(where, lists[0]), est._engine.given_activation
+    if getattr(est, "n_features_in_", sizes[0]) != sizes[0]:
+        expected = f"{sizes[0]}, the rows of the first array of coefs_"
+        raise ValueError(message(where, "n_features_in_", expected, est.n_features_in_))
+    if est.layers is None:
+        hidden = _options.dense_layers(est, where, sizes[1:-1])
+    else:
+        hidden = _options.hidden_layers(est, where)
+    est._learn_outputs(where, sizes[-1], activation)
+    units, output, _ = est._output()
+    if units != sizes[-1]:
+        expected = f"{units} columns in the last array, by classes_"
+        raise ValueError(message(where, "coefs_", expected, sizes[-1]))
+    if dtype is None:
+        dtype = np.dtype(np.float32 if all(map(_are_single, lists)) else np.float64)
+    layers = [*hidden, _options.dense(units, output)]
+    net = _start.begin(est, where, layers, sizes[0], dtype, continues=True)
+    others = [name for name in net.parameters if not name.endswith((".weight", ".bias"))]
+    if others:
+        expected = "layers whose parameters are all in coefs_ and intercepts_"
+        raise ValueError(message(where, "layers", expected, others[0]))
+    if activation not in (None, est.out_activation_):
+        expected = f"{est.out_activation_!r} for these outputs"
+        raise ValueError(message(where, "out_activation_", expected, activation))
+    est.n_features_in_ = sizes[0]
 
 
 def _sizes(where: str, weights: Any) -> list[int]:
     """Of the inputs and of each layer."""
     is_list = isinstance(weights, list | tuple)
-    shapes = [np.shape(w) for w in weights] if is_list else []
-    fit = all(len(shape) == 2 for shape in shapes)
+    shapes = [_shape(w) for w in weights] if is_list else []
+    fit = all(len(shape) == 2 and min(shape) > 0 for shape in shapes)
     if not (shapes and fit and all(a[1] == b[0] for a, b in pairwise(shapes))):
         expected = "matrices (n_in, n_out), each with as many rows as the one before has columns"
         raise ValueError(message(where, "coefs_", expected, shapes if is_list else weights))
     return [shapes[0][0], *(n_out for _, n_out in shapes)]
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    try:
+        return np.shape(array)
+    except ValueError:  # rows of unlike lengths
+        return ()
+
+
+def _are_single(arrays: list[NDArray[Any]]) -> bool:
+    return all(np.asarray(array).dtype == np.float32 for array in arrays)

@@ -40,6 +40,8 @@ class Shown:
         for layer, (given, shape) in enumerate(zip(self.arrays, shapes, strict=True)):
             at = f"{self.attribute}[{layer}]"
             try:
+                if np.iscomplexobj(given):
+                    raise TypeError
                 array = np.ascontiguousarray(given, dtype)
             except (TypeError, ValueError):
                 raise TypeError(message(where, at, "an array of numbers", given)) from None

@@ -39,6 +39,8 @@ def begin(
         if est.layers is not None and not continues:
             seed = est._random_state.randint(2**31 - 1)
         _options.refuses(engine.build)(where, layers, n_inputs, dtype, seed)
+        if continues and est.layers is not None and engine.net is not None:
+            engine.net._initialize()  # what is in no list, such as the scale of a BatchNorm
         if seed is None and not continues:
             _draw_weights(est, engine.ready(where), layers)
         _reset(est, layers)

@@ -95,7 +95,7 @@ def prepare(
                 trainer.fit(samples.X, samples.y, **options)
             take_lists()
         except BaseException as error:
-            with suppress(TypeError, ValueError):  # it may have come while a callback wrote
+            with suppress(Exception):  # it may have come while a callback wrote
                 take_lists()
             interrupted = isinstance(error, KeyboardInterrupt)
             if not interrupted:

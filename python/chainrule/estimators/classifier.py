@@ -231,13 +231,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _learn_outputs(self, where: str, n_outputs: int, activation: str | None) -> None:
         if hasattr(self, "_target"):
             return
-        of_labels = activation == "logistic" and n_outputs > 1
-        if are_of_outputs(self.classes_):
-            self._target = SeveralTargets.of_classes(where, self.classes_)
+        given, expected = self.classes_, "sorted classes"
+        if isinstance(given, list | tuple) and len(given) > 1 and are_of_outputs(given):
+            self._target = SeveralTargets(
+                [sorted_classes(where, f"classes_[{k}]", c) for k, c in enumerate(given)]
+            )
+            given = [label for of_output in given for label in of_output]
+            known = [label for of_output in self._target.classes for label in of_output]
+        elif np.ndim(given) != 1:
+            raise ValueError(message(where, "classes_", "shape (n_classes,)", given))
         else:
-            self._target = OneTarget(np.eye(n_outputs, dtype=int) if of_labels else self.classes_)
-            if list(self.classes_) != list(self._target.classes):
-                raise ValueError(message(where, "classes_", "sorted classes", self.classes_))
+            classes = sorted_classes(where, "classes_", given)
+            if activation == "logistic" and n_outputs > 1:
+                self._target = OneTarget(np.eye(n_outputs, dtype=int))
+                expected = f"0 to {n_outputs - 1}, the labels"
+            else:
+                self._target = OneTarget(classes)
+            known = list(self._target.classes)
+        if list(given) != known:
+            raise ValueError(message(where, "classes_", expected, self.classes_))
         self.classes_ = self._target.classes
 
     def _output(self) -> tuple[int, str | Activation, Loss]:

@@ -32,6 +32,7 @@ def outputs_of(est: Estimator, dtype: str, where: str, indices: bool = False) ->
 
     Raises ValueError for classes that are neither all strings nor all whole numbers.
     """
+    est._ready(where)
     if isinstance(est, MLPRegressor):
         return [Value("variable", dtype, (est.n_outputs_,))]
     tables = _label_tables(est, where, indices)
