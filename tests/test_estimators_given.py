@@ -141,7 +141,7 @@ B = [np.ones(3), np.ones(3)]
         (
             {"classes_": ["a", "b", "c"], "out_activation_": "logistic"},
             ValueError,
-            r"classes_: expected 0 to 2, the labels",
+            r"classes_: expected 0 to 2, got",
         ),
         ({"out_activation_": "tanh"}, ValueError, r"out_activation_: expected 'softmax'"),
         ({"activation": "no"}, ValueError, r"activation: expected one of"),

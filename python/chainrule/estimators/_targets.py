@@ -12,6 +12,7 @@ last. `targets_of(y)` finds out.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -115,9 +116,9 @@ class SeveralTargets:
         return cls([sorted_classes(where, f"column {k} of y", column) for k, column in columns])
 
     @classmethod
-    def of_classes(cls, where: str, classes: Any) -> "SeveralTargets":
+    def of_classes(cls, where: str, classes: Any, what: str = "classes") -> "SeveralTargets":
         """Of a list with the classes of each output."""
-        return cls([sorted_classes(where, f"classes[{k}]", c) for k, c in enumerate(classes)])
+        return cls([sorted_classes(where, f"{what}[{k}]", c) for k, c in enumerate(classes)])
 
     @property
     def shape(self) -> str:
@@ -179,6 +180,25 @@ def targets_of(where: str, y: Any) -> Targets:
         return OneTarget(y)
     are_labels = y.dtype != object and is_multilabel(y) and np.isin(y, (0, 1)).all()
     return OneTarget(y) if are_labels else SeveralTargets.of(where, y)
+
+
+def targets_of_classes(where: str, classes: Any, n_labels: int | None) -> Targets:
+    """Of `classes_` as a fitted classifier has them, or of so many labels."""
+    target: Targets
+    given, expected = classes, "sorted classes"
+    if isinstance(classes, list | tuple) and len(classes) > 1 and are_of_outputs(classes):
+        target = SeveralTargets.of_classes(where, classes, "classes_")
+        given, known = chain.from_iterable(classes), chain.from_iterable(target.classes)
+    elif np.ndim(classes) != 1:
+        raise ValueError(message(where, "classes_", "shape (n_classes,)", classes))
+    else:
+        target = OneTarget(sorted_classes(where, "classes_", classes))
+        if n_labels is not None:
+            target, expected = OneTarget(np.eye(n_labels, dtype=int)), f"0 to {n_labels - 1}"
+        known = target.classes
+    if list(given) != list(known):
+        raise ValueError(message(where, "classes_", expected, classes))
+    return target
 
 
 def are_of_outputs(classes: Any) -> bool:

@@ -25,6 +25,7 @@ from chainrule.estimators._targets import (
     are_of_outputs,
     sorted_classes,
     targets_of,
+    targets_of_classes,
 )
 from chainrule.losses import Loss
 
@@ -231,25 +232,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _learn_outputs(self, where: str, n_outputs: int, activation: str | None) -> None:
         if hasattr(self, "_target"):
             return
-        given, expected = self.classes_, "sorted classes"
-        if isinstance(given, list | tuple) and len(given) > 1 and are_of_outputs(given):
-            self._target = SeveralTargets(
-                [sorted_classes(where, f"classes_[{k}]", c) for k, c in enumerate(given)]
-            )
-            given = [label for of_output in given for label in of_output]
-            known = [label for of_output in self._target.classes for label in of_output]
-        elif np.ndim(given) != 1:
-            raise ValueError(message(where, "classes_", "shape (n_classes,)", given))
-        else:
-            classes = sorted_classes(where, "classes_", given)
-            if activation == "logistic" and n_outputs > 1:
-                self._target = OneTarget(np.eye(n_outputs, dtype=int))
-                expected = f"0 to {n_outputs - 1}, the labels"
-            else:
-                self._target = OneTarget(classes)
-            known = list(self._target.classes)
-        if list(given) != known:
-            raise ValueError(message(where, "classes_", expected, self.classes_))
+        n_labels = n_outputs if activation == "logistic" and n_outputs > 1 else None
+        self._target = targets_of_classes(where, self.classes_, n_labels)
         self.classes_ = self._target.classes
 
     def _output(self) -> tuple[int, str | Activation, Loss]:
