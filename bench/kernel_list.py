@@ -107,7 +107,7 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         yield Kernel("elements", "update", name, updates[name], 3 + 2 * states)
     yield Kernel("elements", "adjust", "", 9, 3)
     yield Kernel("elements", "sum_of_squares", "", 2, 1)
-    yield Kernel("rows", "add_column_sums", "", 1, 1)
+    yield Kernel("rows", "column_sums", "", 1, 1)
     yield Kernel("rows", "transpose_panel", "", 0, 2, columns=48)
     yield Kernel("rows", "gather_float", "", 0, 1, 4)
     yield Kernel("rows", "gather_double", "", 0, 1, 8)

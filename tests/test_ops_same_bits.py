@@ -135,6 +135,14 @@ def test_optimizer_step_follows_the_trainer_bit_for_bit(optimizer, dtype, rng, i
     assert state["steps"] == trainer.steps == 6
 
 
+def step_by_root(squares, g):
+    """-g / (the root of `squares` + the smallest number), as RMSProp's step; g^2 counts as 0."""
+    w, state = np.zeros_like(squares), {"kind": "rmsprop", "arrays": {"w": [2 * squares]}}
+    rule = cr.RMSProp(1.0, rho=0.5, epsilon=np.finfo(squares.dtype).tiny)
+    ops.optimizer_step(rule, {"w": w}, {"w": g}, state)
+    return w
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_optimizers_take_roots_as_numpy_rounds_them(dtype, rng, isa):
     """Of any numbers, those whose roots are nearly halfway between two others among them."""
@@ -146,9 +154,20 @@ def test_optimizers_take_roots_as_numpy_rounds_them(dtype, rng, isa):
     squares = np.concatenate([*scaled, edges, rng.uniform(1, 4, 100_000)]).astype(dtype)
     rng.shuffle(squares)
     g = np.full_like(squares, np.ldexp(1, (info.minexp - info.nmant) // 2 - 1))  # its square is 0
-    w, state = np.zeros_like(squares), {"kind": "rmsprop", "arrays": {"w": [2 * squares]}}
-    ops.optimizer_step(cr.RMSProp(1.0, rho=0.5, epsilon=info.tiny), {"w": w}, {"w": g}, state)
-    np.testing.assert_array_equal(w, -g / (np.sqrt(squares) + info.tiny))
+    np.testing.assert_array_equal(step_by_root(squares, g), -g / (np.sqrt(squares) + info.tiny))
+
+
+def test_optimizers_take_every_float32_root_between_two_powers_of_four(isa):
+    """Which is to take all but subnormal ones, on whichever vector of a turn they fall."""
+    first, end = (int(np.float32(x).view(np.uint32)) for x in (1, 4))
+    squares = np.arange(first, end, dtype=np.uint32).view(np.float32)
+    g = np.full_like(squares, 2.0**-76)
+    expected = -g / np.sqrt(squares)
+    for panels in range(4):
+        shift = 16 * panels
+        np.testing.assert_array_equal(
+            step_by_root(np.roll(squares, shift), g), np.roll(expected, shift)
+        )
 
 
 def test_optimizer_step_takes_a_schedule_s_rate():

@@ -134,12 +134,12 @@ void bound_optimizer_step(const std::string& kind, const py::object& w, const py
   }
   const UpdateStep<T> step = update_step<T>(spec, learning_rate, t);
   const auto update = kernels<T>().update[static_cast<std::size_t>(spec.kind)];
-  update(whole, arrays[0], {arrays[1]}, arrays[2], arrays[3], step, nullptr);
+  update({whole}, arrays[0], {arrays[1]}, arrays[2], arrays[3], step, nullptr);
   alignas(64) T rest[4][kPanel<T>] = {};
   for (std::size_t a = 0; a < 4; ++a) {
     if (arrays[a]) std::copy(arrays[a] + whole, arrays[a] + n, rest[a]);
   }
-  update(kPanel<T>, rest[0], {rest[1]}, rest[2], rest[3], step, nullptr);
+  update({kPanel<T>}, rest[0], {rest[1]}, rest[2], rest[3], step, nullptr);
   for (const std::size_t a : {0, 2, 3}) {
     if (arrays[a]) std::copy_n(rest[a], n - whole, arrays[a] + whole);
   }

@@ -117,8 +117,8 @@ double time_rows(const std::string& kernel, const std::string& which, index_t ro
     p.parameter = smoothes ? T(0) : T(0.5), p.parameter2 = T(0.25);
     return seconds_per_call(seconds, [&] { f(p); });
   }
-  if (kernel == "add_column_sums") {
-    return seconds_per_call(seconds, [&] { k.add_column_sums(rows, n, in_panels, more.data()); });
+  if (kernel == "column_sums") {
+    return seconds_per_call(seconds, [&] { k.column_sums(rows, n, in_panels, true, more.data()); });
   }
   if (kernel == "transpose_panel") {  // of W (rows, n), all its panels
     Buffer<T> w = filled<T>(panels_size<T>(rows, n)), transposed(panels_size<T>(n, rows));
@@ -147,7 +147,7 @@ double time_elements(const std::string& kernel, const std::string& which, index_
     const OptimizerSpec spec{optimizer_arg("timing.elements", which), 0.9, 0.999, 1e-8, 0.01};
     OptimizerState<T> state(spec, n);
     const UpdateStep<T> step = update_step<T>(spec, 1e-9, 1000);  // RAdam has become adaptive
-    return seconds_per_call(seconds, [&] { state.update(0, n, out.data(), {in.data()}, step, nullptr); });
+    return seconds_per_call(seconds, [&] { state.update(0, {n}, out.data(), {in.data()}, step, nullptr); });
   }
   if (kernel == "adjust") {
     return seconds_per_call(seconds, [&] { k.adjust(n, in.data(), out.data(), {T(1e-6), T(1e-6)}); });

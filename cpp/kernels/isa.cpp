@@ -71,7 +71,7 @@ constexpr Kernels<T> table() {
           average<T>,
           adjust<T>,
           sum_of_squares<T>,
-          add_column_sums<T>,
+          column_sums<T>,
           transpose_panel<T>,
           moments<T>,
           join_moments<T>,

@@ -107,7 +107,7 @@ struct LossRows {
 template <class T>
 struct UpdateStep {
   T learning_rate;  // of Adam: times sqrt(1 - beta2^t) / (1 - beta1^t)
-  T decay;          // 1 - learning_rate * weight_decay for weights (AdamW), 1 otherwise
+  T decay;          // w shrinks by it before the step: 1 - learning_rate * weight_decay for weights, 1 otherwise
   T momentum;       // momentum, rho or beta1; of Rprop the factor of a step that was too large
   T one_minus_momentum;
   T beta2;  // of Rprop the factor of a step that may grow
@@ -119,13 +119,18 @@ struct UpdateStep {
   bool flushes;     // whether subnormal numbers in states that fade become zero after it, where g is zero
 };
 
-// The gradient of a run of parameters: its elements; or, if these are null, that of one sample, an outer product, whose
-// panel l is fma(down[place(l)], across, 0).
+// So many pieces of `size` elements (a multiple of kPanel), `stride` apart.
+struct Pieces {
+  index_t size, count = 1, stride = 0;
+};
+
+// The gradient of pieces of parameters: its elements; or, if these are null, that of one sample, an outer product, in
+// which panel l of piece q is fma(down[place(l)], panel q of across, 0).
 template <class T>
-struct GradientRun {
+struct PiecesGradient {
   const T* elements;
-  Panels<const T> down = {};
-  const T* across = nullptr;  // a panel
+  index_t stride = 0;  // from piece to piece of the elements
+  Panels<const T> down = {}, across = {};
 };
 
 // What becomes of a gradient before its step: g + l2 w + l1 sign(w), cut to [-limit, limit], times scale. The penalty
@@ -161,10 +166,10 @@ struct Kernels {
   void (*loss[kLosses])(const LossRows<T>&);                // with its canonical activation: from z
   void (*loss_of_activation[kLosses])(const LossRows<T>&);  // with any other: from a
 
-  // One optimizer step on n elements (a multiple of kPanel) with g, adjusted unless the adjustment is null; returns its
-  // penalty. Unused state pointers may be null.
-  double (*update[kOptimizers])(index_t n, T* w, const GradientRun<T>& g, T* state1, T* state2, const UpdateStep<T>&,
-                                const Adjustment<T>*);
+  // One optimizer step on pieces of w with g, adjusted unless the adjustment is null; returns its penalty. The states
+  // lie as w does; unused ones may be null.
+  double (*update[kOptimizers])(const Pieces&, T* w, const PiecesGradient<T>& g, T* state1, T* state2,
+                                const UpdateStep<T>&, const Adjustment<T>*);
 
   // average += share (w - average)   n a multiple of kPanel
   void (*average)(index_t n, const T* w, T* average, T share);
@@ -175,8 +180,8 @@ struct Kernels {
   // The sum of g^2 in double, which no float32 overflows.   n a multiple of kPanel
   double (*sum_of_squares)(index_t n, const T* g);
 
-  // sums[j] += sum over rows in order of x[i, j]
-  void (*add_column_sums)(index_t rows, index_t n, Panels<const T> x, T* sums);
+  // sums[j] = sum over rows in order of x[i, j], or sums[j] += it
+  void (*column_sums)(index_t rows, index_t n, Panels<const T> x, bool add, T* sums);
 
   // W (n_in, n_out) in panels -> its transpose in panels: out[q, n, i] = w[p, l, j] with n = p * kPanel + j,
   // l = q * kPanel + i, for the rows l in [begin, end) (begin a multiple of kPanel) of one panel p. Padding of `out` is

@@ -51,13 +51,13 @@ static void gather(const char* x, index_t row_bytes, index_t column_bytes, const
   }
 }
 
-// sums[j] += sum_i x[i, j], rows in order. So many panels at a time hide the latency of the additions.
+// So many panels at a time hide the latency of the additions.
 template <class T, int kPanels>
-static void add_panel_sums(index_t rows, Panels<const T> x, T* sums) {
+static void panel_sums(index_t rows, Panels<const T> x, bool add, T* sums) {
   constexpr int lanes = Of<T>::kLanes, vectors = kPanels * kPerPanel;
   V<T> sum[vectors];
 #pragma GCC unroll 16
-  for (int v = 0; v < vectors; ++v) sum[v] = load(sums + v * lanes);
+  for (int v = 0; v < vectors; ++v) sum[v] = add ? load(sums + v * lanes) : V<T>{};
   for (index_t i = 0; i < rows; ++i) {
 #pragma GCC unroll 16
     for (int v = 0; v < vectors; ++v) {
@@ -69,13 +69,13 @@ static void add_panel_sums(index_t rows, Panels<const T> x, T* sums) {
 }
 
 template <class T>
-static void add_column_sums(index_t rows, index_t n, Panels<const T> x, T* sums) {
+static void column_sums(index_t rows, index_t n, Panels<const T> x, bool add, T* sums) {
   index_t p = 0;
   for (; p + 4 <= n_panels<T>(n); p += 4) {
-    add_panel_sums<T, 4>(rows, {x.data + p * x.panel, x.panel}, sums + p * kPanel<T>);
+    panel_sums<T, 4>(rows, {x.data + p * x.panel, x.panel}, add, sums + p * kPanel<T>);
   }
   for (; p < n_panels<T>(n); ++p) {
-    add_panel_sums<T, 1>(rows, {x.data + p * x.panel, x.panel}, sums + p * kPanel<T>);
+    panel_sums<T, 1>(rows, {x.data + p * x.panel, x.panel}, add, sums + p * kPanel<T>);
   }
 }
 

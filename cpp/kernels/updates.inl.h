@@ -10,11 +10,22 @@ struct Root {
 };
 
 #if defined(__AVX512F__)
-// Without the divider, by Newton's iterations for the root g and h = 1 / (2 g) (Markstein 1990). That g is the root as
-// the divider rounds it is proved by g (g - ulp) < a < g (g + ulp) (Tuckerman's test), or else the divider is asked:
-// infinity, NaN and subnormal numbers, of all others next to none. Every other vector so: 10 % of a step of 30-64-1
-// (Zen 4). In float32, whose roots keep the divider half as long, one of three gained nothing.
+// Without the divider, by Newton's iterations for the root g and h = 1 / (2 g) (Markstein 1990), but as the divider
+// rounds. Every other vector so in float64, every fourth in float32, whose roots keep the divider half as long, takes
+// 10 and 4 % off a step of 30-64-1 (Zen 4). More of them would keep the multipliers longer than the divider.
 struct RootOfProducts {
+  // Every float32 in [1, 4) gives its rounded root, from every rough value within 2^-14 (tried all, 3.5e10); so does
+  // every other one, times a power of 4, unless a - g g is subnormal.
+  vfloat operator()(vfloat a) const {
+    const vfloat half = splat(0.5f), rough = rough_reciprocal_root(a);
+    vfloat g = a * rough, h = half * rough;
+    const vfloat error = fma(-g, h, half);
+    g = fma(g, error, g), h = fma(h, error, h);  // 24 bits
+    g = fma(fma(-g, g, a), h, g);
+    return __builtin_expect(is_zero_or_from(0x1p-100f, a), 1) ? g : sqrt(a);
+  }
+  // That g is the rounded root is proved by g (g - ulp) < a < g (g + ulp) (Tuckerman's test), or else the divider is
+  // asked: of infinity, NaN and subnormal numbers, of all others next to none.
   vdouble operator()(vdouble a) const {
     const vdouble half = splat(0.5), rough = rough_reciprocal_root(a);
     vdouble g = a * rough, h = half * rough;
@@ -26,12 +37,13 @@ struct RootOfProducts {
     return __builtin_expect(enclose_zero(fma(-g, lower, a), fma(-g, upper, a), a), 1) ? g : sqrt(a);
   }
 };
+// Panels of which the last one does without the divider.
 template <class T>
-constexpr bool kHasTwoRoots = sizeof(T) == 8;
+constexpr index_t kPanelsPerTurn = sizeof(T) == 8 ? 2 : 4;
 #else
 using RootOfProducts = Root;
 template <class T>
-constexpr bool kHasTwoRoots = false;
+constexpr index_t kPanelsPerTurn = 1;
 #endif
 
 // w -= lr g
@@ -84,39 +96,38 @@ static void advance_moments(V<T>& m, V<T>& v, V<T> g, const UpdateStep<T>& s) {
   add_square<T>(v, g, s.beta2, s.one_minus_beta2);
 }
 
-// m and v advance; w = decay w - lr m_hat / (sqrt(v_hat) + eps), with the bias corrections moved into lr and eps
-// (Kingma & Ba 2015, algorithm 1 and the remark after it; decay as in Loshchilov & Hutter 2019). Tried: dividing by
-// Newton's iterations, which leaves the divider to the roots; 6 to 9 % of a step slower on Zen 5. Every other quotient
-// so, rounded exactly: 5 % of an update on Zen 4, 14 % in float64, which the look for exponents that it cannot divide
-// takes back. One division for two vectors, 1 / a = b / (a b); 4 % of 30-64-1 and of small steps in float64, but a NaN
-// would reach a neighbour.
+// m and v advance; w -= lr m_hat / (sqrt(v_hat) + eps), with the bias corrections moved into lr and eps (Kingma & Ba
+// 2015, algorithm 1 and the remark after it). Tried: dividing by Newton's iterations, which leaves the divider to the
+// roots; 6 to 9 % of a step slower on Zen 5. Every other quotient so, rounded exactly: 5 % of an update on Zen 4, 14 %
+// in float64, which the look for exponents that it cannot divide takes back. One division for two vectors, 1 / a = b /
+// (a b); 4 % of 30-64-1 and of small steps in float64, but a NaN would reach a neighbour.
 struct Adam {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>& v, const UpdateStep<T>& s, R root) {
     advance_moments(m, v, g, s);
-    w = fma(splat(-s.learning_rate), m / (root(v) + splat(s.epsilon)), splat(s.decay) * w);
+    w = fma(splat(-s.learning_rate), m / (root(v) + splat(s.epsilon)), w);
   }
 };
 
-// m and v advance; w = decay w - (lr m + lr' g) / (sqrt(v) + eps), with the schedule of the momentum and the bias
-// corrections moved into lr, lr' and eps (Dozat 2016, algorithm 2, with the schedule of section 3.2)
+// m and v advance; w -= (lr m + lr' g) / (sqrt(v) + eps), with the schedule of the momentum and the bias corrections
+// moved into lr, lr' and eps (Dozat 2016, algorithm 2, with the schedule of section 3.2)
 struct NAdam {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>& v, const UpdateStep<T>& s, R root) {
     advance_moments(m, v, g, s);
     const V<T> ahead = fma(splat(s.learning_rate), m, splat(s.gradient_rate) * g);
-    w = fma(splat(s.decay), w, -ahead / (root(v) + splat(s.epsilon)));
+    w -= ahead / (root(v) + splat(s.epsilon));
   }
 };
 
-// m and v advance; w = decay w - lr m / (sqrt(v) + eps), or decay w - lr m while v is not to be trusted, with rectifier
-// and bias corrections moved into lr (Liu et al. 2020, algorithm 2; eps as PyTorch has it)
+// m and v advance; w -= lr m / (sqrt(v) + eps), or lr m while v is not to be trusted, with rectifier and bias
+// corrections moved into lr (Liu et al. 2020, algorithm 2; eps as PyTorch has it)
 struct RAdam {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>& v, const UpdateStep<T>& s, R root) {
     advance_moments(m, v, g, s);
     const V<T> divisor = s.adaptive ? root(v) + splat(s.epsilon) : splat(T(1));
-    w = fma(splat(-s.learning_rate), m / divisor, splat(s.decay) * w);
+    w = fma(splat(-s.learning_rate), m / divisor, w);
   }
 };
 
@@ -129,14 +140,14 @@ struct Adagrad {
   }
 };
 
-// w = decay w - lr sign(b1 m + (1 - b1) g); m = b2 m + (1 - b2) g   (Chen et al. 2023, algorithm 2). sign(0) = 0, and
-// NaN stays NaN.
+// w -= lr sign(b1 m + (1 - b1) g); m = b2 m + (1 - b2) g   (Chen et al. 2023, algorithm 2). sign(0) = 0, and NaN stays
+// NaN.
 struct Lion {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>&, const UpdateStep<T>& s, R) {
     const V<T> zero = {}, rate = splat(s.learning_rate);
     const V<T> c = fma(splat(s.momentum), m, splat(s.one_minus_momentum) * g);
-    w = fma(splat(s.decay), w, -(c > zero ? rate : c < zero ? -rate : c));
+    w -= c > zero ? rate : c < zero ? -rate : c;
     m = fma(splat(s.beta2), m, splat(s.one_minus_beta2) * g);
   }
 };
@@ -167,19 +178,19 @@ static void average(index_t n, const T* w, T* average, T share) {
   }
 }
 
-// The two forms of a GradientRun: vector v of its panel that begins at element i.
+// The two forms of a PiecesGradient, of one piece: vector v of its panel that begins at element i.
 template <class T>
 struct Elements {
   const T* g;
-  explicit Elements(const GradientRun<T>& run) : g(run.elements) {}
+  Elements(const PiecesGradient<T>& all, index_t piece) : g(all.elements + piece * all.stride) {}
   V<T> operator()(index_t i, int v) const noexcept { return load(g + i + v * Of<T>::kLanes); }
 };
 template <class T>
 struct Outer {
   Panels<const T> down;
   V<T> across[kPerPanel];
-  explicit Outer(const GradientRun<T>& run) : down(run.down) {
-    for (int v = 0; v < kPerPanel; ++v) across[v] = load(run.across + v * Of<T>::kLanes);
+  Outer(const PiecesGradient<T>& all, index_t piece) : down(all.down) {
+    for (int v = 0; v < kPerPanel; ++v) across[v] = load(all.across.panels_from(piece).data + v * Of<T>::kLanes);
   }
   V<T> operator()(index_t i, int v) const noexcept {
     return fma(splat(down.data[down.place(i / kPanel<T>)]), across[v], V<T>{});
@@ -193,6 +204,7 @@ struct Outer {
 template <class O, int kStates, class T, class G, class Adjust>
 static void update_each(index_t n, T* w, const G& g, T* state1, T* state2, const UpdateStep<T>& step, Adjust&& adjust) {
   const UpdateStep<T> s = step;  // a copy, which the stores below cannot change
+  const bool decays = s.decay != T(1);
   auto update_panel = [&](index_t i, auto root) __attribute__((always_inline)) {
 #pragma GCC unroll 4
     for (int v = 0; v < kPerPanel; ++v) {
@@ -200,17 +212,20 @@ static void update_each(index_t n, T* w, const G& g, T* state1, T* state2, const
       V<T> wi = load(w + at), s1 = {}, s2 = {};
       if constexpr (kStates > 0) s1 = load(state1 + at);
       if constexpr (kStates > 1) s2 = load(state2 + at);
-      O::template update<T>(wi, adjust(v, wi, g(i, v)), s1, s2, s, root);
+      const V<T> gi = adjust(v, wi, g(i, v));
+      if (decays) wi = splat(s.decay) * wi;  // apart from the gradient (Loshchilov & Hutter 2019)
+      O::template update<T>(wi, gi, s1, s2, s, root);
       store(w + at, wi);
       if constexpr (kStates > 0) store(state1 + at, s1);
       if constexpr (kStates > 1) store(state2 + at, s2);
     }
   };
   index_t i = 0;
-  if constexpr (kHasTwoRoots<T>) {
-    for (; i + 2 * kPanel<T> <= n; i += 2 * kPanel<T>) {
-      update_panel(i, Root());
-      update_panel(i + kPanel<T>, RootOfProducts());
+  if constexpr (constexpr index_t last = kPanelsPerTurn<T> - 1; last > 0) {
+    for (; i + last * kPanel<T> < n; i += (last + 1) * kPanel<T>) {
+#pragma GCC unroll 4
+      for (index_t p = 0; p < last; ++p) update_panel(i + p * kPanel<T>, Root());
+      update_panel(i + last * kPanel<T>, RootOfProducts());
     }
   }
   for (; i < n; i += kPanel<T>) update_panel(i, Root());
@@ -236,8 +251,8 @@ static void flush(index_t n, const G& g, T* state) {
 // look at every step would take 6 % of 30-64-1; the control register, which makes them zero everywhere, would save 2 %
 // more, but rounds otherwise on aarch64.)
 template <class O, int kStates, bool kFade, class T, class G>
-static double update_by(index_t n, T* w, const G& g, T* state1, T* state2, const UpdateStep<T>& step,
-                        const Adjustment<T>* adjustment) {
+static double update_piece(index_t n, T* w, const G& g, T* state1, T* state2, const UpdateStep<T>& step,
+                           const Adjustment<T>* adjustment) {
   double penalty = 0;
   if (adjustment == nullptr) {
     update_each<O, kStates>(n, w, g, state1, state2, step, [](int, V<T>, V<T> gi) { return gi; });
@@ -253,9 +268,22 @@ static double update_by(index_t n, T* w, const G& g, T* state1, T* state2, const
   return penalty;
 }
 
+template <class O, int kStates, bool kFade, class G, class T>
+static double update_pieces(const Pieces& pieces, T* w, const PiecesGradient<T>& g, T* state1, T* state2,
+                            const UpdateStep<T>& step, const Adjustment<T>* adjustment) {
+  double penalty = 0;
+  for (index_t q = 0; q < pieces.count; ++q) {
+    const index_t at = q * pieces.stride;
+    penalty += update_piece<O, kStates, kFade>(pieces.size, w + at, G(g, q), kStates > 0 ? state1 + at : nullptr,
+                                               kStates > 1 ? state2 + at : nullptr, step, adjustment);
+  }
+  return penalty;
+}
+
 template <class O, int kStates, bool kFade, class T>
-static double update(index_t n, T* w, const GradientRun<T>& g, T* state1, T* state2, const UpdateStep<T>& step,
-                     const Adjustment<T>* adjustment) {
-  if (g.elements) return update_by<O, kStates, kFade>(n, w, Elements<T>(g), state1, state2, step, adjustment);
-  return update_by<O, kStates, kFade>(n, w, Outer<T>(g), state1, state2, step, adjustment);
+static double update(const Pieces& pieces, T* w, const PiecesGradient<T>& g, T* state1, T* state2,
+                     const UpdateStep<T>& step, const Adjustment<T>* adjustment) {
+  const auto f =
+      g.elements ? update_pieces<O, kStates, kFade, Elements<T>, T> : update_pieces<O, kStates, kFade, Outer<T>, T>;
+  return f(pieces, w, g, state1, state2, step, adjustment);
 }

@@ -59,15 +59,23 @@ static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return _mm512_fmadd_ps(
 static inline vdouble fma(vdouble a, vdouble b, vdouble c) { return _mm512_fmadd_pd(a, b, c); }
 static inline vfloat sqrt(vfloat a) { return _mm512_maskz_sqrt_ps(-1, a); }
 static inline vdouble sqrt(vdouble a) { return _mm512_maskz_sqrt_pd(-1, a); }
-// 1 / sqrt(a) to 14 bits, 0 of 0. And whether above > 0 > below in every lane in which a is not 0.
+static inline vfloat splat(float a) { return _mm512_set1_ps(a); }
+static inline vdouble splat(double a) { return _mm512_set1_pd(a); }
+// 1 / sqrt(a) to 14 bits, 0 of 0. And, in every lane in which a is not 0: whether a >= least, but not infinite or NaN
+// (or negative); whether above > 0 > below.
+static inline __mmask16 are_not_zero(vfloat a) { return _mm512_test_epi32_mask((__m512i)a, (__m512i)a); }
 static inline __mmask8 are_not_zero(vdouble a) { return _mm512_cmp_pd_mask(a, __m512d{}, _CMP_NEQ_UQ); }
+static inline vfloat rough_reciprocal_root(vfloat a) { return _mm512_maskz_rsqrt14_ps(are_not_zero(a), a); }
 static inline vdouble rough_reciprocal_root(vdouble a) { return _mm512_maskz_rsqrt14_pd(are_not_zero(a), a); }
+static inline bool is_zero_or_from(float least, vfloat a) {
+  const vuint32 first = (vuint32)splat(least), end = (vuint32)splat(__builtin_inff());
+  const __m512i place = (__m512i)((vuint32)a - first), places = (__m512i)(end - first);
+  return _mm512_mask_cmpge_epu32_mask(are_not_zero(a), place, places) == 0;
+}
 static inline bool enclose_zero(vdouble above, vdouble below, vdouble a) {
   const __mmask8 above_it = _mm512_mask_cmp_pd_mask(are_not_zero(a), above, __m512d{}, _CMP_GT_OQ);
   return _mm512_mask_cmp_pd_mask(above_it, below, __m512d{}, _CMP_LT_OQ) == are_not_zero(a);
 }
-static inline vfloat splat(float a) { return _mm512_set1_ps(a); }
-static inline vdouble splat(double a) { return _mm512_set1_pd(a); }
 static inline vuint64 multiply_wide(vuint64 a, vuint64 b) { return (vuint64)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
 #elif defined(__AVX2__)
 static inline vfloat fma(vfloat a, vfloat b, vfloat c) { return _mm256_fmadd_ps(a, b, c); }

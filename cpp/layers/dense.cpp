@@ -123,10 +123,8 @@ OuterProduct<T> Dense<T>::outer_product(const Unit& unit, const Slice<T>& s) con
 template <class T>
 void Dense<T>::gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead* ahead) const {
   if (unit.parameter == kBias) {
-    if (!add) std::fill_n(g.data, unit.size, T(0));
-    // db += sum over rows of dz
-    kernels<T>().add_column_sums(s.rows, unit.size, s.d.panels_from(unit.panel), g.data);
-    return;
+    // db = sum over rows of dz, or db += it
+    return kernels<T>().column_sums(s.rows, unit.size, s.d.panels_from(unit.panel), add, g.data);
   }
   const OuterProduct<T> f = factors(unit, s);
   Product<T> p;

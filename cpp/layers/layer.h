@@ -84,7 +84,7 @@ struct UnitGradient {
   T* data = nullptr;
   index_t stride = 0;
 
-  GradientRun<T> run(index_t piece) const { return {data + piece * stride}; }
+  operator PiecesGradient<T>() const { return {data, stride}; }
 };
 
 // The gradient of a unit from one row, not yet formed: columns of the row's x and d, or d and x.
@@ -93,7 +93,7 @@ struct OuterProduct {
   Panels<const T> down, across;  // from the unit's first row and panel
 
   explicit operator bool() const { return down.data != nullptr; }
-  GradientRun<T> run(index_t piece) const { return {nullptr, down, across.data + piece * across.panel}; }
+  operator PiecesGradient<T>() const { return {nullptr, 0, down, across}; }
 };
 
 // A layer's parameters and its mirror, if it has one.

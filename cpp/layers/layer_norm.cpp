@@ -33,8 +33,8 @@ void LayerNorm<T>::backward(Weights<T> weights, const Slice<T>& s) const {
 
 template <class T>
 void LayerNorm<T>::gradient(const Unit& unit, const Slice<T>& s, UnitGradient<T> g, bool add, const Ahead*) const {
+  if (unit.parameter == kBeta) return kernels<T>().column_sums(s.rows, n_, s.d, add, g.data);
   if (!add) std::fill_n(g.data, unit.size, T(0));
-  if (unit.parameter == kBeta) return kernels<T>().add_column_sums(s.rows, n_, s.d, g.data);
   kernels<T>().add_normal_sums(s.rows, n_, s.x, s.d, s.notes.data, g.data);
 }
 

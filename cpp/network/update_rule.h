@@ -65,16 +65,14 @@ struct UpdateRule {
     }
   }
 
-  // Returns the penalty of the adjustment, which may be null. The gradient is a UnitGradient or an OuterProduct.
-  template <class G>
-  double apply(Network<T>& net, const PlannedUnit& u, const G& g, const Adjustment<T>* adjustment) const {
-    double penalty = 0;
-    const UpdateStep<T> numbers = step(net, u);
+  // Returns the penalty of the adjustment, which may be null.
+  double apply(Network<T>& net, const PlannedUnit& u, const PiecesGradient<T>& g,
+               const Adjustment<T>* adjustment) const {
     T* const parameters = net.parameters().data();
-    for (index_t q = 0; q < u.unit.pieces; ++q) {
-      const index_t offset = u.offset + q * u.unit.stride;
-      penalty += optimizer->update(offset, u.unit.size, parameters, g.run(q), numbers, adjustment);
-      if (share != 0) optimizer->add_to_average(offset, u.unit.size, parameters, share);
+    const Pieces pieces{u.unit.size, u.unit.pieces, u.unit.stride};
+    const double penalty = optimizer->update(u.offset, pieces, parameters, g, step(net, u), adjustment);
+    for (index_t q = 0; share != 0 && q < pieces.count; ++q) {
+      optimizer->add_to_average(u.offset + q * pieces.stride, pieces.size, parameters, share);
     }
     net.refresh_mirror(u);
     return penalty;

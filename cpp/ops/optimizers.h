@@ -121,12 +121,12 @@ struct OptimizerState {
     for (int s = 0; s < state_count(spec.kind); ++s) state[s] = Buffer<T>(size);
   }
 
-  // Updates parameters[offset, offset + size) with a gradient of that size, adjusted unless the adjustment is null;
-  // returns its penalty.
-  double update(index_t offset, index_t size, T* parameters, const GradientRun<T>& gradient, const UpdateStep<T>& step,
-                const Adjustment<T>* adjustment) {
+  // Updates the pieces of the parameters that begin at `offset` with their gradient, adjusted unless the adjustment is
+  // null; returns its penalty.
+  double update(index_t offset, const Pieces& pieces, T* parameters, const PiecesGradient<T>& gradient,
+                const UpdateStep<T>& step, const Adjustment<T>* adjustment) {
     auto at = [offset](Buffer<T>& b) { return b.data() ? b.data() + offset : nullptr; };
-    return kernels<T>().update[static_cast<int>(spec.kind)](size, parameters + offset, gradient, at(state[0]),
+    return kernels<T>().update[static_cast<int>(spec.kind)](pieces, parameters + offset, gradient, at(state[0]),
                                                             at(state[1]), step, adjustment);
   }
 
