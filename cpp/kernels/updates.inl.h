@@ -190,7 +190,8 @@ struct Outer {
   Panels<const T> down;
   V<T> across[kPerPanel];
   Outer(const PiecesGradient<T>& all, index_t piece) : down(all.down) {
-    for (int v = 0; v < kPerPanel; ++v) across[v] = load(all.across.panels_from(piece).data + v * Of<T>::kLanes);
+    const T* const panel = all.across.data + piece * all.across.panel;
+    for (int v = 0; v < kPerPanel; ++v) across[v] = load(panel + v * Of<T>::kLanes);
   }
   V<T> operator()(index_t i, int v) const noexcept {
     return fma(splat(down.data[down.place(i / kPanel<T>)]), across[v], V<T>{});

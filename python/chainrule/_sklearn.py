@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ACTIVATIONS = {"logistic": "sigmoid"}  # scikit-learn's name, ours; the others are alike
 THEIRS = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
 HIDDEN = ("identity", "sigmoid", "tanh", "relu")  # what theirs may have in hidden layers
-FROM, TO = "Network.from_sklearn", "Network.to_sklearn"
+FROM = "Network.from_sklearn"
 
 
 def from_sklearn(kind: Any, model: Any) -> Any:
@@ -61,13 +61,16 @@ def is_estimator(model: object) -> "TypeGuard[MLPClassifier | MLPRegressor]":
     return module is not None and isinstance(model, module.MLPClassifier | module.MLPRegressor)
 
 
-def to_sklearn(net: "Network", classes: Any) -> Any:
-    """The work of `Network.to_sklearn`."""
-    activations = [_activation(number, layer) for number, layer in enumerate(net.layers, start=1)]
+def to_sklearn(where: str, net: "Network", classes: Any) -> Any:
+    """The work of `Network.to_sklearn` and the estimators'; `where` stands in refusals."""
+    activations = [
+        _activation(f"{where}, layer {number}", layer)
+        for number, layer in enumerate(net.layers, start=1)
+    ]
     *hidden, last = activations
     if len(set(hidden)) > 1 or not set(hidden) <= set(HIDDEN):
         expected = f"one activation for all hidden layers, of {quoted(HIDDEN)}"
-        raise ValueError(message(TO, "layers", expected, hidden))
+        raise ValueError(message(where, "layers", expected, hidden))
     sizes = [cast(Dense, layer).units for layer in net.layers]
     theirs = THEIRS.get(hidden[0], hidden[0]) if hidden else "relu"
     options = {"hidden_layer_sizes": tuple(sizes[:-1]), "activation": theirs}
@@ -75,11 +78,11 @@ def to_sklearn(net: "Network", classes: Any) -> Any:
         import sklearn.neural_network  # noqa: F401
     except ImportError as error:
         advice = "pip install 'chainrule[sklearn]'"
-        raise ImportError(f"{TO} needs scikit-learn: {advice}") from error
+        raise ImportError(f"{where} needs scikit-learn: {advice}") from error
     if last in ("sigmoid", "softmax"):
-        model = _classifier(last, sizes[-1], classes, options)
+        model = _classifier(where, last, sizes[-1], classes, options)
     else:
-        model = _regressor(last, classes, options)
+        model = _regressor(where, last, classes, options)
     numbers = range(1, len(sizes) + 1)
     model.coefs_ = [net.parameters[f"{number}.weight"] for number in numbers]
     model.intercepts_ = [net.parameters[f"{number}.bias"] for number in numbers]
@@ -94,8 +97,7 @@ def to_sklearn(net: "Network", classes: Any) -> Any:
     return model
 
 
-def _activation(number: int, layer: Any) -> str:
-    where = f"{TO}, layer {number}"
+def _activation(where: str, layer: Any) -> str:
     if not isinstance(layer, Dense):
         raise ValueError(message(where, "layer", "a Dense layer", layer))
     activation = cast(Activation, layer.activation)
@@ -104,39 +106,43 @@ def _activation(number: int, layer: Any) -> str:
     return activation.name
 
 
-def _classifier(last: str, n_outputs: int, classes: Any, options: dict[str, Any]) -> Any:
+def _classifier(
+    where: str, last: str, n_outputs: int, classes: Any, options: dict[str, Any]
+) -> Any:
     from sklearn.neural_network import MLPClassifier
     from sklearn.preprocessing import LabelBinarizer
 
     if last == "softmax" and n_outputs < 3:
         expected = "at least 3 units of softmax (scikit-learn has a sigmoid for 2 classes)"
-        raise ValueError(message(TO, "layers", expected, n_outputs))
+        raise ValueError(message(where, "layers", expected, n_outputs))
     is_multilabel = last == "sigmoid" and n_outputs > 1
     if is_multilabel:
         if classes is not None:
-            raise ValueError(message(TO, "classes", "None for several sigmoids", classes))
+            raise ValueError(message(where, "classes", "None for several sigmoids", classes))
         y = np.array([[0] * n_outputs, [1] * n_outputs])
     else:
         n_classes = max(2, n_outputs)
         y = np.arange(n_classes) if classes is None else np.asarray(classes)
         if y.shape != (n_classes,) or not np.array_equal(np.unique(y), y):
-            raise ValueError(message(TO, "classes", f"{n_classes} different ones, sorted", classes))
+            raise ValueError(
+                message(where, "classes", f"{n_classes} different ones, sorted", classes)
+            )
     model = MLPClassifier(**options)
     model._label_binarizer = LabelBinarizer().fit(y)
     model.classes_ = model._label_binarizer.classes_
     return model
 
 
-def _regressor(last: str, classes: Any, options: dict[str, Any]) -> Any:
+def _regressor(where: str, last: str, classes: Any, options: dict[str, Any]) -> Any:
     from sklearn.neural_network import MLPRegressor
 
     if last not in ("identity", "exp"):
         expected = "a last activation of identity, exp, sigmoid or softmax"
-        raise ValueError(message(TO, "layers", expected, last))
+        raise ValueError(message(where, "layers", expected, last))
     if classes is not None:
-        raise ValueError(message(TO, "classes", f"None for {last}, a regressor's", classes))
+        raise ValueError(message(where, "classes", f"None for {last}, a regressor's", classes))
     if last == "exp":
         if "loss" not in inspect.signature(MLPRegressor).parameters:
-            raise ValueError(f"[{TO}] layers: exp needs scikit-learn 1.7")
+            raise ValueError(f"[{where}] layers: exp needs scikit-learn 1.7")
         options = {**options, "loss": "poisson"}
     return MLPRegressor(**options)

@@ -137,7 +137,7 @@ class Interchange:
         """
         from chainrule._sklearn import to_sklearn
 
-        return to_sklearn(cast("Network", self), classes)
+        return to_sklearn("Network.to_sklearn", cast("Network", self), classes)
 
     @classmethod
     def from_sklearn(cls, model: Any) -> Self:

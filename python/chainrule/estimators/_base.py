@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -26,6 +25,7 @@ from chainrule.estimators import (
     _stochastic,
 )
 from chainrule.estimators._checks import OF_X, checked
+from chainrule.estimators._exchange import Exchange
 from chainrule.estimators._tasks import CallbackSupportMixin, Tasks, with_callbacks
 from chainrule.estimators._validation import Samples, validation_arguments
 from chainrule.losses import Loss
@@ -34,7 +34,7 @@ from chainrule.network import Network
 Array = NDArray[Any]
 
 
-class BaseMLP(CallbackSupportMixin, BaseEstimator):
+class BaseMLP(Exchange, CallbackSupportMixin, BaseEstimator):
     """See `MLPClassifier` and `MLPRegressor`."""
 
     # ---- What the two estimators say -------------------------------------------------------------
@@ -218,37 +218,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             if name in vars(other):
                 setattr(other, name, copy.deepcopy(vars(other)[name]))
         return other
-
-    # ---- Files -----------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the fitted estimator to one safetensors file, whole or not at all.
-
-        It holds all parameters and attributes, the network and what training goes on with: a
-        `warm_start` or `partial_fit` after `load` ends with the same bits as without it. Nothing
-        in it is code. Functions and objects of the user's own among the parameters are in no file,
-        only what they are called, nor are callbacks of `set_callbacks` and requests for metadata.
-        A RandomState is there with its place in the sequence; with `random_state=None` NumPy's
-        global one is used again.
-
-        Raises NotFittedError, OSError, ValueError if a parameter of the model is not finite, and
-        ValueError or TypeError that names it for one of the estimator that `fit` would refuse.
-        """
-        from chainrule.estimators._file import save_estimator
-
-        save_estimator(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], **again: Any) -> Self:
-        """The estimator that `save` wrote.
-
-        Parameters that no file holds, such as a function as `scoring`, must be given `again` by
-        their names (None will do for who only predicts); else ValueError names them. Raises
-        OSError, FileFormatError for a file of another kind and for a damaged or hostile one.
-        """
-        from chainrule.estimators._file import load_estimator
-
-        return load_estimator(cls, path, again)
 
     # ---- Predicting ------------------------------------------------------------------------------
 
