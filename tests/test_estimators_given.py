@@ -93,21 +93,74 @@ def test_it_is_a_model_as_any_other(tmp_path):
     assert (other.predict_proba(X) != expected).any()
 
 
-def test_training_goes_on_from_there():
-    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+@pytest.mark.parametrize("of_rows", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_training_goes_on_from_there(dtype, of_rows):
+    est = cr.MLPClassifier(**OPTIONS).fit(X.astype(dtype), SPECIES)
     names = [*PUBLIC, "t_", "loss_curve_"]
-    looked, blind = (rebuilt(est, names, **OPTIONS) for _ in range(2))
+    looked, blind, first = (rebuilt(est, names, **OPTIONS) for _ in range(3))
     looked.predict(X)
+    del first.classes_
+    rows = X.astype(of_rows)
+    for other, classes in ((looked, None), (blind, None), (first, [0, 1, 2])):
+        other.partial_fit(rows[:60], SPECIES[:60], classes=classes)  # without the third class
+        assert other.coefs_[0].dtype == dtype
+        np.testing.assert_array_equal(looked.coefs_[0], other.coefs_[0])
     for other in (looked, blind):
-        other.partial_fit(X[:60], SPECIES[:60])  # without the third class
         assert (other.n_iter_, other.t_, len(other.loss_curve_)) == (1, 5 * 150 + 60, 6)
-    np.testing.assert_array_equal(looked.coefs_[0], blind.coefs_[0])
+
+
+def test_what_training_refuses():
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
     with pytest.raises(ValueError, match=r"hidden_layer_sizes: expected \(5, 3\) as in the model"):
         rebuilt(est).partial_fit(X, SPECIES)
     with pytest.raises(ValueError, match="is not the same as on last call"):
         rebuilt(est, **OPTIONS).partial_fit(X, SPECIES, classes=[0, 1])
     again = rebuilt(est, **OPTIONS).set_params(warm_start=True).fit(X, SPECIES)
     assert again.loss_curve_[0] < cr.MLPClassifier(**OPTIONS).fit(X, SPECIES).loss_curve_[0]
+
+
+def test_other_features_are_refused_in_scikit_learn_s_words():
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+    with pytest.raises(ValueError, match="X has 3 features, but MLPClassifier is expecting 4"):
+        rebuilt(est, **OPTIONS).partial_fit(X[:, :3], SPECIES)
+
+
+def test_what_the_weights_tell_need_not_be_set_and_cannot_be_wrong(tmp_path):
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+    other = rebuilt(est)
+    other.n_outputs_, other.n_layers_ = 1, np.float64(7)
+    np.testing.assert_array_equal(other.predict_proba(X), est.predict_proba(X))
+    assert (other.n_outputs_, other.n_layers_) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "error"),
+    [
+        ("loss_", None, TypeError),
+        ("t_", 1.5, TypeError),
+        ("n_iter_", None, TypeError),
+        ("loss_curve_", None, TypeError),
+        ("validation_scores_", [0.5], ValueError),
+        ("feature_names_in_", ["a", "b"], ValueError),
+    ],
+)
+@pytest.mark.parametrize("was_fitted", [True, False])
+def test_what_no_file_may_hold_is_not_written(attribute, value, error, was_fitted, tmp_path):
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+    other = est if was_fitted else rebuilt(est, [*PUBLIC, "t_", "loss_curve_"], **OPTIONS)
+    setattr(other, attribute, value)
+    with pytest.raises(error, match=rf"^\[MLPClassifier.save\] {attribute}: expected"):
+        other.save(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_of_numpy_are_written(tmp_path):
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+    est.loss_, est.t_, est.best_loss_ = np.int64(1), np.int32(7), np.float32(0.5)
+    est.save(tmp_path / "model")
+    again = cr.MLPClassifier.load(tmp_path / "model")
+    assert (again.loss_, again.t_, again.best_loss_) == (1.0, 7, 0.5)
 
 
 def test_what_is_missing_is_not_fitted():
@@ -162,3 +215,20 @@ def test_refusals(attributes, error, text):
     for name, value in (whole | mended | {"layers": None}).items():
         setattr(est, name, value)
     assert (est.predict(X) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text"),
+    [
+        ({"layers": [cr.BatchNorm(), cr.Dense(3)]}, r"layers: expected layers whose"),
+        ({"out_activation_": "tanh"}, r"out_activation_: expected 'softmax'"),
+    ],
+)
+@pytest.mark.parametrize("with_classes", [True, False])
+def test_training_from_what_does_not_belong_together_is_refused(attributes, text, with_classes):
+    est = cr.MLPClassifier((3,))
+    whole = {"coefs_": W, "intercepts_": B} | ({"classes_": np.arange(3)} if with_classes else {})
+    for name, value in (whole | attributes).items():
+        setattr(est, name, value)
+    with pytest.raises(ValueError, match=r"^\[MLPClassifier.partial_fit\] " + text):
+        est.partial_fit(X, SPECIES, classes=[0, 1, 2])

@@ -144,7 +144,7 @@ double time_elements(const std::string& kernel, const std::string& which, index_
   n = padded<T>(n);
   Buffer<T> in = filled<T>(n), out = filled<T>(n);
   if (kernel == "update") {
-    const OptimizerSpec spec{optimizer_arg("timing.elements", which), 0.9, 0.999, 1e-8, 0.01};
+    const OptimizerSpec spec{optimizer_arg("timing.elements", which), 0.9, 0.999, 1e-8};
     OptimizerState<T> state(spec, n);
     const UpdateStep<T> step = update_step<T>(spec, 1e-9, 1000);  // RAdam has become adaptive
     return seconds_per_call(seconds, [&] { state.update(0, {n}, out.data(), {in.data()}, step, nullptr); });

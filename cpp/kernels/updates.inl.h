@@ -1,5 +1,11 @@
-// Optimizer steps on a contiguous range of parameters. The list is in lists.h; the textbook variant is named at each.
-// What takes square roots takes them by `root`.
+// Optimizer steps on pieces of parameters. The list is in lists.h; the textbook variant is named at each. What takes
+// square roots takes them by `root`.
+struct WithRoots {
+  static constexpr bool kTakesRoots = true;
+};
+struct WithoutRoots {
+  static constexpr bool kTakesRoots = false;
+};
 
 // By the divider.
 struct Root {
@@ -47,7 +53,7 @@ constexpr index_t kPanelsPerTurn = 1;
 #endif
 
 // w -= lr g
-struct Sgd {
+struct Sgd : WithoutRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>&, V<T>&, const UpdateStep<T>& s, R) {
     w = fma(splat(-s.learning_rate), g, w);
@@ -55,7 +61,7 @@ struct Sgd {
 };
 
 // v = mu v - lr g; w += v   (Sutskever et al. 2013, eq. 1-2)
-struct Momentum {
+struct Momentum : WithoutRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& v, V<T>&, const UpdateStep<T>& s, R) {
     v = fma(splat(s.momentum), v, splat(-s.learning_rate) * g);
@@ -64,7 +70,7 @@ struct Momentum {
 };
 
 // v = mu v - lr g; w += mu v - lr g   (Sutskever et al. 2013, eq. 3-4, in terms of the looked-ahead parameters)
-struct Nesterov {
+struct Nesterov : WithoutRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& v, V<T>&, const UpdateStep<T>& s, R) {
     const V<T> step = splat(-s.learning_rate) * g;
@@ -81,7 +87,7 @@ static void add_square(V<T>& mean, V<T> g, T share, T rest) {
 }
 
 // s = rho s + (1 - rho) g^2; w -= lr g / (sqrt(s) + eps)   (Tieleman & Hinton 2012)
-struct RmsProp {
+struct RmsProp : WithRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& mean_square, V<T>&, const UpdateStep<T>& s, R root) {
     add_square<T>(mean_square, g, s.momentum, s.one_minus_momentum);
@@ -101,7 +107,7 @@ static void advance_moments(V<T>& m, V<T>& v, V<T> g, const UpdateStep<T>& s) {
 // roots; 6 to 9 % of a step slower on Zen 5. Every other quotient so, rounded exactly: 5 % of an update on Zen 4, 14 %
 // in float64, which the look for exponents that it cannot divide takes back. One division for two vectors, 1 / a = b /
 // (a b); 4 % of 30-64-1 and of small steps in float64, but a NaN would reach a neighbour.
-struct Adam {
+struct Adam : WithRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>& v, const UpdateStep<T>& s, R root) {
     advance_moments(m, v, g, s);
@@ -111,7 +117,7 @@ struct Adam {
 
 // m and v advance; w -= (lr m + lr' g) / (sqrt(v) + eps), with the schedule of the momentum and the bias corrections
 // moved into lr, lr' and eps (Dozat 2016, algorithm 2, with the schedule of section 3.2)
-struct NAdam {
+struct NAdam : WithRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>& v, const UpdateStep<T>& s, R root) {
     advance_moments(m, v, g, s);
@@ -122,7 +128,7 @@ struct NAdam {
 
 // m and v advance; w -= lr m / (sqrt(v) + eps), or lr m while v is not to be trusted, with rectifier and bias
 // corrections moved into lr (Liu et al. 2020, algorithm 2; eps as PyTorch has it)
-struct RAdam {
+struct RAdam : WithRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>& v, const UpdateStep<T>& s, R root) {
     advance_moments(m, v, g, s);
@@ -132,7 +138,7 @@ struct RAdam {
 };
 
 // s += g^2; w -= lr g / (sqrt(s) + eps)   (Duchi, Hazan & Singer 2011, diagonal form)
-struct Adagrad {
+struct Adagrad : WithRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& squares, V<T>&, const UpdateStep<T>& s, R root) {
     squares = fma(g, g, squares);
@@ -142,7 +148,7 @@ struct Adagrad {
 
 // w -= lr sign(b1 m + (1 - b1) g); m = b2 m + (1 - b2) g   (Chen et al. 2023, algorithm 2). sign(0) = 0, and NaN stays
 // NaN.
-struct Lion {
+struct Lion : WithoutRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& m, V<T>&, const UpdateStep<T>& s, R) {
     const V<T> zero = {}, rate = splat(s.learning_rate);
@@ -155,7 +161,7 @@ struct Lion {
 // iRprop-: where g has the sign of the step before, size = min(eta+ size, largest), where it has the other one, size =
 // max(eta- size, smallest) and g = 0; w -= lr sign(g) size   (Igel & Huesken 2003; sizes here in units of lr, 0 before
 // the first step, which has size 1). Signs are compared, because a product of gradients may underflow.
-struct Rprop {
+struct Rprop : WithoutRoots {
   template <class T, class R>
   static void update(V<T>& w, V<T> g, V<T>& before, V<T>& size, const UpdateStep<T>& s, R) {
     const V<T> zero = {}, largest = splat(s.largest), smallest = splat(s.epsilon);
@@ -222,7 +228,7 @@ static void update_each(index_t n, T* w, const G& g, T* state1, T* state2, const
     }
   };
   index_t i = 0;
-  if constexpr (constexpr index_t last = kPanelsPerTurn<T> - 1; last > 0) {
+  if constexpr (constexpr index_t last = kPanelsPerTurn<T> - 1; O::kTakesRoots && last > 0) {
     for (; i + last * kPanel<T> < n; i += (last + 1) * kPanel<T>) {
 #pragma GCC unroll 4
       for (index_t p = 0; p < last; ++p) update_panel(i + p * kPanel<T>, Root());

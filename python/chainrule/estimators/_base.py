@@ -178,9 +178,9 @@ class BaseMLP(Exchange, CallbackSupportMixin, BaseEstimator):
         self._random_state = _generator.random_state(self, where)
         hidden = _options.hidden_layers(self, where)
         continues = self._continues(incremental)
-        X, y = checked(self, X, y, reset=not (continues and hasattr(self, "n_features_in_")))
         if continues and self._engine.net is None and _given.is_complete(self):
-            _given.build(self, where, X.dtype)
+            _given.build(self, where)
+        X, y = checked(self, X, y, reset=not (continues and hasattr(self, "n_features_in_")))
         y = self._encode(where, y, incremental, classes)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)

@@ -5,6 +5,7 @@ Start at `fitted_document` with `fitted_tensors`, and at `set_fitted`, which che
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,16 @@ FIELDS = {"features", "target", "fitted", "rate", "optimizer", "history", "best"
 def fitted_document(
     est: Any, where: str, parts: Mapping[str, Any], arrays: list[Array]
 ) -> dict[str, Any]:
-    """All but arrays; those of labels are added to the list. `parts` are those of the engine."""
+    """All but arrays; those of labels are added to the list. `parts` are those of the engine.
+
+    Raises TypeError or ValueError for attributes that were set and cannot be read again.
+    """
+    numbers = _numbers(est)
+    _check_attributes(where, est, est._engine.net, numbers)
     return {
         "features": _features(est),
         "target": encode_target(est._target, arrays) if hasattr(est, "_target") else None,
-        "fitted": encode(_numbers(est), [], where, "attributes"),
+        "fitted": encode(numbers, [], where, "attributes"),
         "rate": vars(est._optimizer) if hasattr(est, "_optimizer") else None,
         "optimizer": _optimizer_document(parts["optimizer"]),
         "history": history_keys(est.history_),
@@ -65,9 +71,33 @@ def fitted_tensors(est: Any, where: str, parts: Mapping[str, Any]) -> dict[str, 
     return tensors
 
 
+def _check_attributes(where: str, est: Any, net: Network, numbers: Mapping[str, Any]) -> None:
+    """What `save` may write and `load` read; a user may have set them."""
+    features = getattr(est, "feature_names_in_", None)
+    if features is not None and len(features) != net.n_inputs:
+        expected = f"{net.n_inputs} names, one for each feature"
+        raise ValueError(message(where, "feature_names_in_", expected, features))
+    for name, value in numbers.items():
+        if name in COUNTS:
+            check_integer(where, name, value, 0, MOST)
+        elif type(value) is not float and not (value is None and name != "loss_"):
+            raise TypeError(message(where, name, "a float", value))
+    if not set(numbers) & OF_EPOCHS:
+        return
+    if est.loss_curve_ is None:
+        raise TypeError(message(where, "loss_curve_", "a list of floats", None))
+    if (est.validation_scores_ is None) != (est.best_validation_score_ is None):
+        expected = "a list where there is a best_validation_score_, else None"
+        raise ValueError(message(where, "validation_scores_", expected, est.validation_scores_))
+
+
 def _numbers(est: Any) -> dict[str, Any]:
     """Those that are there; which are there depends on the solvers."""
-    return {name: getattr(est, name) for name in (*COUNTS, *FLOATS) if hasattr(est, name)}
+    found = {name: getattr(est, name) for name in (*COUNTS, *FLOATS) if hasattr(est, name)}
+    for name in set(FLOATS) & set(found):
+        if isinstance(found[name], Real):  # of NumPy, or an integer
+            found[name] = float(found[name])
+    return found
 
 
 def _features(est: Any) -> list[str] | None:
@@ -109,11 +139,10 @@ def set_fitted(
     if features is not None:
         if not isinstance(features, list) or not all(isinstance(f, str) for f in features):
             raise TypeError("the names of the features are no list of strings")
-        if len(features) != net.n_inputs:
-            raise ValueError(f"{len(features)} names for {net.n_inputs} features")
         est.feature_names_in_ = np.array(features, object)
     est.history_ = read_history(document["history"], tensors)
-    has_epochs = _set_numbers(est, decode(document["fitted"], []))
+    numbers = decode(document["fitted"], [])
+    has_epochs = _set_numbers(est, numbers)
     for name in LISTS:
         values = _floats(tensors, name.rstrip("_"))
         if has_epochs:
@@ -121,13 +150,10 @@ def set_fitted(
         elif values is not None:
             raise ValueError(f"{name} of a solver without epochs")
     if has_epochs:
-        if est.loss_curve_ is None:
-            raise ValueError("the loss curve is missing")
-        if (est.validation_scores_ is None) != (est.best_validation_score_ is None):
-            raise ValueError("validation scores without a best one, or the other way round")
         est._best_parameters = _weights(document["best"], "best", net, tensors)
     elif document["best"] != []:
         raise ValueError("best parameters of a solver without epochs")
+    _check_attributes("fitted", est, net, numbers)
     rate = document["rate"]
     if rate is not None:
         est._optimizer = _read_rate(rate)
@@ -166,10 +192,6 @@ def _set_numbers(est: Any, numbers: Any) -> bool:
     if found & OF_EPOCHS not in (set(), OF_EPOCHS):
         raise ValueError(f"some of {', '.join(sorted(OF_EPOCHS))} are missing")
     for name, value in numbers.items():
-        if name in COUNTS:
-            check_integer("fitted", name, value, 0, MOST)
-        elif type(value) is not float and not (value is None and name != "loss_"):
-            raise TypeError(message("fitted", name, "a float", value))
         setattr(est, name, value)
     return bool(found & OF_EPOCHS)
 

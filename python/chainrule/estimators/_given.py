@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chainrule._errors import message
 from chainrule.estimators import _options, _start
 from chainrule.estimators._engine import KINDS
 
-OF_LOSS = ("loss_", "best_loss_", "best_validation_score_")
+OF_WEIGHTS = ("classes_", "n_features_in_", "n_outputs_", "n_layers_")
 
 
 def is_complete(est: Any) -> bool:
@@ -25,11 +24,11 @@ def is_complete(est: Any) -> bool:
     return bool(est._knows_outputs())
 
 
-def build(est: Any, where: str, dtype: Any = None) -> None:
-    """Gives the estimator the network of these weights, by default of their type.
+def build(est: Any, where: str) -> None:
+    """Gives the estimator the network of these weights.
 
-    Other attributes that were set stay. Raises ValueError or TypeError for what does not belong
-    together, and leaves the estimator as it was then.
+    Other attributes that were set stay, but for what the weights tell. Raises ValueError or
+    TypeError for what does not belong together, and leaves the estimator as it was then.
     """
     engine = est._engine
     with engine._at_lists:  # threads may predict with it for the first time
@@ -38,21 +37,17 @@ def build(est: Any, where: str, dtype: Any = None) -> None:
         trial: Any = object.__new__(type(est))
         trial.__dict__.update(vars(est))
         given = {name: value for name, value in vars(est).items() if name != "_engine"}
-        _build(trial, where, dtype)
+        _build(trial, where)
         if any(name in given for name in _start.OF_EPOCHS):
             _start.begin_epochs(trial)
-        learned = vars(trial) | {name: given[name] for name in given if name != "classes_"}
-        for name in OF_LOSS:
-            if isinstance(learned.get(name), int):
-                learned[name] = float(learned[name])
+        learned = vars(trial) | {name: given[name] for name in given if name not in OF_WEIGHTS}
         ready = learned.pop("_engine")
         est.__dict__.update(learned)
         est._engine = ready  # last: who sees it finds the others
 
 
-def _build(est: Any, where: str, dtype: Any) -> None:
-    lists = [est._engine.shown(attribute) for attribute in KINDS]
-    sizes, activation = _sizes(where, lists[0]), est._engine.given_activation
+def _build(est: Any, where: str) -> None:
+    sizes = _sizes(where, est._engine.shown("coefs_"))
     if getattr(est, "n_features_in_", sizes[0]) != sizes[0]:
         expected = f"{sizes[0]}, the rows of the first array of coefs_"
         raise ValueError(message(where, "n_features_in_", expected, est.n_features_in_))
@@ -60,22 +55,13 @@ def _build(est: Any, where: str, dtype: Any) -> None:
         hidden = _options.dense_layers(est, where, sizes[1:-1])
     else:
         hidden = _options.hidden_layers(est, where)
-    est._learn_outputs(where, sizes[-1], activation)
+    est._learn_outputs(where, sizes[-1], est._engine.given_activation)
     units, output, _ = est._output()
     if units != sizes[-1]:
         expected = f"{units} columns in the last array, by classes_"
         raise ValueError(message(where, "coefs_", expected, sizes[-1]))
-    if dtype is None:
-        dtype = np.dtype(np.float32 if all(map(_are_single, lists)) else np.float64)
     layers = [*hidden, _options.dense(units, output)]
-    net = _start.begin(est, where, layers, sizes[0], dtype, continues=True)
-    others = [name for name in net.parameters if not name.endswith((".weight", ".bias"))]
-    if others:
-        expected = "layers whose parameters are all in coefs_ and intercepts_"
-        raise ValueError(message(where, "layers", expected, others[0]))
-    if activation not in (None, est.out_activation_):
-        expected = f"{est.out_activation_!r} for these outputs"
-        raise ValueError(message(where, "out_activation_", expected, activation))
+    _start.begin(est, where, layers, sizes[0], np.dtype(float), continues=True)
     est.n_features_in_ = sizes[0]
 
 
@@ -95,7 +81,3 @@ def _shape(array: Any) -> tuple[int, ...]:
         return np.shape(array)
     except ValueError:  # rows of unlike lengths
         return ()
-
-
-def _are_single(arrays: list[NDArray[Any]]) -> bool:
-    return all(np.asarray(array).dtype == np.float32 for array in arrays)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from chainrule._errors import message
+from chainrule._sklearn import THEIRS
 from chainrule.estimators import _options
-from chainrule.estimators._engine import Engine
+from chainrule.estimators._engine import KINDS, Engine
 from chainrule.history import History
 from chainrule.layers import Layer
 from chainrule.network import Network
@@ -29,23 +30,51 @@ OF_EPOCHS = (  # attributes that solvers without epochs do not have
 def begin(
     est: Any, where: str, layers: Sequence[Any], n_inputs: int, dtype: Any, continues: bool
 ) -> Network:
-    """Gives the estimator an engine of its own for this fit, and its attributes."""
+    """Gives the estimator an engine of its own for this fit, and its attributes.
+
+    The network has the type `dtype` if it is new, else that of the weights.
+    """
     given: Engine | None = vars(est).get("_engine")
-    if continues and given is not None and given.net is not None:
-        est._engine = _continued(est, where, layers, given)
-    else:
-        engine = est._engine = given.branch() if continues and given is not None else Engine()
-        seed = None
-        if est.layers is not None and not continues:
-            seed = est._random_state.randint(2**31 - 1)
-        _options.refuses(engine.build)(where, layers, n_inputs, dtype, seed)
-        if continues and est.layers is not None and engine.net is not None:
-            engine.net._initialize()  # what is in no list, such as the scale of a BatchNorm
-        if seed is None and not continues:
-            _draw_weights(est, engine.ready(where), layers)
+    if not continues or given is None:
+        est._engine = _new(est, where, layers, n_inputs, dtype)
         _reset(est, layers)
+    elif given.net is None:
+        est._engine = _of_lists(where, layers, n_inputs, given)
+        _reset(est, layers)
+    else:
+        est._engine = _continued(est, where, layers, given)
     net: Network = est._engine.ready(where)
     return net
+
+
+def _new(est: Any, where: str, layers: Sequence[Any], n_inputs: int, dtype: Any) -> Engine:
+    engine = Engine()
+    seed = None if est.layers is None else est._random_state.randint(2**31 - 1)
+    _options.refuses(engine.build)(where, layers, n_inputs, dtype, seed)
+    if seed is None:
+        _draw_weights(est, engine.ready(where), layers)
+    return engine
+
+
+def _of_lists(where: str, layers: Sequence[Any], n_inputs: int, given: Engine) -> Engine:
+    """An engine of weights that were set by hand, in their type."""
+    lists = [given.shown(attribute) for attribute in KINDS]
+    arrays = [array for shown in lists if isinstance(shown, list | tuple) for array in shown]
+    is_single = all(getattr(array, "dtype", None) == np.float32 for array in arrays)
+    engine = given.branch()
+    _options.refuses(engine.build)(
+        where, layers, n_inputs, np.dtype(np.float32 if is_single else np.float64), None
+    )
+    net = engine.ready(where)
+    others = [name for name in net.parameters if not name.endswith((".weight", ".bias"))]
+    if others:
+        expected = "layers whose parameters are all in coefs_ and intercepts_"
+        raise ValueError(message(where, "layers", expected, others[0]))
+    activation = THEIRS.get(net.output_activation.name, net.output_activation.name)
+    if given.given_activation not in (None, activation):
+        expected = f"{activation!r} for these outputs"
+        raise ValueError(message(where, "out_activation_", expected, given.given_activation))
+    return engine
 
 
 def _continued(est: Any, where: str, layers: Sequence[Layer], given: Engine) -> Engine:
