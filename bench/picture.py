@@ -26,6 +26,7 @@ COLOURS = (
 )
 BAR = 0.8  # of the distance between two groups, for all bars of one
 SHORTEST_LABEL = 10.0  # per cent: shares below it are written above their bar, which hardly shows
+WIDEST_LABEL = 11  # letters of a line
 
 
 def panels_of(rows: list[Row]) -> dict[tuple[str, str, int], list[Row]]:
@@ -94,7 +95,7 @@ def _draw_panel(ax: Any, rows: list[Row]) -> None:
         if share < SHORTEST_LABEL:
             style = {"fontsize": 6, "ha": "center", "va": "bottom", "rotation": 90}
             ax.text(x, max(share, high) + 2, f"{share:.2g}", **style)
-    ax.set_xticks(range(len(cases)), [_two_lines(case) for case in cases])
+    ax.set_xticks(range(len(cases)), [_label(case) for case in cases])
     ax.set_xlim(-0.5, len(cases) - 0.5)
     ax.set_ylim(0, 100)
     ax.grid(axis="y", color="#dddddd", linewidth=0.6)
@@ -102,10 +103,15 @@ def _draw_panel(ax: Any, rows: list[Row]) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _two_lines(case: str) -> str:
+def _label(case: str) -> str:
     """20-64-64-2-b32 as the network above its batch size or its rows."""
     network, _, last = case.rpartition("-")
-    if not network:
-        return case
     kind = {"b": "batch", "r": "rows"}.get(last[0], "")
-    return f"{network}\n{kind} {last[1:]}" if kind else case
+    if not network or not kind:
+        return case
+    lines = [""]
+    for part in network.split("-"):
+        if lines[-1] and len(lines[-1]) + len(part) > WIDEST_LABEL:
+            lines.append("")
+        lines[-1] += f"{part}-"
+    return "\n".join(lines)[:-1] + f"\n{kind} {last[1:]}"
