@@ -23,24 +23,28 @@ struct RootOfProducts {
   // Every float32 in [1, 4) gives its rounded root, from every rough value within 2^-14 (tried all, 3.5e10); so does
   // every other one, times a power of 4, unless a - g g is subnormal.
   vfloat operator()(vfloat a) const {
-    const vfloat half = splat(0.5f), rough = rough_reciprocal_root(a);
-    vfloat g = a * rough, h = half * rough;
-    const vfloat error = fma(-g, h, half);
-    g = fma(g, error, g), h = fma(h, error, h);  // 24 bits
-    g = fma(fma(-g, g, a), h, g);
+    const vfloat g = iterated<float, 1>(a);
     return __builtin_expect(is_zero_or_from(0x1p-100f, a), 1) ? g : sqrt(a);
   }
   // That g is the rounded root is proved by g (g - ulp) < a < g (g + ulp) (Tuckerman's test), or else the divider is
   // asked: of infinity, NaN and subnormal numbers, of all others next to none.
   vdouble operator()(vdouble a) const {
-    const vdouble half = splat(0.5), rough = rough_reciprocal_root(a);
-    vdouble g = a * rough, h = half * rough;
-    const vdouble error = fma(-g, h, half);
-    g = fma(g, error, g), h = fma(h, error, h);  // 28 bits
-    g = fma(fma(-g, g, a), h, g);
-    g = fma(fma(-g, g, a), h, g);
+    const vdouble g = iterated<double, 2>(a);
     const vdouble lower = (vdouble)((vint64)g - 1), upper = (vdouble)((vint64)g + 1);
     return __builtin_expect(enclose_zero(fma(-g, lower, a), fma(-g, upper, a), a), 1) ? g : sqrt(a);
+  }
+
+ private:
+  // One iteration for g and h, to 28 bits or 24 of float32, then so many for g alone.
+  template <class T, int kMore>
+  __attribute__((always_inline)) static V<T> iterated(V<T> a) {
+    const V<T> half = splat(T(0.5)), rough = rough_reciprocal_root(a);
+    V<T> g = a * rough, h = half * rough;
+    const V<T> error = fma(-g, h, half);
+    g = fma(g, error, g), h = fma(h, error, h);
+#pragma GCC unroll 2
+    for (int i = 0; i < kMore; ++i) g = fma(fma(-g, g, a), h, g);
+    return g;
   }
 };
 // Panels of which the last one does without the divider.
