@@ -28,7 +28,15 @@ def test_each_name_is_defined_once_and_all_are_used(dtype):
     """By a public function, a layer, an activation or one another; none is there in vain."""
     named = [n for file in (dtype, *_library.FILES) for n in defined(f"{file}.c")]
     assert len(named) == len(set(named))
-    starts = {*_core.activations(), "dense", "batch_norm", "layer_norm", "number", "missing"}
+    starts = {
+        *_core.activations(),
+        "dense",
+        "column",
+        "batch_norm",
+        "layer_norm",
+        "number",
+        "missing",
+    }
     starts |= {"scaled", "one_hot", "phase", *_file.ON_STACK, *_file.ALWAYS, *_file.OF_CLASSES}
     starts |= set(_file.OF_CATEGORIES)
     text = " ".join(f"NAME_{start}" for start in starts)
@@ -80,15 +88,16 @@ def fractions(text, dtype):
     return [(value(a, dtype), b) for a, b in re.findall(rf"({NUMBER})f? / ({NUMBER})", text)]
 
 
-def test_a_file_has_what_it_needs_and_nothing_more(tmp_path):
-    cr.export_c(cr.Network([cr.Dense(2, "relu")], 3), tmp_path / "net.c")
+@pytest.mark.parametrize(("units", "product"), [(2, {"dense"}), (1, {"column", "join"})])
+def test_a_file_has_what_it_needs_and_nothing_more(units, product, tmp_path):
+    cr.export_c(cr.Network([cr.Dense(units, "relu")], 3), tmp_path / "net.c")
     text = (tmp_path / "net.c").read_text("ascii")
     functions = re.findall(r"^static float net_(\w+)\(|^static void net_(\w+)\(", text, re.M)
-    assert {first or second for first, second in functions} == {"fma", "dense", "relu"}
+    assert {first or second for first, second in functions} == {"fma", "relu"} | product
     assert "NAME" not in text
     assert "@{" not in text
     assert f"written by chainrule {cr.__version__}." in text
-    assert " *     1 Dense: 3 -> 2, relu\n" in text
+    assert f" *     1 Dense: 3 -> {units}, relu\n" in text
 
 
 def test_a_large_network_takes_no_memory_for_its_text(tmp_path):

@@ -90,8 +90,8 @@ def test_rows_may_be_predicted_alone(dense):
 
 
 def test_a_stored_minus_zero_is_the_zero_of_the_dense_matrix():
-    net = cr.Network([cr.Dense(1)], 1, "float64")
-    net.parameters["1.weight"], net.parameters["1.bias"] = [[1.0]], [-0.0]
+    net = cr.Network([cr.Dense(2)], 1, "float64")
+    net.parameters["1.weight"], net.parameters["1.bias"] = [[1.0, 1.0]], [-0.0, -0.0]
     X = sparse.csr_array(([-0.0], [0], [0, 1]), (1, 1))
     assert not np.signbit(X.toarray()[0, 0])
     assert not np.signbit(net.predict(X)[0, 0])

@@ -29,6 +29,7 @@ LAYERS = {
     "one tile of panels": [(33, "relu", 0), (3, "softmax", 0)],
     "all widths of tiles": [(250, "tanh", 0), (3, "softmax", 0)],
     "transposed": [(2, "relu", 0), (3, "softmax", 0)],
+    "of one unit": [(1, "relu", 0), (3, "softmax", 0)],
     "alone": [(3, "softmax", 0)],
     "gelu, which needs z": [(64, "gelu", 0), (3, "softmax", 0)],
 }

@@ -46,6 +46,7 @@ namespace CHAINRULE_ISA {
 #include "kernels/shallow.inl.h"
 #include "kernels/multiply.inl.h"
 #include "kernels/sparse.inl.h"
+#include "kernels/column.inl.h"
 // clang-format on
 
 template <class T, V<T> (*F)(V<T>)>
@@ -63,6 +64,8 @@ template <class T>
 constexpr Kernels<T> table() {
   return {multiply<T>,
           multiply_sparse<T>,
+          multiply_column<T>,
+          multiply_sparse_column<T>,
           {CHAINRULE_ACTIVATIONS(CHAINRULE_ACTIVATE)},
           {CHAINRULE_ACTIVATIONS(CHAINRULE_ACTIVATION_GRADIENT)},
           {CHAINRULE_LOSSES(CHAINRULE_LOSS)},

@@ -5,8 +5,8 @@
 // of activations is arbitrary, that of gradients in z (`dz`) is zero, and so is that of parameters and gradients.
 //
 // The same bits on every instruction set: vector lanes run over the outputs of a product, each sum runs in index order
-// with fused multiply-add, and where a row is summed it is summed in kPanel<T> interleaved parts joined by a fixed
-// tree.
+// with fused multiply-add, and where a row is summed, or multiplied with one column, its sum goes in kPanel<T>
+// interleaved parts joined by a fixed tree.
 #pragma once
 
 #include "base/views.h"
@@ -156,6 +156,10 @@ template <class T>
 struct Kernels {
   void (*multiply)(const Product<T>&);
   void (*multiply_sparse)(const SparseProduct<T>&);
+  // The same for one column, where b is the transpose of B, (1, k), and each sum goes in kPanel interleaved parts, to
+  // which start[0] is added.
+  void (*multiply_column)(const Product<T>&);
+  void (*multiply_sparse_column)(const SparseProduct<T>&);
 
   // In place on (rows, n): z becomes a = g(z).
   void (*activate[kActivations])(index_t rows, index_t n, Panels<T> z, T slope);

@@ -1,7 +1,7 @@
 // Parameters: W (n_in, n_out), then b (n_out), in panels. The mirror is W transposed. Forward multiplies by the one
 // whose panels run over the outputs, backward by the one whose panels run over the inputs; gradient and update work on
 // W as it is stored. A layer of few outputs stores W transposed, where that leaves less padding: 64 x 2 as 2 x 64, not
-// as 64 x 16.
+// as 64 x 16. One of one output needs no mirror.
 #include "layers/dense.h"
 
 #include <algorithm>
@@ -39,7 +39,8 @@ Dense<T>::Dense(index_t n_in, index_t n_out)
     : n_in_(n_in),
       n_out_(n_out),
       // An eighth less, or it is not worth a mirror in the first layer.
-      weight_{"weight", n_in, n_out, false, true, 8 * panels_size<T>(n_out, n_in) <= 7 * panels_size<T>(n_in, n_out)} {}
+      weight_{"weight", n_in, n_out,
+              false,    true, n_out == 1 || 8 * panels_size<T>(n_out, n_in) <= 7 * panels_size<T>(n_in, n_out)} {}
 
 template <class T>
 std::vector<ParameterShape> Dense<T>::parameters() const {
@@ -79,7 +80,14 @@ std::vector<Unit> Dense<T>::units() const {
 
 template <class T>
 index_t Dense<T>::mirror_size(bool input_gradient) const {
+  if (is_column()) return 0;
   return weight_.transposed || input_gradient ? panels_size<T>(weight_.stored_columns(), weight_.stored_rows()) : 0;
+}
+
+template <class T>
+Panels<const T> Dense<T>::forward_matrix(Weights<T> weights) const {
+  if (is_column()) return panels_of(weights.parameters, 1);
+  return panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_);
 }
 
 template <class T>
@@ -87,11 +95,11 @@ void Dense<T>::forward_panels(Weights<T> weights, const Slice<T>& s, index_t pan
   Product<T> p;
   p.m = s.rows, p.k = n_in_, p.columns = std::min(n_out_ - panel * kPanel<T>, panels * kPanel<T>);
   p.a = s.x, p.transposed = false;
-  p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_).panels_from(panel);
+  p.b = forward_matrix(weights).panels_from(panel);
   p.c = s.y.panels_from(panel);
   p.start = weights.parameters + weight_.template size<T>() + panel * kPanel<T>, p.start_panel = kPanel<T>;  // b
   p.rectified = s.rectifies;
-  multiply(p);  // z = b + x W
+  is_column() ? kernels<T>().multiply_column(p) : multiply(p);  // z = b + x W
 }
 
 template <class T>
@@ -146,10 +154,11 @@ void Dense<T>::forward_sparse(Weights<T> weights, const SparseMatrix<T>& x, cons
   SparseProduct<T> p;
   p.m = s.rows, p.panels = n_panels<T>(n_out_);
   p.a = x, p.c = s.y;
-  p.b = panels_of(weight_.transposed ? weights.mirror : weights.parameters, n_in_);
+  p.b = forward_matrix(weights);
   p.start = weights.parameters + weight_.template size<T>(), p.start_panel = kPanel<T>;  // b
   p.rectified = s.rectifies;
-  kernels<T>().multiply_sparse(p);  // z = b + x W
+  const auto product = is_column() ? kernels<T>().multiply_sparse_column : kernels<T>().multiply_sparse;
+  product(p);  // z = b + x W
 }
 
 template <class T>

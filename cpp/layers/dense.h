@@ -37,6 +37,9 @@ class Dense final : public Layer<T> {
   void claim_mirror(const Unit& unit, const T* mirror, Ahead& ahead) const override;
 
  private:
+  bool is_column() const { return n_out_ == 1; }
+  // W as forward reads it, but a column transposed.
+  Panels<const T> forward_matrix(Weights<T> weights) const;
   // The gradient of a unit of W is down^T across, here from all rows.
   OuterProduct<T> factors(const Unit& unit, const Slice<T>& s) const;
 

@@ -149,6 +149,17 @@ T chain(index_t n, T start, const T* a, index_t a_step, const T* b, index_t b_st
   return start;
 }
 
+// kPanel such chains of every kPanel-th term, the upper half added to the lower one until one is left.
+template <class T>
+T parts(index_t n, const T* a, const T* b) {
+  T part[kPanel<T>] = {};
+  for (index_t l = 0; l < n; ++l) part[l % kPanel<T>] = std::fma(a[l], b[l], part[l % kPanel<T>]);
+  for (index_t half = kPanel<T> / 2; half > 0; half /= 2) {
+    for (index_t i = 0; i < half; ++i) part[i] += part[i + half];
+  }
+  return part[0];
+}
+
 template <class T>
 void check_products(index_t rows, index_t n_in, index_t n_out) {
   const std::vector<T> x = numbers<T>(1, rows * n_in), W = numbers<T>(2, n_in * n_out), b = numbers<T>(3, n_out),
@@ -159,7 +170,9 @@ void check_products(index_t rows, index_t n_in, index_t n_out) {
   bool same[] = {true, true, true};
   for (index_t j = 0; j < n_out; ++j) {
     for (index_t i = 0; i < rows; ++i) {
-      same[0] &= y[i * n_out + j] == chain(n_in, b[j], &x[i * n_in], 1, &W[j], n_out);
+      const T *row = &x[i * n_in], *column = &W[j];
+      same[0] &=
+          y[i * n_out + j] == (n_out == 1 ? b[j] + parts(n_in, row, column) : chain(n_in, b[j], row, 1, column, n_out));
     }
     for (index_t l = 0; l < n_in; ++l) {
       same[1] &= dW[l * n_out + j] == chain(rows, dW_before[l * n_out + j], &x[l], n_in, &dz[j], n_out);
@@ -175,6 +188,30 @@ void check_products(index_t rows, index_t n_in, index_t n_out) {
     expect(same[i], std::string(names[i]) + " for " + std::to_string(rows) + " x " + std::to_string(n_in) + " x " +
                         std::to_string(n_out) + " on " + current_isa());
   }
+}
+
+// Whatever stands in the padding of A.
+template <class T>
+void check_column(index_t rows, index_t n) {
+  const std::vector<T> w = numbers<T>(2, n), start = numbers<T>(3, kPanel<T>);
+  std::vector<T> a = numbers<T>(1, padded<T>(n) * rows), b(static_cast<std::size_t>(padded<T>(n))),
+                 c(static_cast<std::size_t>(rows * kPanel<T>));
+  std::copy(w.begin(), w.end(), b.begin());
+  Product<T> p{};
+  p.m = rows, p.k = n, p.columns = 1;
+  p.a = {a.data(), rows * kPanel<T>}, p.b = {b.data(), kPanel<T>}, p.c = {c.data(), rows * kPanel<T>};
+  p.start = start.data();
+  for (index_t i = 0; i < rows; ++i) {
+    for (index_t l = n; l < padded<T>(n); ++l) a[p.a.place(l) + i * kPanel<T>] = T(NAN);
+  }
+  kernels<T>().multiply_column(p);
+  bool same = true;
+  for (index_t i = 0; i < rows; ++i) {
+    std::vector<T> row;
+    for (index_t l = 0; l < n; ++l) row.push_back(a[p.a.place(l) + i * kPanel<T>]);
+    same &= c[i * kPanel<T>] == start[0] + parts(n, row.data(), w.data());
+  }
+  expect(same, "x w + b for " + std::to_string(rows) + " x " + std::to_string(n) + " on " + current_isa());
 }
 
 }  // namespace
@@ -196,8 +233,9 @@ int main(int argc, char** argv) try {
     for (const index_t rows : {1, 5, 7, 15, 33}) {
       for (const index_t n_in : {1, 16, 300}) {
         for (const index_t n_out : {1, 7, 17, 48, 64, 81}) check_products<float>(rows, n_in, n_out);
-        for (const index_t n_out : {17, 33}) check_products<double>(rows, n_in, n_out);
+        for (const index_t n_out : {1, 17, 33}) check_products<double>(rows, n_in, n_out);
       }
+      for (const index_t n : {1, 7, 8, 15, 16, 17, 30, 64}) check_column<float>(rows, n), check_column<double>(rows, n);
     }
   }
   return failures > 0;

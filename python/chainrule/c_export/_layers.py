@@ -61,7 +61,10 @@ def _array(program: Program, path: str, values: NDArray[Any]) -> str:
 def _linear(program: Program, x: Value, parameters: Parameters, path: str) -> Value:
     W, b = _own(program, parameters, path, "weight", "bias")
     y = program.new(len(parameters[f"{path}.bias"]))
-    program.add(f"NAME_dense({x.name}, {x.n}, {W}, {b}, {y.n}, {y.name});")
+    if y.n == 1:
+        program.add(f"NAME_column({x.name}, {x.n}, {W}, {b}, {y.name});")
+    else:
+        program.add(f"NAME_dense({x.name}, {x.n}, {W}, {b}, {y.n}, {y.name});")
     return program.done(x, y)
 
 

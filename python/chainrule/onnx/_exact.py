@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 
 from chainrule.onnx._close import CONSTANTS
-from chainrule.onnx._graph import Graph
+from chainrule.onnx._graph import Array, Graph
 
 OURS = CONSTANTS["float32"]
 PANEL = 16  # interleaved parts of a sum over a row
@@ -77,6 +77,15 @@ class Exact:
         is_negative = self._wide.node("Less", z, self._number(0))
         below = self._wide.node("Where", is_negative, above, self._wide.node("Sub", one, above))
         return self._narrowed(below)
+
+    def column(self, x: str, weight: Array, bias: Array, names: Sequence[str]) -> str:
+        """x W + b for W (n, 1): the parts of the sum as columns, then b."""
+        n = len(weight)
+        parts = np.zeros((n, PANEL), np.float32)
+        parts[np.arange(n), np.arange(n) % PANEL] = weight[:, 0]
+        sums = self._widened(self.graph.node("Gemm", x, self.graph.constant(parts, names[0])))
+        last = self._wide.constant(bias, names[1])
+        return self._narrowed(self._do("Add", self._join(sums), last))
 
     def softmax(self, z: str, n: int) -> str:
         axis = self.graph.constant([1], "axis")
@@ -150,8 +159,8 @@ class Exact:
     def _total(self, x: str, n: int, squared: bool = False) -> str:
         """The sum (rows, 1) of rows x (rows, n), or of their squares.
 
-        Panels of columns are added one after another, then the halves of their sum, until a column
-        is left. Squares are added without rounding them before.
+        Panels of columns are added one after another, then joined. Squares are added without
+        rounding them before.
         """
         node, constant = self._wide.node, self._wide.constant
         n_panels = -(-n // PANEL)
@@ -162,9 +171,14 @@ class Exact:
             panel = node("Gather", panels, constant(p, "panel"), axis=1)
             term = node("Mul", panel, panel) if squared else panel
             total = self._do("Add", total, term) if total else self._rounded(term)
+        return self._join(total)
+
+    def _join(self, parts: str) -> str:
+        """The sum (rows, 1) of (rows, PANEL): the halves are added until a column is left."""
+        node, constant = self._wide.node, self._wide.constant
         half = PANEL // 2
         while half > 0:
-            halves = node("Reshape", total, constant([0, 2, half], "shape"))
-            total = self._do("ReduceSum", halves, constant([1], "axis"))
+            halves = node("Reshape", parts, constant([0, 2, half], "shape"))
+            parts = self._do("ReduceSum", halves, constant([1], "axis"))
             half //= 2
-        return node("Reshape", total, constant([0, 1], "shape"))
+        return node("Reshape", parts, constant([0, 1], "shape"))

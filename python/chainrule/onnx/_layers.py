@@ -17,6 +17,7 @@ from chainrule.checkpoint import network_tensors
 from chainrule.layers import Activate, BatchNorm, Dense, Layer, LayerNorm, Residual
 from chainrule.network import Network
 from chainrule.onnx._activations import activate, arithmetic
+from chainrule.onnx._exact import Exact
 from chainrule.onnx._graph import Graph
 
 Array = NDArray[Any]
@@ -50,7 +51,10 @@ def _layer(graph: Graph, x: str, n: int, layer: Layer, parameters: Parameters, p
 def _linear(graph: Graph, x: str, parameters: Parameters, prefix: str) -> str:
     names = (f"{prefix}.weight", f"{prefix}.bias")
     weight, bias = (parameters[name] for name in names)
-    if graph.nodes == "native":
+    is_column = weight.shape[1] == 1
+    if graph.nodes == "exact" and is_column:
+        return Exact(graph).column(x, weight, bias, names)
+    if graph.nodes == "native" or is_column:
         constants = zip((weight, bias), names, strict=True)
         return graph.node("Gemm", x, *(graph.constant(value, name) for value, name in constants))
     # (1, x) times b over W: sums that start from the bias, as chainrule's do; ONNX's Gemm adds it

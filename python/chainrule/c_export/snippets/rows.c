@@ -1,5 +1,5 @@
 // What works on a whole row. Sums over one go in NAME_PANEL interleaved parts joined by a fixed tree; those of a product
-// run in index order.
+// of several columns run in index order.
 
 // The sum of NAME_PANEL parts: the upper half onto the lower one, until one is left.
 static real NAME_join(real *part) {
@@ -25,6 +25,13 @@ static void NAME_dense(const real *x, size_t n_in, const real *W, const real *b,
       y[j] = NAME_fma(x3, W3[j], NAME_fma(x2, W2[j], sum));
     }
   }
+}
+
+// y = b + x W for one column.   x, W (n); b, y (1)
+static void NAME_column(const real *x, size_t n, const real *W, const real *b, real *y) {
+  real part[NAME_PANEL] = {0};
+  for (size_t l = 0; l < n; ++l) part[l % NAME_PANEL] = NAME_fma(x[l], W[l], part[l % NAME_PANEL]);
+  y[0] = b[0] + NAME_join(part);
 }
 
 // y = (x - mean) factor + beta, factor = gamma / sqrt(variance + epsilon); y may be x.   all (n)
