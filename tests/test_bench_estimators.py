@@ -40,7 +40,7 @@ def test_a_line_has_medians_of_times_and_of_ratios():
 def test_quick_run_of_jobs(tmp_path, capsys):
     path = tmp_path / "rows.jsonl"
     estimators.main(["--quick", "--jobs", "2", "--json", str(path)])
-    assert "| digits, 5 epochs | float64 |" in capsys.readouterr().out
+    assert "| digits, 5 epochs | float64 | 40 |" in capsys.readouterr().out
     (row,) = map(json.loads, path.read_text().splitlines())
     assert row["jobs"] == 2
     for name in ("one_thread", "one_job", "jobs", "loop_one_thread", "loop_jobs"):
@@ -48,10 +48,10 @@ def test_quick_run_of_jobs(tmp_path, capsys):
 
 
 def test_a_line_of_jobs_compares_with_one_jobs_work_divided():
-    row = {"case": "c", "dtype": "float64", "jobs": 2, "one_job_seconds": [3.0] * 3}
+    row = {"case": "c", "dtype": "float64", "fits": 8, "jobs": 2, "one_job_seconds": [3.0] * 3}
     row |= {"one_thread_seconds": [4.0, 4.0, 8.0], "jobs_seconds": [2.0, 2.2, 3.0]}
     row |= {"loop_one_thread_seconds": [4.0] * 3, "loop_jobs_seconds": [2.0, 2.2, 2.4]}
-    assert estimator_jobs.line(row).endswith("| 4.00 s | 3.00 s | 2 | 2.20 s | 1.00 | 1.10 |")
+    assert estimator_jobs.line(row).endswith("| 8 | 4.00 s | 3.00 s | 2 | 2.20 s | 1.00 | 1.10 |")
 
 
 @pytest.mark.parametrize("jobs", ["0", "1"])
