@@ -93,7 +93,7 @@ def all_kernels(dtype: str) -> Iterator[Kernel]:
         "multiclass_hinge": (1, 1),
     }
     updates = {"sgd": 2, "momentum": 4, "nesterov": 6, "rmsprop": 9, "adam": 12}
-    updates |= {"nadam": 15, "radam": 12, "adagrad": 6, "lion": 10, "rprop": 16}
+    updates |= {"nadam": 14, "radam": 12, "adagrad": 7, "lion": 7, "rprop": 16}
 
     for name in _core.activations():
         if name in activations:  # the identity is never called

@@ -88,16 +88,29 @@ def random_network(seed):
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory):
-    """`{path: (network, rows)}` of exported networks: random ones, and one for each activation."""
+    """`{path: (network, rows)}` of exported networks: random ones, one for each activation, and
+    some with layers of one output, which sum otherwise.
+    """
     folder, found = tmp_path_factory.mktemp("c"), {}
     for seed in range(NETWORKS):
         found[folder / f"net{seed}.c"] = random_network(seed)
     for name in ACTIVATIONS:
         for dtype in ("float32", "float64"):
             found[folder / f"{name}_{dtype}.c"] = one_activation(name, dtype)
+    for n in (1, 7, 8, 9, 15, 16, 17, 33, 300):
+        for dtype in ("float32", "float64"):
+            found[folder / f"one_of_{n}_{dtype}.c"] = one_output(n, dtype)
     for path, (net, _) in found.items():
         cr.export_c(net, path)
     return found
+
+
+def one_output(n, dtype):
+    """Of n inputs, and then of 40."""
+    rng = np.random.default_rng(n)
+    net = cr.Network([cr.Dense(1), cr.Dense(40, "tanh"), cr.Dense(1, "relu")], n, dtype, seed=n)
+    net.parameters["1.bias"], net.parameters["3.bias"] = [0.1], [0.3]
+    return net, rng.normal(size=(ROWS, n)).astype(dtype)
 
 
 def one_activation(name, dtype):

@@ -48,6 +48,19 @@ def test_where_z_overflows(activation, tmp_path):
     assert_same_bits(net, [[1e30]], tmp_path)
 
 
+def test_where_inputs_of_one_output_overflow(tmp_path):
+    net = cr.Network([cr.Dense(2), cr.Dense(1, "sigmoid")], 1)
+    net.W[1], net.W[2] = [[1e30], [1e-10]], [[1, -1]]
+    assert_same_bits(net, [[1e30], [1], [-1e30]], tmp_path)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 33, 255])
+def test_one_output(n, rows, tmp_path, rng):
+    net = build(n, [(1, "tanh", 0.1), (1, "identity", 0)], "float32")
+    assert_same_bits(net, rng.normal(size=(rows, n)), tmp_path)
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 15, 16, 17, 33, 64, 200, 500])
 def test_layer_norm_of_any_width(n, tmp_path, rng):
     net = cr.Network([cr.LayerNorm()], n)
@@ -76,8 +89,9 @@ def test_up_to_255_inputs(rows, tmp_path, rng):
     assert_same_bits(net, rng.normal(size=(rows, 255)), tmp_path)
 
 
-def test_wider_products_differ_in_the_last_bits(tmp_path, rng):
-    net = build(700, [(97, "tanh", 0.1), (33, "gelu", 0.1), (5, "softmax", 0)], "float32")
+@pytest.mark.parametrize("n", [97, 1])
+def test_wider_products_differ_in_the_last_bits(n, tmp_path, rng):
+    net = build(700, [(n, "tanh", 0.1), (33, "gelu", 0.1), (5, "softmax", 0)], "float32")
     X = rng.normal(size=(77, 700)).astype(np.float32)
     cr.export_onnx(net, tmp_path / "net.onnx", nodes="exact")
     assert 0 < relative_difference(run(tmp_path / "net.onnx", X)[0], net.predict(X)) < 1e-6

@@ -30,6 +30,7 @@ LAYERS = {
     "all widths of tiles": [(250, "tanh", 0), (3, "softmax", 0)],
     "transposed": [(2, "relu", 0), (3, "softmax", 0)],
     "of one unit": [(1, "relu", 0), (3, "softmax", 0)],
+    "of one unit with exp": [(1, "exp", 0), (3, "softmax", 0)],
     "alone": [(3, "softmax", 0)],
     "gelu, which needs z": [(64, "gelu", 0), (3, "softmax", 0)],
 }

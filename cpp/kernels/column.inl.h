@@ -6,6 +6,15 @@
 // Rows at once, whose parts stand in registers.
 inline constexpr int kColumnRows = kPerPanel == 1 ? 8 : kPerPanel == 2 ? 4 : 2;
 
+// A row of C: the one element and padding.
+template <class T>
+static inline void store_column(T sum, bool rectified, T* c) {
+  V<T> row[kPerPanel] = {};
+  row[0][0] = rectified && sum < 0 ? T(0) : sum;
+#pragma GCC unroll 4
+  for (int v = 0; v < kPerPanel; ++v) store(c + v * Of<T>::kLanes, row[v]);
+}
+
 // Of R rows.
 template <class T, int R>
 static inline void multiply_column_rows(const Product<T>& p, const T* a, T* c) {
@@ -31,14 +40,7 @@ static inline void multiply_column_rows(const Product<T>& p, const T* a, T* c) {
     add([&](V<T> av, int v) { return (V<T>)((Mask)av & below<T>(v * lanes, left)); });
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < R; ++i) {
-    const T total = p.start[0] + sum[i].total();
-    V<T> row = {};
-    row[0] = p.rectified && total < 0 ? T(0) : total;
-    store(c + i * width, row);
-#pragma GCC unroll 4
-    for (int v = 1; v < kPerPanel; ++v) store(c + i * width + v * lanes, V<T>{});
-  }
+  for (int i = 0; i < R; ++i) store_column(p.start[0] + sum[i].total(), p.rectified, c + i * width);
 }
 
 template <class T>
@@ -63,7 +65,6 @@ static void multiply_sparse_column(const SparseProduct<T>& p) {
       to = fma(splat(p.a.value[k]), splat(p.b.data[p.b.place(l)]), splat(to))[0];
     }
     __builtin_memcpy(sum.part, part, sizeof part);
-    const T total = p.start[0] + sum.total();
-    c[0] = p.rectified && total < 0 ? T(0) : total;
+    store_column(p.start[0] + sum.total(), p.rectified, c);
   }
 }

@@ -156,8 +156,8 @@ template <class T>
 struct Kernels {
   void (*multiply)(const Product<T>&);
   void (*multiply_sparse)(const SparseProduct<T>&);
-  // The same for one column, where b is the transpose of B, (1, k), and each sum goes in kPanel interleaved parts, to
-  // which start[0] is added.
+  // The same for one column, where b is the transpose of B, (1, k), its padding zero, and each sum goes in kPanel
+  // interleaved parts, to which start[0] is added. No A is transposed, and nothing is gated or fetched ahead.
   void (*multiply_column)(const Product<T>&);
   void (*multiply_sparse_column)(const SparseProduct<T>&);
 

@@ -1,7 +1,7 @@
 // Parameters: W (n_in, n_out), then b (n_out), in panels. The mirror is W transposed. Forward multiplies by the one
 // whose panels run over the outputs, backward by the one whose panels run over the inputs; gradient and update work on
 // W as it is stored. A layer of few outputs stores W transposed, where that leaves less padding: 64 x 2 as 2 x 64, not
-// as 64 x 16. One of one output needs no mirror.
+// as 64 x 16. One of one output always does, and multiplies by it both ways, without a mirror.
 #include "layers/dense.h"
 
 #include <algorithm>

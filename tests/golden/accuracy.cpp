@@ -6,6 +6,7 @@
 // Prints the largest error of each function. Start at check_function(). The exit status is 1 where a bound or a bit is
 // not kept.
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -195,7 +196,7 @@ template <class T>
 void check_column(index_t rows, index_t n) {
   const std::vector<T> w = numbers<T>(2, n), start = numbers<T>(3, kPanel<T>);
   std::vector<T> a = numbers<T>(1, padded<T>(n) * rows), b(static_cast<std::size_t>(padded<T>(n))),
-                 c(static_cast<std::size_t>(rows * kPanel<T>));
+                 c(static_cast<std::size_t>(rows * kPanel<T>), T(NAN));
   std::copy(w.begin(), w.end(), b.begin());
   Product<T> p{};
   p.m = rows, p.k = n, p.columns = 1;
@@ -209,7 +210,9 @@ void check_column(index_t rows, index_t n) {
   for (index_t i = 0; i < rows; ++i) {
     std::vector<T> row;
     for (index_t l = 0; l < n; ++l) row.push_back(a[p.a.place(l) + i * kPanel<T>]);
-    same &= c[i * kPanel<T>] == start[0] + parts(n, row.data(), w.data());
+    const T* const of_row = &c[i * kPanel<T>];
+    same &= of_row[0] == start[0] + parts(n, row.data(), w.data());
+    same &= std::all_of(of_row + 1, of_row + kPanel<T>, [](T padding) { return padding == 0; });
   }
   expect(same, "x w + b for " + std::to_string(rows) + " x " + std::to_string(n) + " on " + current_isa());
 }

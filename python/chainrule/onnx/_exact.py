@@ -79,13 +79,10 @@ class Exact:
         return self._narrowed(below)
 
     def column(self, x: str, weight: Array, bias: Array, names: Sequence[str]) -> str:
-        """x W + b for W (n, 1): the parts of the sum as columns, then b."""
-        n = len(weight)
-        parts = np.zeros((n, PANEL), np.float32)
-        parts[np.arange(n), np.arange(n) % PANEL] = weight[:, 0]
-        sums = self._widened(self.graph.node("Gemm", x, self.graph.constant(parts, names[0])))
-        last = self._wide.constant(bias, names[1])
-        return self._narrowed(self._do("Add", self._join(sums), last))
+        """x W + b for W (n, 1), b last."""
+        w = self._wide.constant(weight[:, 0], names[0])
+        total = self._total(self._widened(x), len(weight), times=w)
+        return self._narrowed(self._do("Add", total, self._wide.constant(bias, names[1])))
 
     def softmax(self, z: str, n: int) -> str:
         axis = self.graph.constant([1], "axis")
@@ -98,7 +95,7 @@ class Exact:
         x, count, one = self._widened(x), self._number(n), self._number(1)
         near = self._do("Sub", x, self._do("Div", self._total(x, n), count))
         centred = self._do("Sub", near, self._do("Div", self._total(near, n), count))
-        variance = self._do("Div", self._total(centred, n, squared=True), count)
+        variance = self._do("Div", self._total(centred, n, times=centred), count)
         deviation = self._do("Sqrt", self._do("Add", variance, self._number(epsilon)))
         normal = self._do("Mul", centred, self._do("Div", one, deviation))
         return self._narrowed(self._fma(normal, gamma, beta))
@@ -156,29 +153,26 @@ class Exact:
         p = self._do("Mul", self._polynomial(EXPM1_OVER_R, r), r)
         return self._fma(scale, p, self._do("Sub", scale, self._number(1)))
 
-    def _total(self, x: str, n: int, squared: bool = False) -> str:
-        """The sum (rows, 1) of rows x (rows, n), or of their squares.
+    def _total(self, x: str, n: int, times: str | None = None) -> str:
+        """The sum (rows, 1) of rows x (rows, n), or of the products with others, or with one row.
 
-        Panels of columns are added one after another, then joined. Squares are added without
-        rounding them before.
+        Panels of columns are added one after another, then the halves of their sum, until a column
+        is left. Products, which float64 holds, are added without rounding them before.
         """
         node, constant = self._wide.node, self._wide.constant
+        terms = x if times is None else node("Mul", x, times)
         n_panels = -(-n // PANEL)
         padding = constant([0, 0, 0, n_panels * PANEL - n], "padding")
-        panels = node("Reshape", node("Pad", x, padding), constant([0, n_panels, PANEL], "shape"))
+        panels = node(
+            "Reshape", node("Pad", terms, padding), constant([0, n_panels, PANEL], "shape")
+        )
         total = ""
         for p in range(n_panels):
-            panel = node("Gather", panels, constant(p, "panel"), axis=1)
-            term = node("Mul", panel, panel) if squared else panel
+            term = node("Gather", panels, constant(p, "panel"), axis=1)
             total = self._do("Add", total, term) if total else self._rounded(term)
-        return self._join(total)
-
-    def _join(self, parts: str) -> str:
-        """The sum (rows, 1) of (rows, PANEL): the halves are added until a column is left."""
-        node, constant = self._wide.node, self._wide.constant
         half = PANEL // 2
         while half > 0:
-            halves = node("Reshape", parts, constant([0, 2, half], "shape"))
-            parts = self._do("ReduceSum", halves, constant([1], "axis"))
+            halves = node("Reshape", total, constant([0, 2, half], "shape"))
+            total = self._do("ReduceSum", halves, constant([1], "axis"))
             half //= 2
-        return node("Reshape", parts, constant([0, 1], "shape"))
+        return node("Reshape", total, constant([0, 1], "shape"))

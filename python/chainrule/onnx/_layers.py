@@ -1,7 +1,8 @@
 """The nodes of layers: one entry for each in LAYERS.
 
 The values are (rows, units), a weight matrix is (n_in, n_out) as everywhere. Except in a native
-graph they are chosen so that ONNX Runtime rounds where chainrule does.
+graph, and for the one output of a layer in a close one, they are chosen so that ONNX Runtime rounds
+where chainrule does.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from chainrule.onnx._graph import Graph
 
 Array = NDArray[Any]
 Parameters = Mapping[str, Array]
+
+MOST_TERMS = 255  # of a sum of Gemm's that goes in one piece
 
 
 def add_network(graph: Graph, x: str, net: Network, where: str) -> str:
@@ -51,15 +54,16 @@ def _layer(graph: Graph, x: str, n: int, layer: Layer, parameters: Parameters, p
 def _linear(graph: Graph, x: str, parameters: Parameters, prefix: str) -> str:
     names = (f"{prefix}.weight", f"{prefix}.bias")
     weight, bias = (parameters[name] for name in names)
-    is_column = weight.shape[1] == 1
-    if graph.nodes == "exact" and is_column:
+    n, n_out = weight.shape
+    is_column = n_out == 1
+    if graph.nodes == "exact" and is_column and n <= MOST_TERMS:
         return Exact(graph).column(x, weight, bias, names)
     if graph.nodes == "native" or is_column:
         constants = zip((weight, bias), names, strict=True)
         return graph.node("Gemm", x, *(graph.constant(value, name) for value, name in constants))
     # (1, x) times b over W: sums that start from the bias, as chainrule's do; ONNX's Gemm adds it
     # to the sum. Where ONNX Runtime uses fma, and weights that it has packed before, as it usually
-    # does, those of up to 255 products are chainrule's bits.
+    # does, those of up to MOST_TERMS products are chainrule's bits.
     rows = graph.constant(np.concatenate([bias[np.newaxis], weight]), f"{prefix}.bias_and_weight")
     one_before = graph.constant([0, 1, 0, 0], "one_before")
     return graph.node("Gemm", graph.node("Pad", x, one_before, graph.number(1)), rows)
