@@ -106,7 +106,7 @@ def test_training_goes_on_from_there(dtype, of_rows):
         other.partial_fit(rows[:60], SPECIES[:60], classes=classes)  # without the third class
         assert other.coefs_[0].dtype == dtype
         np.testing.assert_array_equal(looked.coefs_[0], other.coefs_[0])
-    for other in (looked, blind):
+    for other in (looked, blind, first):
         assert (other.n_iter_, other.t_, len(other.loss_curve_)) == (1, 5 * 150 + 60, 6)
 
 
@@ -141,8 +141,15 @@ def test_what_the_weights_tell_need_not_be_set_and_cannot_be_wrong(tmp_path):
         ("t_", 1.5, TypeError),
         ("n_iter_", None, TypeError),
         ("loss_curve_", None, TypeError),
+        ("loss_curve_", [[1.0]], TypeError),
+        ("loss_curve_", 3.0, TypeError),
+        ("loss_curve_", ["a"], TypeError),
+        ("loss_", 10**400, TypeError),
+        ("history_", {}, TypeError),
         ("validation_scores_", [0.5], ValueError),
+        ("validation_scores_", 0.5, TypeError),
         ("feature_names_in_", ["a", "b"], ValueError),
+        ("feature_names_in_", 4, ValueError),
     ],
 )
 @pytest.mark.parametrize("was_fitted", [True, False])
@@ -153,6 +160,19 @@ def test_what_no_file_may_hold_is_not_written(attribute, value, error, was_fitte
     with pytest.raises(error, match=rf"^\[MLPClassifier.save\] {attribute}: expected"):
         other.save(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    ["n_iter_", "t_", "history_", "loss_curve_", "best_loss_", "_no_improvement_count"],
+)
+def test_what_a_file_needs_is_missed(attribute, tmp_path):
+    est = cr.MLPClassifier(**OPTIONS).fit(X, SPECIES)
+    delattr(est, attribute)
+    with pytest.raises(
+        (TypeError, ValueError), match=rf"save\] {attribute}: expected a .*, got None"
+    ):
+        est.save(tmp_path / "model")
 
 
 def test_numbers_of_numpy_are_written(tmp_path):

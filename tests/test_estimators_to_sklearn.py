@@ -125,6 +125,19 @@ def test_what_scikit_learn_cannot_be_is_refused(y, options, found):
         fitted(MLPClassifier, y, **options).to_sklearn()
 
 
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_one_that_stopped_early_goes_on(kind):
+    """Also where no score of the fit that follows is better."""
+    options = {"max_iter": 100, "early_stopping": True, "warm_start": True, "n_iter_no_change": 2}
+    model = fitted(kind, X[:, 0] > 0, learning_rate_init=0.01, **options).to_sklearn()
+    model.best_validation_score_ = 2.0
+    before = [w.copy() for w in model.coefs_]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, X[:, 0] > 0)
+    assert_array_equal(model.coefs_[0], before[0])
+
+
 def test_one_that_is_not_fitted_says_so():
     with pytest.raises(NotFittedError):
         MLPRegressor().to_sklearn()

@@ -4,6 +4,7 @@ Start at `fitted_document` with `fitted_tensors`, and at `set_fitted`, which che
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from numbers import Real
 from typing import Any
@@ -21,6 +22,7 @@ from chainrule.estimators import _options
 from chainrule.estimators._engine import Engine
 from chainrule.estimators._file_labels import decode_target, encode_target
 from chainrule.estimators._learning_rate import LearningRate
+from chainrule.history import History
 from chainrule.layers import Dense
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer, resolve_optimizer
@@ -74,21 +76,39 @@ def fitted_tensors(est: Any, where: str, parts: Mapping[str, Any]) -> dict[str, 
 def _check_attributes(where: str, est: Any, net: Network, numbers: Mapping[str, Any]) -> None:
     """What `save` may write and `load` read; a user may have set them."""
     features = getattr(est, "feature_names_in_", None)
-    if features is not None and len(features) != net.n_inputs:
+    if features is not None and np.shape(features) != (net.n_inputs,):
         expected = f"{net.n_inputs} names, one for each feature"
         raise ValueError(message(where, "feature_names_in_", expected, features))
+    if not isinstance(getattr(est, "history_", None), History):
+        expected = "a History, as fit leaves it"
+        raise TypeError(message(where, "history_", expected, getattr(est, "history_", None)))
+    of_epochs = [*LISTS, *sorted(OF_EPOCHS)]
+    has_epochs = any(hasattr(est, name) for name in of_epochs)
+    for name in ("n_iter_", "t_", *(of_epochs if has_epochs else ())):
+        if not hasattr(est, name):
+            raise ValueError(message(where, name, "a value, as fit leaves it", None))
     for name, value in numbers.items():
         if name in COUNTS:
             check_integer(where, name, value, 0, MOST)
         elif type(value) is not float and not (value is None and name != "loss_"):
             raise TypeError(message(where, name, "a float", value))
-    if not set(numbers) & OF_EPOCHS:
+    if not has_epochs:
         return
-    if est.loss_curve_ is None:
-        raise TypeError(message(where, "loss_curve_", "a list of floats", None))
+    for name in LISTS:
+        if not (name == "validation_scores_" and est.validation_scores_ is None):
+            _check_list(where, name, getattr(est, name))
     if (est.validation_scores_ is None) != (est.best_validation_score_ is None):
         expected = "a list where there is a best_validation_score_, else None"
         raise ValueError(message(where, "validation_scores_", expected, est.validation_scores_))
+
+
+def _check_list(where: str, name: str, values: Any) -> None:
+    try:
+        is_list = np.array(values, np.float64).ndim == 1
+    except (TypeError, ValueError, OverflowError):
+        is_list = False
+    if not is_list:
+        raise TypeError(message(where, name, "a list of floats", values))
 
 
 def _numbers(est: Any) -> dict[str, Any]:
@@ -96,7 +116,8 @@ def _numbers(est: Any) -> dict[str, Any]:
     found = {name: getattr(est, name) for name in (*COUNTS, *FLOATS) if hasattr(est, name)}
     for name in set(FLOATS) & set(found):
         if isinstance(found[name], Real):  # of NumPy, or an integer
-            found[name] = float(found[name])
+            with suppress(OverflowError):
+                found[name] = float(found[name])
     return found
 
 

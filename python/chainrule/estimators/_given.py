@@ -13,8 +13,6 @@ from chainrule._errors import message
 from chainrule.estimators import _options, _start
 from chainrule.estimators._engine import KINDS
 
-OF_WEIGHTS = ("classes_", "n_features_in_", "n_outputs_", "n_layers_")
-
 
 def is_complete(est: Any) -> bool:
     """Whether there is all that a model needs."""
@@ -36,11 +34,10 @@ def build(est: Any, where: str) -> None:
             return
         trial: Any = object.__new__(type(est))
         trial.__dict__.update(vars(est))
-        given = {name: value for name, value in vars(est).items() if name != "_engine"}
         _build(trial, where)
-        if any(name in given for name in _start.OF_EPOCHS):
+        if any(hasattr(trial, name) for name in _start.OF_EPOCHS):
             _start.begin_epochs(trial)
-        learned = vars(trial) | {name: given[name] for name in given if name not in OF_WEIGHTS}
+        learned = dict(vars(trial))
         ready = learned.pop("_engine")
         est.__dict__.update(learned)
         est._engine = ready  # last: who sees it finds the others

@@ -37,10 +37,12 @@ def begin(
     given: Engine | None = vars(est).get("_engine")
     if not continues or given is None:
         est._engine = _new(est, where, layers, n_inputs, dtype)
-        _reset(est, layers)
+        for name in ("n_iter_", "t_", "history_", *OF_EPOCHS):
+            vars(est).pop(name, None)
+        _begin_attributes(est, layers)
     elif given.net is None:
         est._engine = _of_lists(where, layers, n_inputs, given)
-        _reset(est, layers)
+        _begin_attributes(est, layers)
     else:
         est._engine = _continued(est, where, layers, given)
     net: Network = est._engine.ready(where)
@@ -106,20 +108,18 @@ def _draw_weights(est: Any, net: Network, layers: Sequence[Any]) -> None:
             net.parameters[f"{number}.{name}"] = values.astype(net.dtype)
 
 
-def _reset(est: Any, layers: Sequence[Any]) -> None:
-    est.n_iter_ = est.t_ = 0
-    est.n_outputs_ = layers[-1].units
-    est.n_layers_ = len(layers) + 1
-    est.history_ = History()
-    for name in OF_EPOCHS:
-        vars(est).pop(name, None)
+def _begin_attributes(est: Any, layers: Sequence[Any]) -> None:
+    """Those of the network, and those of training that were not set."""
+    est.n_outputs_, est.n_layers_ = layers[-1].units, len(layers) + 1
+    for name, value in (("n_iter_", 0), ("t_", 0), ("history_", History())):
+        vars(est).setdefault(name, value)
 
 
 def begin_epochs(est: Any) -> None:
     """The attributes of solvers with epochs, where they are not there yet."""
-    if not hasattr(est, "loss_curve_"):
-        est.loss_curve_, est._best_parameters, est._no_improvement_count = [], {}, 0
-        est.validation_scores_ = est.best_validation_score_ = est.best_loss_ = None
+    empty = {"loss_curve_": [], "_best_parameters": {}, "_no_improvement_count": 0}
+    for name in OF_EPOCHS:
+        vars(est).setdefault(name, empty.get(name))
     # Either kind of stopping may begin later than the other.
     if est.early_stopping and est.validation_scores_ is None:
         est.validation_scores_, est.best_validation_score_ = [], -np.inf
