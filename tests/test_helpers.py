@@ -47,6 +47,22 @@ def test_helpers_that_come_in_time_are_kept(members, late):
     assert had == all_of_them
 
 
+@pytest.mark.parametrize("flops", [0.2 * FLOPS, FLOPS])
+def test_helpers_that_have_to_be_woken_are_kept(flops):
+    calls = Calls()
+    for _ in range(50):
+        assert calls.call(5e-4, flops=flops)
+        had, all_of_them = calls.run(0.02, 0.0, flops=flops)
+        assert had == all_of_them
+
+
+@pytest.mark.parametrize("flops", [0.2 * FLOPS, FLOPS])
+def test_calls_whose_helpers_always_sleep_take_hardly_longer_than_alone(flops):
+    calls = Calls()
+    _, all_of_them = calls.run(20, 5e-4, flops=flops)
+    assert all_of_them * ALONE * flops / FLOPS > 0.85 * 20
+
+
 @pytest.mark.parametrize("members", [2, 16])
 @pytest.mark.parametrize("late", [1.1 * ALONE, SLICE, 0.1])
 def test_calls_beside_another_program_take_hardly_longer_than_alone(members, late):

@@ -15,6 +15,9 @@ namespace chainrule {
 // threads then spin for 0.1 s, took 4 ms. So after a call that one thread alone would have ended sooner, calls of that
 // size are one thread's for a while, longer after every such call in a row. (More threads than there are cores are late
 // by nature: who asks for them has them.)
+// Threads that nobody calls for some milliseconds go to sleep, and to wake them takes longer than many a call. So a
+// short call that comes alone is one thread's, one that follows another wakes them, and takes a few of them to tell
+// late sleepers from busy ones.
 class Helpers {
  public:
   using Clock = std::chrono::steady_clock;
@@ -28,6 +31,8 @@ class Helpers {
   std::atomic<Clock::duration> rest_{Clock::duration::zero()};  // the latest; zero after a call in which they paid
   std::atomic<Clock::time_point> end_of_rest_{Clock::time_point::min()};
   std::atomic<double> flops_{0};  // from which on they pay all the same
+  std::atomic<int> late_{0};      // calls in a row in which they were no later than those that sleep
+  std::atomic<double> lost_{0};   // in these
 };
 
 namespace detail {

@@ -48,6 +48,11 @@ class Model {
   index_t widest_of_all() const { return std::max(plan_.widest, n_panels<T>(plan_.n_inputs)); }
   void end(const Tile& tile, T* out) const;
   void predict_by_stages(const RowSource& x, index_t rows, T* out, int n_threads) const;
+  void predict_by_columns(const RowSource& x, index_t rows, T* out, int n_threads) const;
+  bool is_wide(std::size_t node) const;
+  int column_threads(index_t rows, int most_threads) const;
+  void run_columns(std::size_t node, const Tile& tile, index_t panel, index_t panels) const;
+  static T* own_memory(index_t size);
 };
 
 }  // namespace chainrule

@@ -1,0 +1,69 @@
+"""A few rows of wide layers, whose columns threads share in prediction."""
+
+import os
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+from .processes import output
+from .sparse_forms import csr
+
+WIDE = {
+    "chain": [cr.Dense(640, "relu"), cr.Dense(530, "tanh"), cr.Dense(10, "softmax")],
+    "ends wide": [cr.Dense(640, "gelu"), cr.Dense(601)],
+    "softmax is whole": [cr.Dense(640, "relu"), cr.Dense(700, "softmax")],
+    "other layers between": [
+        cr.Dense(20, "relu"),
+        cr.Dense(800, "sigmoid"),
+        cr.LayerNorm(),
+        cr.Residual([cr.Dense(512, "relu"), cr.Dense(700), cr.BatchNorm()]),
+        cr.Dense(1),
+    ],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layers", WIDE.values(), ids=WIDE)
+def test_the_bits_are_those_of_one_thread(layers, dtype, isa, rng):
+    net = cr.Network(layers, 900, dtype, seed=1)
+    predictor = net.predictor()
+    X = rng.normal(size=(40, 900)).astype(dtype)
+    before = cr.get_num_threads()
+    try:
+        cr.set_num_threads(1)
+        expected = net.predict(X)
+        for threads in (2, 3, 7):
+            cr.set_num_threads(threads)
+            for rows in (1, 2, 3, 5, 8, 12, 13, 28, 1):
+                np.testing.assert_array_equal(net.predict(X[:rows]), expected[:rows])
+                np.testing.assert_array_equal(predictor(X[-1:]), expected[-1:])
+            for sparse in (csr(X[:2]), csr(np.where(rng.random(X.shape) < 0.03, X, 0)[:2])):
+                dense = np.asarray(sparse.todense())
+                np.testing.assert_array_equal(net.predict(sparse), net.predict(dense))
+    finally:
+        cr.set_num_threads(before)
+
+
+COUNTED = """
+import os, time
+import numpy as np
+import chainrule as cr
+cr.set_num_threads(2)
+net = cr.Network([cr.Dense(1000, "relu"), cr.Dense(10, "softmax")], 800)
+X = np.ones((1, 800), "float32")
+def threads_after(pause):
+    time.sleep(pause)
+    net.predict(X)
+    return len(os.listdir("/proc/self/task"))
+before = len(os.listdir("/proc/self/task"))
+print([threads_after(pause) - before for pause in (0.02, 0.02, 0.02, 0)])
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="says something on two cores")
+def test_a_short_call_that_comes_alone_wakes_nobody():
+    """The thread is begun by the first call that follows another."""
+    assert output(COUNTED).split() == ["[0,", "0,", "0,", "1]"]
