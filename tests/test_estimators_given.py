@@ -108,6 +108,9 @@ def test_training_goes_on_from_there(dtype, of_rows):
         np.testing.assert_array_equal(looked.coefs_[0], other.coefs_[0])
     for other in (looked, blind, first):
         assert (other.n_iter_, other.t_, len(other.loss_curve_)) == (1, 5 * 150 + 60, 6)
+    again = rebuilt(est, names, **OPTIONS)
+    again.loss_curve_ = tuple(again.loss_curve_)
+    assert len(again.partial_fit(rows, SPECIES).loss_curve_) == 6
 
 
 def test_what_training_refuses():
@@ -143,13 +146,15 @@ def test_what_the_weights_tell_need_not_be_set_and_cannot_be_wrong(tmp_path):
         ("loss_curve_", None, TypeError),
         ("loss_curve_", [[1.0]], TypeError),
         ("loss_curve_", 3.0, TypeError),
-        ("loss_curve_", ["a"], TypeError),
+        ("loss_curve_", ["1.5"], TypeError),
+        ("loss_curve_", [None], TypeError),
         ("loss_", 10**400, TypeError),
         ("history_", {}, TypeError),
         ("validation_scores_", [0.5], ValueError),
         ("validation_scores_", 0.5, TypeError),
         ("feature_names_in_", ["a", "b"], ValueError),
         ("feature_names_in_", 4, ValueError),
+        ("feature_names_in_", [["a"], "b"], ValueError),
     ],
 )
 @pytest.mark.parametrize("was_fitted", [True, False])

@@ -53,6 +53,9 @@ import chainrule as cr
 cr.set_num_threads(2)
 net = cr.Network([cr.Dense(1000, "relu"), cr.Dense(10, "softmax")], 800)
 X = np.ones((1, 800), "float32")
+narrow, many = cr.Network([cr.Dense(2)], 800), np.ones((2000, 800), "float32")
+time.sleep(0.02)
+narrow.predict(many)  # which are looked at before
 def threads_after(pause):
     time.sleep(pause)
     net.predict(X)
@@ -60,6 +63,29 @@ def threads_after(pause):
 before = len(os.listdir("/proc/self/task"))
 print([threads_after(pause) - before for pause in (0.02, 0.02, 0.02, 0)])
 """
+
+
+IN_A_ROW = """
+import os, time
+import numpy as np
+import chainrule as cr
+cr.set_num_threads(2)
+net = cr.Network([cr.Dense(256, "relu"), cr.Dense(256, "relu"), cr.Dense(2)], 64)
+X = np.ones((2000, 64), "float32")
+before = len(os.listdir("/proc/self/task"))
+for _ in range(8):
+    time.sleep(pause)
+    net.predict(X)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="says something on two cores")
+@pytest.mark.parametrize(("pause", "begun"), [(0, "1"), (0.02, "0")])
+def test_long_calls_in_a_row_have_helpers(pause, begun):
+    """Of more than 10 ms each, without vectors: what counts is the pause between them."""
+    assert output(f"pause = {pause}\n{IN_A_ROW}", CHAINRULE_ISA="baseline") == begun
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")

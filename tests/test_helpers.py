@@ -1,6 +1,7 @@
 """Calls that threads share go to one thread while others would come late, or be away."""
 
 import os
+import random
 import statistics
 
 import pytest
@@ -54,6 +55,17 @@ def test_helpers_that_have_to_be_woken_are_kept(flops):
         assert calls.call(5e-4, flops=flops)
         had, all_of_them = calls.run(0.02, 0.0, flops=flops)
         assert had == all_of_them
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("flops", [0.15 * FLOPS, FLOPS])
+def test_helpers_that_are_late_now_and_then_cost_little(flops, share):
+    calls, draws = Calls(), random.Random(1)
+    n, alone = 0, ALONE * flops / FLOPS
+    while calls.now < 120:
+        calls.call(0.9e-3 if draws.random() < share else 0.0, flops=flops)
+        n += 1
+    assert n * alone > 0.85 * 20
 
 
 @pytest.mark.parametrize("flops", [0.2 * FLOPS, FLOPS])

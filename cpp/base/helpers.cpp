@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <utility>
 
 namespace chainrule {
 
@@ -13,9 +12,8 @@ namespace {
 // a second: a tenth of the time is lost, or less, as long as calls lose less than 0.1 s.
 constexpr int kRest = 10, kGrowth = 3;
 constexpr std::chrono::seconds kLongestRest{1};
-// Seconds in which who sleeps is awake, mostly; and calls that may lose less than that, one after the other.
-constexpr double kWaking = 1e-3;
-constexpr int kLateCalls = 4;
+// Who sleeps is mostly awake within so many seconds, who has lost its core is not. And the most that calls may owe.
+constexpr double kWaking = 1e-3, kMostOwed = 2e-3;
 // For so long after a call threads are awake (GCC's OpenMP: 10 ms). From so many floating-point operations on, 5 ms of
 // one thread, sleepers are worth it: on a virtual Zen 4 they come 0.1 to 5 ms late, so that one call in 30 ms took 5.7
 // ms instead of 0.4 (2000 rows of 20-64-64-2) to 1.4 (10,000 rows).
@@ -43,15 +41,13 @@ bool Helpers::pay(Clock::time_point now, double flops) const {
 
 void Helpers::came(Clock::time_point now, int members, double flops, double lost, double seconds) {
   const double spared = (members - 1) * (seconds - lost);  // by them; alone, it would have been their work, too
-  if (lost < spared) {
-    if (now >= end_of_rest_.load(std::memory_order_relaxed)) rest_.store(Clock::duration::zero());
-    late_.store(0), lost_.store(0);
-    return;
-  }
-  const double lost_in_a_row = lost_.load() + lost;
-  if (lost < kWaking && late_.fetch_add(1) + 1 < kLateCalls) return lost_.store(lost_in_a_row);
-  late_.store(0), lost_.store(0);
-  const auto rest = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(kRest * lost_in_a_row));
+  const double owed = std::max(0.0, owed_.load() + lost - spared);
+  const bool paid = lost < spared;
+  if (paid && now >= end_of_rest_.load(std::memory_order_relaxed)) rest_.store(Clock::duration::zero());
+  if (paid || (lost < kWaking && owed < kMostOwed)) return owed_.store(owed);
+  owed_.store(0);
+  const double of_rest = kRest * std::max(owed, lost);
+  const auto rest = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(of_rest));
   rest_.store(std::min<Clock::duration>(std::max(rest, kGrowth * rest_.load()), kLongestRest));
   flops_.store(flops * lost / std::max(spared, 1e-9));
   end_of_rest_.store(now + rest_.load());
@@ -59,12 +55,16 @@ void Helpers::came(Clock::time_point now, int members, double flops, double lost
 
 namespace detail {
 
-void run_call(int n_threads, double flops, void (*call)(void*, const Team&), void* f) {
+void run_call(int n_threads, double flops, bool is_look, void (*call)(void*, const Team&), void* f) {
   if (n_threads <= 1 || n_threads > usable_cores()) return run_team(n_threads, call, f);
-  thread_local Helpers::Clock::time_point start_before{};  // each calling thread has helpers of its own
+  thread_local Helpers::Clock::time_point end_before{};  // each calling thread has helpers of its own
   const auto start = Helpers::Clock::now();
-  const bool asleep = start - std::exchange(start_before, start) > kAwake;
-  if ((asleep && flops < kFlopsForSleepers) || !helpers.pay(start, flops)) return run_team(1, call, f);
+  const bool asleep = start - end_before > kAwake && flops < kFlopsForSleepers;
+  if (asleep || !helpers.pay(start, flops)) {
+    run_team(1, call, f);
+    if (!is_look) end_before = Helpers::Clock::now();
+    return;
+  }
   std::atomic<double> lost{0};
   int members = 1;
   chainrule::run_team(n_threads, [&](const Team& team) {
@@ -78,7 +78,8 @@ void run_call(int n_threads, double flops, void (*call)(void*, const Team&), voi
     for (double most = lost.load(); away > most && !lost.compare_exchange_weak(most, away);) {
     }
   });
-  if (members > 1) helpers.came(Helpers::Clock::now(), members, flops, lost, seconds_since(start));
+  end_before = Helpers::Clock::now();
+  if (members > 1) helpers.came(end_before, members, flops, lost, seconds_since(start));
 }
 
 }  // namespace detail

@@ -16,8 +16,8 @@ namespace chainrule {
 // size are one thread's for a while, longer after every such call in a row. (More threads than there are cores are late
 // by nature: who asks for them has them.)
 // Threads that nobody calls for some milliseconds go to sleep, and to wake them takes longer than many a call. So a
-// short call that comes alone is one thread's, one that follows another wakes them, and takes a few of them to tell
-// late sleepers from busy ones.
+// short call that comes alone is one thread's, and one that follows another wakes them. What that loses, later calls
+// have to gain: there is a balance.
 class Helpers {
  public:
   using Clock = std::chrono::steady_clock;
@@ -31,20 +31,21 @@ class Helpers {
   std::atomic<Clock::duration> rest_{Clock::duration::zero()};  // the latest; zero after a call in which they paid
   std::atomic<Clock::time_point> end_of_rest_{Clock::time_point::min()};
   std::atomic<double> flops_{0};  // from which on they pay all the same
-  std::atomic<int> late_{0};      // calls in a row in which they were no later than those that sleep
-  std::atomic<double> lost_{0};   // in these
+  std::atomic<double> owed_{0};   // seconds lost, less those gained since
 };
 
 namespace detail {
-void run_call(int n_threads, double flops, void (*call)(void*, const Team&), void* f);
+void run_call(int n_threads, double flops, bool is_look, void (*call)(void*, const Team&), void* f);
 }
 
 // run_team for a call of so many floating-point operations, on one thread where more would take longer. Not for one in
-// which a function of the user's runs alone: the others wait for it asleep, which says nothing of their cores.
+// which a function of the user's runs alone: the others wait for it asleep, which says nothing of their cores. A look
+// at what a call was given is no call before that one.
 template <class F>
-void run_call(int n_threads, double flops, F&& f) {
+void run_call(int n_threads, double flops, F&& f, bool is_look = false) {
   detail::run_call(
-      n_threads, flops, [](void* p, const Team& team) { (*static_cast<std::remove_reference_t<F>*>(p))(team); }, &f);
+      n_threads, flops, is_look,
+      [](void* p, const Team& team) { (*static_cast<std::remove_reference_t<F>*>(p))(team); }, &f);
 }
 template <class F>
 void run_call(double flops, F&& f) {

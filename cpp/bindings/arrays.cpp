@@ -153,14 +153,15 @@ bool lines_are_finite(RowSource lines, index_t n, index_t length, bool network_i
   std::atomic<bool> finite{true};
   const double flops = kFlopsOfLook * static_cast<double>(n * length);
   const auto members = static_cast<int>(std::min<index_t>(n, most_threads));
-  run_call(std::min(members, threads_for(flops)), flops, [&](const Team& team) {
+  auto look = [&](const Team& team) {
     const Team::Range part = team.part(n);
     const index_t pieces = are_one ? std::min<index_t>(1, part.end - part.begin) : part.end - part.begin;
     for (index_t i = part.begin; i < part.begin + pieces; ++i) {
       const index_t elements = are_one ? (part.end - part.begin) * length : length;
       if (!row_is_finite(lines, lines.data + i * lines.row_bytes, elements, network_is_double)) finite = false;
     }
-  });
+  };
+  run_call(std::min(members, threads_for(flops)), flops, look, true);
   return finite;
 }
 

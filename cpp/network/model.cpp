@@ -169,8 +169,8 @@ bool Model<T>::is_wide(std::size_t node) const {
 template <class T>
 int Model<T>::column_threads(index_t rows, int most_threads) const {
   auto threads = [&](index_t flops_per_sample) {
-    const int n = threads_for(flops_of_few<T>(flops_per_sample, rows), kFlopsOfShare);
-    return rows <= kFewRowsEach * n ? std::min(n, most_threads) : 1;
+    const int n = std::min(most_threads, threads_for(flops_of_few<T>(flops_per_sample, rows), kFlopsOfShare));
+    return rows <= kFewRowsEach * n ? n : 1;
   };
   if (threads(plan_.flops_per_sample) == 1) return 1;
   index_t wide = 0;

@@ -79,7 +79,7 @@ class Exchange:
         for name in ATTRIBUTES:
             if name in vars(self):
                 setattr(model, name, copy.copy(vars(self)[name]))
-        if model.validation_scores_ is not None:  # which belong to these weights
+        if model.validation_scores_ is not None:  # what a fit that goes on falls back to
             model._best_coefs = [w.copy() for w in model.coefs_]
             model._best_intercepts = [b.copy() for b in model.intercepts_]
         return model

@@ -76,7 +76,7 @@ def fitted_tensors(est: Any, where: str, parts: Mapping[str, Any]) -> dict[str, 
 def _check_attributes(where: str, est: Any, net: Network, numbers: Mapping[str, Any]) -> None:
     """What `save` may write and `load` read; a user may have set them."""
     features = getattr(est, "feature_names_in_", None)
-    if features is not None and np.shape(features) != (net.n_inputs,):
+    if features is not None and np.asarray(features, object).shape != (net.n_inputs,):
         expected = f"{net.n_inputs} names, one for each feature"
         raise ValueError(message(where, "feature_names_in_", expected, features))
     if not isinstance(getattr(est, "history_", None), History):
@@ -104,8 +104,9 @@ def _check_attributes(where: str, est: Any, net: Network, numbers: Mapping[str, 
 
 def _check_list(where: str, name: str, values: Any) -> None:
     try:
-        is_list = np.array(values, np.float64).ndim == 1
-    except (TypeError, ValueError, OverflowError):
+        array = np.asarray(values)
+        is_list = array.ndim == 1 and array.dtype.kind in "fiu"
+    except ValueError:  # lists of unlike lengths
         is_list = False
     if not is_list:
         raise TypeError(message(where, name, "a list of floats", values))

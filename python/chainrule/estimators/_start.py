@@ -119,7 +119,9 @@ def begin_epochs(est: Any) -> None:
     """The attributes of solvers with epochs, where they are not there yet."""
     empty = {"loss_curve_": [], "_best_parameters": {}, "_no_improvement_count": 0}
     for name in OF_EPOCHS:
-        vars(est).setdefault(name, empty.get(name))
+        value = vars(est).setdefault(name, empty.get(name))
+        if isinstance(value, tuple | np.ndarray):
+            setattr(est, name, list(value))  # to which epochs add
     # Either kind of stopping may begin later than the other.
     if est.early_stopping and est.validation_scores_ is None:
         est.validation_scores_, est.best_validation_score_ = [], -np.inf
