@@ -28,16 +28,9 @@ def test_each_name_is_defined_once_and_all_are_used(dtype):
     """By a public function, a layer, an activation or one another; none is there in vain."""
     named = [n for file in (dtype, *_library.FILES) for n in defined(f"{file}.c")]
     assert len(named) == len(set(named))
-    starts = {
-        *_core.activations(),
-        "dense",
-        "column",
-        "batch_norm",
-        "layer_norm",
-        "number",
-        "missing",
-    }
-    starts |= {"scaled", "one_hot", "phase", *_file.ON_STACK, *_file.ALWAYS, *_file.OF_CLASSES}
+    starts = {*_core.activations(), "dense", "batch_norm", "layer_norm", "number", "missing"}
+    starts |= {"column", "scaled", "one_hot", "phase"}
+    starts |= {*_file.ON_STACK, *_file.ALWAYS, *_file.OF_CLASSES}
     starts |= set(_file.OF_CATEGORIES)
     text = " ".join(f"NAME_{start}" for start in starts)
     used = {name for block in _library.needed(dtype, text) for name in block.names}

@@ -46,25 +46,22 @@ def test_the_bits_are_those_of_one_thread(layers, dtype, isa, rng):
         cr.set_num_threads(before)
 
 
-COUNTED = """
+ALONE = """
 import os, time
 import numpy as np
 import chainrule as cr
 cr.set_num_threads(2)
 net = cr.Network([cr.Dense(1000, "relu"), cr.Dense(10, "softmax")], 800)
-X = np.ones((1, 800), "float32")
-narrow, many = cr.Network([cr.Dense(2)], 800), np.ones((2000, 800), "float32")
-time.sleep(0.02)
-narrow.predict(many)  # which are looked at before
-def threads_after(pause):
-    time.sleep(pause)
-    net.predict(X)
-    return len(os.listdir("/proc/self/task"))
+narrow = cr.Network([cr.Dense(2)], 800)
+X, many = np.ones((1, 800), "float32"), np.ones((5000, 800), "float32")  # looked at before
 before = len(os.listdir("/proc/self/task"))
-print([threads_after(pause) - before for pause in (0.02, 0.02, 0.02, 0)])
+def begun(model, rows, pause):
+    time.sleep(pause)
+    model.predict(rows)
+    return len(os.listdir("/proc/self/task")) - before
+alone = [begun(model, rows, 0.02) for model, rows in ((net, X), (narrow, many), (net, X))]
+print(alone, [begun(net, X, 0) for _ in range(20)][-1])
 """
-
-
 IN_A_ROW = """
 import os, time
 import numpy as np
@@ -78,18 +75,20 @@ for _ in range(8):
     net.predict(X)
 print(len(os.listdir("/proc/self/task")) - before)
 """
+counts_threads = pytest.mark.skipif(
+    not os.path.isdir("/proc/self/task") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs Linux and two cores",
+)
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="says something on two cores")
+@counts_threads
+def test_short_calls_that_come_alone_wake_nobody():
+    """The thread is begun by a call that follows another."""
+    assert output(ALONE) == "[0, 0, 0] 1"
+
+
+@counts_threads
 @pytest.mark.parametrize(("pause", "begun"), [(0, "1"), (0.02, "0")])
 def test_long_calls_in_a_row_have_helpers(pause, begun):
     """Of more than 10 ms each, without vectors: what counts is the pause between them."""
     assert output(f"pause = {pause}\n{IN_A_ROW}", CHAINRULE_ISA="baseline") == begun
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="says something on two cores")
-def test_a_short_call_that_comes_alone_wakes_nobody():
-    """The thread is begun by the first call that follows another."""
-    assert output(COUNTED).split() == ["[0,", "0,", "0,", "1]"]

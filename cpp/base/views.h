@@ -17,6 +17,13 @@ template <class T>
   return (n + kPanel<T> - 1) / kPanel<T>;
 }
 
+// Of n columns those in so many panels from this one on.
+template <class T>
+[[gnu::always_inline]] constexpr index_t columns_in(index_t n, index_t panel, index_t panels) {
+  const index_t left = n - panel * kPanel<T>, most = panels * kPanel<T>;
+  return left < most ? left : most;
+}
+
 template <class T>
 [[gnu::always_inline]] constexpr index_t padded(index_t n) {
   return n_panels<T>(n) * kPanel<T>;

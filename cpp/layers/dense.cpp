@@ -93,7 +93,7 @@ Panels<const T> Dense<T>::forward_matrix(Weights<T> weights) const {
 template <class T>
 void Dense<T>::forward_panels(Weights<T> weights, const Slice<T>& s, index_t panel, index_t panels) const {
   Product<T> p;
-  p.m = s.rows, p.k = n_in_, p.columns = std::min(n_out_ - panel * kPanel<T>, panels * kPanel<T>);
+  p.m = s.rows, p.k = n_in_, p.columns = columns_in<T>(n_out_, panel, panels);
   p.a = s.x, p.transposed = false;
   p.b = forward_matrix(weights).panels_from(panel);
   p.c = s.y.panels_from(panel);
@@ -107,7 +107,7 @@ void Dense<T>::backward_panels(Weights<T> weights, const Slice<T>& s, index_t pa
   // forward:  z = x W + b
   if (s.dx.data == nullptr) return;
   Product<T> p;
-  p.m = s.rows, p.k = n_out_, p.columns = std::min(n_in_ - panel * kPanel<T>, panels * kPanel<T>);
+  p.m = s.rows, p.k = n_out_, p.columns = columns_in<T>(n_in_, panel, panels);
   p.a = s.d, p.transposed = false;
   p.b = panels_of(weight_.transposed ? weights.parameters : weights.mirror, n_out_).panels_from(panel);
   p.c = s.dx.panels_from(panel);

@@ -43,7 +43,7 @@ class ColumnBlocks {
   }
 
   index_t columns_of(std::size_t node, const Block& b) const {
-    return std::min(plan_.width(node + 1) - b.panel * kPanel<T>, b.panels * kPanel<T>);
+    return columns_in<T>(plan_.width(node + 1), b.panel, b.panels);
   }
 
  private:

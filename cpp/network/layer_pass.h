@@ -84,8 +84,7 @@ class LayerPass {
   // Whether threads share the columns of that value, which the node makes or whose gradient it makes.
   bool is_wide(std::size_t node, std::size_t value) const {
     return n_panels<T>(plan_.width(value)) >= kWidePanels &&
-           plan_.width(node) * plan_.width(node + 1) >= kWideWeights &&
-           dynamic_cast<const Dense<T>*>(plan_.nodes[node].layer.get()) != nullptr;
+           plan_.width(node) * plan_.width(node + 1) >= kWideWeights && plan_.is_dense(node);
   }
   // The first node from this one on that goes forward by columns, or the end. Softmax needs whole rows.
   std::size_t next_wide(std::size_t node) const {

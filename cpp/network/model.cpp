@@ -162,7 +162,7 @@ template <class T>
 bool Model<T>::is_wide(std::size_t node) const {
   const Node<T>& n = plan_.nodes[node];
   return n.layer->n_out() >= kWideBlocks * kBlockPanels * kPanel<T> && n.activation.kind != Activation::kSoftmax &&
-         dynamic_cast<const Dense<T>*>(n.layer.get()) != nullptr;
+         plan_.is_dense(node);
 }
 
 // How many threads share columns of so many rows; one if it does not pay.
@@ -185,7 +185,7 @@ void Model<T>::run_columns(std::size_t node, const Tile& tile, index_t panel, in
   Slice<T> s{};
   s.rows = tile.rows, s.x = tile.at(plan_.slot(n.input)), s.y = tile.at(n.slot), s.rectifies = n.rectifies;
   plan_.dense(node).forward_panels(weights(n), s, panel, panels);
-  const index_t columns = std::min(n.layer->n_out() - panel * kPanel<T>, panels * kPanel<T>);
+  const index_t columns = columns_in<T>(n.layer->n_out(), panel, panels);
   activate_rest(n, tile.rows, columns, s.y.panels_from(panel));
 }
 

@@ -150,8 +150,7 @@ bool Plan<T>::is_shared_by_columns(int threads) const {
 // small (54-256-256-256-7: 1 % slower).
 template <class T>
 bool Plan<T>::begins_with_columns() const {
-  auto is_dense = [](const Node<T>& node) { return dynamic_cast<const Dense<T>*>(node.layer.get()) != nullptr; };
-  if (nodes.size() < 2 || training_stages.size() > 1 || !is_dense(nodes[0]) || !is_dense(nodes[1])) return false;
+  if (nodes.size() < 2 || training_stages.size() > 1 || !is_dense(0) || !is_dense(1)) return false;
   for (std::size_t i = 2; i < nodes.size(); ++i) {
     if (nodes[i].input == 1 || nodes[i].input2 == 1) return false;
   }
@@ -166,8 +165,7 @@ bool Plan<T>::begins_with_columns() const {
 template <class T>
 bool Plan<T>::begins_with_sparse() const {
   const auto reads_x = [](const Node<T>& node) { return node.input == 0 || node.input2 == 0; };
-  return dynamic_cast<const Dense<T>*>(nodes[0].layer.get()) != nullptr &&
-         std::none_of(nodes.begin() + 1, nodes.end(), reads_x);
+  return is_dense(0) && std::none_of(nodes.begin() + 1, nodes.end(), reads_x);
 }
 
 // Threads share the units from the first to the last column of the first layer: its outputs, the next one's inputs; the

@@ -82,6 +82,7 @@ struct Plan {
   int copies_of_x(int threads) const { return is_shared_by_columns(threads) ? threads : 1; }
   // Whether the first layer multiplies rows of x as they are stored.
   bool multiplies_sparse(const RowSource& x) const { return takes_sparse_ && x.is_thin(n_inputs); }
+  bool is_dense(std::size_t node) const { return dynamic_cast<const Dense<T>*>(nodes[node].layer.get()) != nullptr; }
   const Dense<T>& dense(std::size_t node) const { return static_cast<const Dense<T>&>(*nodes[node].layer); }
   // Of a value.
   index_t width(std::size_t value) const { return value == 0 ? n_inputs : nodes[value - 1].layer->n_out(); }
