@@ -78,7 +78,7 @@ def measure(
             remote = start(peer.name)
             try:
                 result.setup = remote.ask("setup", settings.setup_timeout)
-                result.repeats = _repeats(remote, result.setup["repeat_seconds"], settings)
+                result.repeats = repeats_for(remote, result.setup["repeat_seconds"], settings)
                 remotes[peer.name] = remote
             except WorkerError as error:
                 _note_failure(result, remotes, error)
@@ -104,7 +104,7 @@ def _start_peak(start: Callable[[str], Remote], settings: Settings, say: Say) ->
     return remote
 
 
-def _repeats(remote: Remote, repeat_seconds: float, settings: Settings) -> int:
+def repeats_for(remote: Remote, repeat_seconds: float, settings: Settings) -> int:
     """How many repeats last `settings.seconds`; the first guess is corrected by trying."""
     repeats, seconds = 1, repeat_seconds
     for _ in range(6):

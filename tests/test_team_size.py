@@ -1,4 +1,4 @@
-"""The number of threads of training steps, chosen by a clock that the tests turn."""
+"""The number of threads of training steps, and their way, chosen by a clock that the tests turn."""
 
 import pytest
 
@@ -12,20 +12,24 @@ class Run:
     """Steps that take what `two` says on two threads, in teams as the training loop forms them."""
 
     def __init__(self):
-        self.size, self.now, self.taken = _core.TeamSize(), 0.0, []
+        self.size, self.now, self.taken, self.second = _core.TeamSize(), 0.0, [], []
 
-    def train(self, steps, two, flops=FLOPS, ragged=None):
-        """Returns the threads of each step."""
+    def train(self, steps, two, flops=FLOPS, ragged=None, second=1.0):
+        """Returns the threads of each step. The second way takes `second` times as long."""
         self.size.prepare(flops)
         taken = []
         while len(taken) < steps:
             self.size.begin(self.now)
-            threads, last = self.size.threads, False
+            threads, last, turn = self.size.threads, False, self.size.steps - len(taken)
             while not last and len(taken) < steps:
                 step = flops * (ragged if ragged and len(taken) % 8 == 7 else 1)
                 last = self.size.next_step(self.now, step)
-                self.now += (ONE if threads == 1 else two) * step / FLOPS
+                goes_second = threads > 1 and self.size.second_way(turn + len(taken))
+                way = second if goes_second else 1.0
+                self.now += (ONE if threads == 1 else two * way) * step / FLOPS
                 taken.append(threads)
+                if threads > 1:
+                    self.second.append(goes_second)
             self.size.end(self.now)
         self.taken += taken
         return taken
@@ -130,3 +134,41 @@ def test_two_threads_are_tried_before_larger_teams(run):
     _core.set_max_threads(8)
     assert max(run.train(100, two=0.7 * ONE, flops=2.6e6)) == 2
     assert max(run.train(100, two=0.7 * ONE, flops=2.8e6)) == 3
+
+
+@pytest.mark.parametrize("second", [0.5, 0.98, 1.02, 1.3])
+@pytest.mark.parametrize("steps_of_a_call", [1, 5, 20_000])
+def test_the_faster_of_two_ways_is_found(second, steps_of_a_call, run):
+    while len(run.second) < 900:  # not a whole turn
+        run.train(min(steps_of_a_call, 900), two=0.7 * ONE, second=second)
+    assert run.second[:12] == [False] * 3 + [True] * 3 + [False] * 3 + [True] * 3
+    assert set(run.second[13:900]) == {second < 1}
+
+
+def test_a_smaller_batch_is_compared_by_its_operations(run):
+    run.train(500, two=0.7 * ONE, second=1.1, ragged=0.2)  # of which the second way has none
+    assert not run.second[100]
+
+
+def test_every_turn_of_the_team_tries_both_ways_again(run):
+    run.train(1_000, two=0.7 * ONE, second=0.8)
+    assert run.second[500]
+    run.train(3_000, two=0.7 * ONE, second=1.2)
+    assert not run.second[-1]
+
+
+def test_a_turn_that_gained_more_than_it_lost_is_followed_by_a_short_one(run):
+    run.train(500, two=0.7 * ONE)
+    lost = run.train(50, two=3 * ONE)
+    assert 1 in lost
+    back = run.train(300, two=0.7 * ONE)
+    assert back.index(2) <= 0.01 / ONE + 1 + 16  # 10 ms and a trial
+    run.train(20_000, two=3 * ONE)  # if it goes on, turns of the team become rare
+    assert share_of_two(run.train(20_000, two=3 * ONE)) < 0.06
+
+
+def test_a_tenth_of_a_second_at_the_start_costs_as_much_again_and_no_more(run):
+    large = 23 * FLOPS  # 2.3 ms, as of 784-512-256-10, after a call of NumPy's
+    run.train(32, two=1.6 * ONE, flops=large)
+    assert run.taken[-1] == 1
+    assert run.train(100, two=0.7 * ONE, flops=large)[-1] == 2

@@ -30,10 +30,13 @@ constexpr int kFirstSteps = 16;
 // seconds after another program's start.) After each further loss in a row the turn is three times as long, at last
 // 81 times, so that losses take 1 % of the time or less. (Turns of 512 steps and more lasted for 0.6 s where steps take
 // 1.2 ms, and kept whole fits on one thread, because threads of OpenBLAS spin for 0.1 s after a call of NumPy's or
-// scikit-learn's.) The steps of large networks, of a tenth of a second, would wait for minutes; they lose 3 % of one.
+// scikit-learn's.) The steps of large networks, of a tenth of a second, would wait for minutes; they lose 3 % of one. A
+// turn that had gained more than it lost is followed by 10 ms: on a shared Xeon whose second core was away for 50 ms,
+// one thread had 600 steps of 784-512-256-10, which took it 0.5 s longer.
 constexpr double kSecondsOfTurn = 0.01, kDebtsOfTurn = 4, kSecondsOfWait = 60;
 constexpr int kShortestWait = 1, kLongestWait = 81, kWaitGrowth = 3;
-// It has at least so many steps for each in which the debt grew, for it may grow slowly.
+// From the second loss in a row on it has at least so many steps for each in which the debt grew, for it may grow
+// slowly. (From the first one on, OpenBLAS's 0.1 s cost 784-512-256-10 another 1.3 s on one thread.)
 constexpr int kStepsPerLost = 20;
 
 }  // namespace
@@ -70,6 +73,7 @@ void TeamSize::end(Clock::time_point now) {
     case Phase::kTurnOfTeam:
       if (lost_) {
         turn_ = kShortestTurn, lost_debt_ = std::min(debt_, kPatience * pace_ * flops_);
+        if (late_ < 0) wait_ = kShortestWait, lost_debt_ = 0;
         return start(Phase::kTurnOfOne);
       }
       wait_ = kShortestWait, turn_ = std::min(2 * turn_, kLongestTurn);
@@ -83,11 +87,16 @@ void TeamSize::end(Clock::time_point now) {
 void TeamSize::count_step(Clock::time_point now) {
   const double seconds = std::chrono::duration<double>(now - last_look_).count();
   last_look_ = now;
-  ++steps_;
+  const int step = steps_++;
   if (phase_ == Phase::kTrial) {
     pace_ = std::min(pace_, seconds / step_flops_);
   } else if (phase_ == Phase::kTurnOfTeam) {
-    debt_ = std::max(0.0, debt_ + seconds - pace_ * step_flops_);
+    if (step < kTriedSteps) {
+      double& fastest = fastest_[second_way(step)];
+      fastest = std::min(fastest, seconds / step_flops_);
+    }
+    const double late = seconds - pace_ * step_flops_;
+    late_ += late, debt_ = std::max(0.0, debt_ + late);
     debt_steps_ = debt_ > 0 ? debt_steps_ + 1 : 0;
     const bool at_first = wait_ > kShortestWait && steps_ <= kFirstSteps;
     lost_ = lost_ || debt_ > (at_first ? kPatienceAtFirst : kPatience) * pace_ * flops_;
@@ -96,7 +105,8 @@ void TeamSize::count_step(Clock::time_point now) {
 
 void TeamSize::start(Phase phase) {
   phase_ = phase;
-  steps_ = 0, debt_ = 0, lost_ = false;
+  steps_ = 0, late_ = 0, debt_ = 0, lost_ = false;
+  fastest_[0] = fastest_[1] = std::numeric_limits<double>::infinity();
   if (phase == Phase::kTurnOfTeam) debt_steps_ = 0;
   if (phase == Phase::kTrial) pace_ = std::numeric_limits<double>::infinity();
 }
@@ -109,7 +119,8 @@ int TeamSize::phase_steps() const {
       return turn_;
     case Phase::kTurnOfOne: {
       const double step = pace_ * flops_, wait = wait_ * (kSecondsOfTurn + kDebtsOfTurn * lost_debt_);
-      return std::max(kStepsPerLost * debt_steps_, 1 + static_cast<int>(std::min(wait, kSecondsOfWait) / step));
+      const int least = wait_ > kShortestWait ? kStepsPerLost * debt_steps_ : 1;
+      return std::max(least, 1 + static_cast<int>(std::min(wait, kSecondsOfWait) / step));
     }
   }
   return 0;

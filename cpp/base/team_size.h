@@ -1,4 +1,5 @@
-// How many threads the steps of a training run get, where no formula can tell: by the clock.
+// How many threads the steps of a training run get, and which of two ways a team goes, where no formula can tell: by
+// the clock.
 #pragma once
 
 #include <chrono>
@@ -15,7 +16,9 @@ namespace chainrule {
 // larger ones slower.)
 // So one thread has a trial and then the team that threads_for names. Each step that takes the team longer than the
 // trial's fastest makes a debt, each shorter one pays it off. Too much debt, and one thread has a turn, longer after
-// every such loss. Other work than before is compared by its operations. Which team takes a step changes no bit.
+// every such loss, but a short one if the team's turn as a whole had gained. Other work than before is compared by its
+// operations. The first steps of each of the team's turns try two ways to take them, and the others go the faster one.
+// Neither team nor way changes a bit.
 class TeamSize {
  public:
   using Clock = std::chrono::steady_clock;
@@ -28,6 +31,12 @@ class TeamSize {
   int largest() const { return team_; }
   int threads() const { return phase_ == Phase::kTurnOfTeam ? team_ : 1; }
   bool tries() const { return team_ > 1; }  // then next_step must be asked before every step
+  // Steps that the turn has had when a team begins; and whether step number `step` of the turn goes the second way,
+  // which every member may ask after a barrier of the step before.
+  int steps() const { return steps_; }
+  bool second_way(int step) const {
+    return step < kTriedSteps ? step / kStepsOfWay % 2 == 1 : step > kTriedSteps && fastest_[1] < fastest_[0];
+  }
 
   // The team of threads() begins; is about to take its next step, of so many operations (the last batch of an epoch may
   // be smaller), which is its last one if next_step returns true; has ended.
@@ -37,6 +46,8 @@ class TeamSize {
 
  private:
   enum class Phase { kTrial, kTurnOfTeam, kTurnOfOne };
+  // The first step after a change of ways is slower, because lines of parameters change places.
+  static constexpr int kStepsOfWay = 3, kTriedSteps = 4 * kStepsOfWay;
 
   void count_step(Clock::time_point now);
   void start(Phase phase);
@@ -46,11 +57,13 @@ class TeamSize {
   int team_ = 1;
   double flops_ = 0, step_flops_ = 0;  // of the steps prepared for; of the one under way
   Phase phase_ = Phase::kTrial;
-  int steps_ = 0;         // of the phase so far
-  double pace_ = 0;       // seconds per operation of the trial's fastest step
-  double debt_ = 0;       // seconds
-  double lost_debt_ = 0;  // of the latest loss
-  int debt_steps_ = 0;    // in a row, in which the team has been in debt
+  int steps_ = 0;           // of the phase so far
+  double pace_ = 0;         // seconds per operation of the trial's fastest step
+  double fastest_[2] = {};  // seconds per operation of the steps that tried a way
+  double late_ = 0;         // seconds: of the turn, beside one thread; negative if it gained
+  double debt_ = 0;         // seconds
+  double lost_debt_ = 0;    // of the latest loss
+  int debt_steps_ = 0;      // in a row, in which the team has been in debt
   bool lost_ = false;
   int wait_ = 0, turn_ = 0;  // lengths of the next turns: of one thread, in shortest ones; of the team, in steps
   bool in_step_ = false;

@@ -55,6 +55,8 @@ void bind_runtime(py::module_& m) {
       .def(py::init<>())
       .def("prepare", &TeamSize::prepare, "flops"_a)
       .def_property_readonly("threads", &TeamSize::threads)
+      .def_property_readonly("steps", &TeamSize::steps)
+      .def("second_way", &TeamSize::second_way, "step"_a)
       .def(
           "begin", [at](TeamSize& self, double now) { self.begin(at(now)); }, "now"_a)
       .def(

@@ -37,9 +37,9 @@ class Pass {
 
   // Called by every member of the team; the cost is returned on member 0.
   // The batch is the next `rows` samples, of `total_weight` altogether. Nothing is updated if the loss is not finite,
-  // or if `failure()` is set.
+  // or if `failure()` is set. Phase A goes by rows or, where it can, `by_layers`.
   Cost batch(const Team& team, const Order& order, index_t rows, double total_weight, bool accumulate = false,
-             const UpdateRule<T>* rule = nullptr, std::uint32_t step = 0) {
+             const UpdateRule<T>* rule = nullptr, std::uint32_t step = 0, bool by_layers = false) {
     const double of_sum = total_weight > 0 ? 1 / total_weight : 0.0;  // nothing weighs on a batch without weight
     const double share = objective_.penalize_sum ? of_sum : 1.0;
     const Adjustments<T> adjustments(objective_.l2 * share, objective_.l1 * share,
@@ -52,7 +52,7 @@ class Pass {
                               team.size() <= work_.copies && plan_.is_shared_by_columns(team.size());
       if (by_columns) {
         columns_.chunk(team, c);
-      } else if (rule && !objective_.loss.custom && layers_.pays(team, chunk)) {
+      } else if (by_layers && rule && !objective_.loss.custom && layers_.may_pay()) {
         layers_.chunk(team, c);
       } else {
         rows_.chunk(team, c);

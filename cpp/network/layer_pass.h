@@ -1,13 +1,14 @@
-// Phase A of a pass (pass.h) by many threads: layer after layer, in blocks that whoever is free takes.
+// Phase A of a pass (pass.h) layer after layer, in blocks that whoever is free takes.
 //
-// By rows every thread reads all weights, and who then updates some has to take their lines away from all others: 9 ns
-// each on two threads of a Xeon of 2023, 37 on sixteen. Blocks of rows and columns are read by a few. And threads are
-// never equally fast: some share a core with another program, or are of another kind. On sixteen threads there, steps
-// of 784-512-256-10, batch 128, take 0.69 of the time, of 1024-2048-2048-1000, batch 512, 0.74.
+// By rows every thread reads all weights, and who then updates some has to take their lines away from all others: on a
+// Xeon of 2023 5 ns each if one has read them, 21 if four have, 44 if fifteen have. Blocks of columns are read by those
+// who share them. And threads are never equally fast: some share a core with another program, or are of another kind.
+// There, steps of 784-512-256-10 take 0.90 of the time on two threads with batch 128, in float64 0.88, and 0.64 with
+// batch 32, on sixteen 0.6; of 1024-2048-2048-1000, batch 512, 0.7 on sixteen and as long on two. Which way is faster
+// depends on the caches, too: TeamSize tries both.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include "network/column_blocks.h"
 #include "network/row_pass.h"
@@ -19,21 +20,13 @@ class LayerPass {
  public:
   LayerPass(const Network<T>& network, const RowPass<T>& rows, Workspace<T>& workspace)
       : plan_(network.plan()), rows_(rows), work_(workspace), blocks_(network, workspace) {
-    for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
-      const bool goes_back = i > 0;
-      weights_ += plan_.width(i) * plan_.width(i + 1) * (goes_back ? 2 : 1);
-      columns_ += plan_.width(i) + (goes_back ? plan_.width(i + 1) : 0);
-    }
-    pays_ = plan_.is_chain() && next_wide(0) < plan_.nodes.size();
+    may_pay_ = plan_.is_chain() && next_wide(0) < plan_.nodes.size();
   }
 
-  // Whether it does for so many rows: by rows every thread reads all weights, by layers what the others make of the
-  // rows (54-256-256-256-7, batch 256, is as fast by rows).
-  bool pays(const Team& team, index_t rows) const {
-    return pays_ && team.size() >= kFewestThreads && weights_ > rows * columns_;
-  }
+  bool may_pay() const { return may_pay_; }
 
-  // As RowPass::chunk, where it pays. Narrow layers, and all but dense ones, go by rows, as many as there are in a row.
+  // As RowPass::chunk, where it may pay. Narrow layers, and all but dense ones, go by rows, as many as there are in a
+  // row.
   void chunk(const Team& team, const Chunk& c) const {
     const std::size_t end = plan_.nodes.size();
     std::size_t i = next_wide(0);
@@ -72,7 +65,6 @@ class LayerPass {
   }
 
  private:
-  static constexpr int kFewestThreads = 3;
   // Columns pay from so many panels and weights on.
   static constexpr index_t kWidePanels = 8, kWideWeights = 1 << 14;
   // A block has so many panels, the width of a tile, or fewer where there are few. Its rows of x are at most a
@@ -121,17 +113,16 @@ class LayerPass {
     });
   }
 
-  // Blocks of a value of so many columns, each a sum of `terms` products. One after the other they run down strips of a
-  // few blocks, so that a thread's part of them is about square.
+  // Blocks of a value of so many columns, each a sum of `terms` products. A thread's part of them is a strip of
+  // columns, whose weights it alone reads, and one after the other they run down that.
   template <class F>
   void each_block(const Team& team, index_t rows, index_t columns, index_t terms, F f) const {
     const index_t panels = n_panels<T>(columns), most_down = std::max<index_t>(rows / kLeastRows, 1);
-    const index_t width = std::clamp<index_t>(panels * most_down / team.size(), 1, kBlockPanels);
+    const index_t width = std::clamp<index_t>(panels / team.size(), 1, kBlockPanels);
     const index_t across = (panels + width - 1) / width;
     const index_t of_rows = rows * terms * static_cast<index_t>(sizeof(T)) / kBlockBytes + 1;
     const index_t down = std::min(std::max(kBlocksEach * team.size() / across + 1, of_rows), most_down);
-    const double side = std::sqrt(static_cast<double>(rows * columns) / team.size());
-    const index_t strip = std::clamp(static_cast<index_t>(side) / (width * kPanel<T>), index_t{1}, across);
+    const index_t strip = std::max<index_t>(across / team.size(), 1);
     team.share(across * down, [&](index_t t) {
       const index_t before = t / (strip * down) * strip, place = t - before * down;
       const index_t in_strip = std::min(strip, across - before), row = place / in_strip;
@@ -144,8 +135,7 @@ class LayerPass {
   const RowPass<T>& rows_;
   Workspace<T>& work_;
   const ColumnBlocks<T> blocks_;
-  index_t weights_ = 0, columns_ = 0;  // that the way forward and back reads: of each layer, of each row
-  bool pays_;
+  bool may_pay_;
 };
 
 }  // namespace chainrule

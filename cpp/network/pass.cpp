@@ -113,7 +113,8 @@ Trained train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
     // Set by member 0 before the barriers of that very step and compared after them, so that all leave after the same
     // one.
     std::atomic<index_t> last_step{std::numeric_limits<index_t>::max()};
-    auto some_steps = [&, done_before = done, rows_before = rows_done, t_before = optimizer.steps](const Team& team) {
+    auto some_steps = [&, done_before = done, rows_before = rows_done, t_before = optimizer.steps,
+                       turn_before = size.steps()](const Team& team) {
       std::int64_t t = t_before;
       index_t step = done_before;
       for (index_t first = rows_before; first < steps.n_rows && step <= last_step.load(std::memory_order_relaxed);
@@ -128,8 +129,9 @@ Trained train(Network<T>& network, OptimizerState<T>& optimizer, const Samples& 
         const Order order = Order(steps.order, steps.n_rows).from(first);
         const double weight = samples.total_weight(order, rows);
         const UpdateRule<T> rule(optimizer, steps.learning_rates[step], t + 1, steps.clipping);
-        const Cost cost =
-            pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr, static_cast<std::uint32_t>(t));
+        const bool by_layers = team.size() > 1 && size.second_way(turn_before + static_cast<int>(step - done_before));
+        const Cost cost = pass.batch(team, order, rows, weight, false, weight > 0 ? &rule : nullptr,
+                                     static_cast<std::uint32_t>(t), by_layers);
         if (pass.failure()) break;
         if (weight > 0 && cost.is_finite) ++t;  // otherwise no step was taken
         first += rows;

@@ -3,7 +3,7 @@
 // Start at Pass::batch() in batch_pass.h: a batch goes through the workspace in chunks of rows. Phase A: threads share
 // the rows and take tiles of them through all layers, forward and backward (row_pass.h; layers that mix rows, and
 // functions that the user wrote, cut this into stages; of the first layer a few threads may share the columns instead,
-// column_pass.h; many threads may take blocks of rows and columns, layer after layer, layer_pass.h). Barrier. Phase B:
+// column_pass.h; threads may take blocks of rows and columns, layer after layer, layer_pass.h). Barrier. Phase B:
 // threads share the units of parameters; each unit's gradient is summed over the chunk's rows in order and, with the
 // last chunk, updated where it lies in cache. Barrier. Which thread does what changes no bit, and neither does the cut
 // into chunks, tiles and blocks.
