@@ -4,7 +4,7 @@
 // Xeon of 2023 5 ns each if one has read them, 21 if four have, 44 if fifteen have. Blocks of columns are read by those
 // who share them. And threads are never equally fast: some share a core with another program, or are of another kind.
 // There, steps of 784-512-256-10 take 0.90 of the time on two threads with batch 128, in float64 0.88, and 0.64 with
-// batch 32, on sixteen 0.6; of 1024-2048-2048-1000, batch 512, 0.7 on sixteen and as long on two. Which way is faster
+// batch 32, on sixteen 0.62; of 1024-2048-2048-1000, batch 512, 0.7 on sixteen and as long on two. Which way is faster
 // depends on the caches, too: TeamSize tries both.
 #pragma once
 
