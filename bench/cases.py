@@ -126,7 +126,7 @@ def find_cases(names: list[str] | None, job: str = TRAINING) -> list[Case]:
     if names is None:
         return list(known[:-1])
     for name in names:
-        if not any(case.name.startswith(name) for case in known):
+        if not (name and any(case.name.startswith(name) for case in known)):
             listed = ", ".join(case.name for case in known)
             raise ValueError(f"[bench] --cases: expected beginnings of {listed}, got {name!r}")
     return [case for case in known if any(case.name.startswith(name) for name in names)]

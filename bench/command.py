@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -40,7 +41,7 @@ def settle_effort(
     rounds, seconds = quick if options.quick else full
     options.rounds = rounds if options.rounds is None else options.rounds
     options.seconds = seconds if options.seconds is None else options.seconds
-    if options.rounds < 1 or not options.seconds > 0:
+    if options.rounds < 1 or not 0 < options.seconds < math.inf:
         parser.error("--rounds and --seconds: expected more than 0")
 
 

@@ -24,7 +24,7 @@ from bench.cases import TRAINING, Case, find_cases
 from bench.command import append_rows, progress, run_context, settle_effort, thread_counts
 from bench.machine import describe_machine, machine_line, usable_cpus
 from bench.measure import Settings, repeats_for
-from bench.remote import Remote
+from bench.remote import Remote, WorkerError
 from bench.report import duration
 
 Row = dict[str, Any]
@@ -60,7 +60,7 @@ def compare(case: Case, cpus: list[int], settings: Settings) -> Row:
             rates["copies"].append(sum(pool.map(lambda copy: rate(copy, of_one), copies)))
             rates["team"].append(rate(team, of_team))
     steps = {f"{name}_steps_per_second": values for name, values in rates.items()}
-    return {"case": case.name, "dtype": settings.dtype, "threads": len(cpus), **steps}
+    return {"case": case.name, "threads": len(cpus), **steps}
 
 
 def ratio(row: Row, name: str, base: str) -> float:
@@ -103,19 +103,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     machine = describe_machine()
     settings = Settings(options.dtype, options.rounds, options.seconds)
     context = run_context(options.quick, machine)
-    print(f"{machine_line(machine)}\n\n{HEADER}")
+    context["dtype"] = options.dtype
+    short = ", short epochs: no numbers to quote" if options.quick else ""
+    print(f"{machine_line(machine)}\n{options.dtype}{short}\n\n{HEADER}")
+    failed = False
     for case in options.cases:
         for n_threads in options.threads:
             progress(case.name)(f"{n_threads} threads")
             timed = case.quick() if options.quick else case
-            row = {"bench": "scaling", **compare(timed, usable_cpus()[-n_threads:], settings)}
+            try:
+                row = compare(timed, usable_cpus()[-n_threads:], settings)
+            except WorkerError as error:
+                print(f"| {case.name} | {n_threads} | failed: {error} |")
+                failed = True
+                continue
             progress("")("")
             print(line(row), flush=True)
-            append_rows(options.json, [{**row, **context}])
+            append_rows(options.json, [{"bench": "scaling", **row, **context}])
     print(
         "\nof threads: speedup / threads; copies: steps of as many copies at once / those of one"
         "\nalone, / threads; of copies: steps of all threads / those of the copies together."
     )
+    if failed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

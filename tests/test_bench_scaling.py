@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("bench", reason="no bench folder beside the tests")
 
 from bench import scaling
+from bench.remote import WorkerError
 
 
 def test_quick_run(tmp_path, capsys):
@@ -27,8 +28,25 @@ def test_a_line_has_medians_of_times_and_of_ratios_within_a_round():
     assert scaling.line(row) == "| c | 4 | 10.0 ms | 4.17 ms | 2.40 | 0.60 | 0.80 | 0.75 |"
 
 
-@pytest.mark.parametrize("option", ["--cases=none", "--threads=0", "--rounds=0"])
+@pytest.mark.parametrize(
+    "option", ["--cases=none", "--cases=", "--threads=0", "--rounds=0", "--seconds=inf"]
+)
 def test_wrong_options_are_refused(option, capsys):
     with pytest.raises(SystemExit):
         scaling.main([option])
-    assert option.split("=")[0] in capsys.readouterr().err
+    assert ": expected " in capsys.readouterr().err
+
+
+def test_a_case_that_fails_does_not_stop_the_others(monkeypatch, capsys):
+    compare, failures = scaling.compare, [WorkerError("the worker has ended")]
+
+    def fails_once(*arguments):
+        if failures:
+            raise failures.pop()
+        return compare(*arguments)
+
+    monkeypatch.setattr(scaling, "compare", fails_once)
+    with pytest.raises(SystemExit) as failed:
+        scaling.main(["--quick", "--cases", "tiny,tiny", "--threads", "1"])
+    assert failed.value.code == 1
+    assert "failed: the worker has ended" in capsys.readouterr().out

@@ -146,8 +146,8 @@ def test_the_faster_of_two_ways_is_found(second, steps_of_a_call, run):
 
 
 def test_a_smaller_batch_is_compared_by_its_operations(run):
-    run.train(500, two=0.7 * ONE, second=1.1, ragged=0.2)  # of which the second way has none
-    assert not run.second[100]
+    run.train(500, two=0.7 * ONE, second=0.9, ragged=0.2)  # a smaller one falls to the first way
+    assert run.second[100]
 
 
 def test_every_turn_of_the_team_tries_both_ways_again(run):
@@ -172,3 +172,18 @@ def test_a_tenth_of_a_second_at_the_start_costs_as_much_again_and_no_more(run):
     run.train(32, two=1.6 * ONE, flops=large)
     assert run.taken[-1] == 1
     assert run.train(100, two=0.7 * ONE, flops=large)[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(0.6, 2), (2, 0.6), (0.9, 3), (3, 0.9), (0.6, 8), (8, 0.6)]
+)
+def test_a_slow_way_does_not_keep_the_team_from_the_other_one(first, second, run):
+    """Neither at first nor after another program has had a core."""
+    ways, least = (
+        {"two": first * ONE, "second": second / first},
+        0.8 if 8 in (first, second) else 0.9,
+    )
+    assert share_of_two(run.train(20_000, **ways)) > least
+    while 1 not in run.train(1, two=50 * ONE):
+        pass
+    assert share_of_two(run.train(20_000, **ways)) > least

@@ -91,7 +91,7 @@ void TeamSize::count_step(Clock::time_point now) {
   if (phase_ == Phase::kTrial) {
     pace_ = std::min(pace_, seconds / step_flops_);
   } else if (phase_ == Phase::kTurnOfTeam) {
-    if (step < kTriedSteps) {
+    if (tries_ways_ && step < kTriedSteps) {
       double& fastest = fastest_[second_way(step)];
       fastest = std::min(fastest, seconds / step_flops_);
     }
@@ -106,8 +106,15 @@ void TeamSize::count_step(Clock::time_point now) {
 void TeamSize::start(Phase phase) {
   phase_ = phase;
   steps_ = 0, late_ = 0, debt_ = 0, lost_ = false;
-  fastest_[0] = fastest_[1] = std::numeric_limits<double>::infinity();
-  if (phase == Phase::kTurnOfTeam) debt_steps_ = 0;
+  if (phase == Phase::kTurnOfTeam) {
+    debt_steps_ = 0;
+    tries_ways_ = wait_ == kShortestWait;
+    if (tries_ways_) {
+      fastest_[0] = fastest_[1] = std::numeric_limits<double>::infinity();
+    } else {
+      way_ = wait_ == kWaitGrowth ? fastest_[1] < fastest_[0] : !way_;
+    }
+  }
   if (phase == Phase::kTrial) pace_ = std::numeric_limits<double>::infinity();
 }
 
@@ -119,8 +126,8 @@ int TeamSize::phase_steps() const {
       return turn_;
     case Phase::kTurnOfOne: {
       const double step = pace_ * flops_, wait = wait_ * (kSecondsOfTurn + kDebtsOfTurn * lost_debt_);
-      const int least = wait_ > kShortestWait ? kStepsPerLost * debt_steps_ : 1;
-      return std::max(least, 1 + static_cast<int>(std::min(wait, kSecondsOfWait) / step));
+      const double least = wait_ > kShortestWait ? kStepsPerLost * debt_steps_ : 0;
+      return 1 + static_cast<int>(std::min(std::max(wait / step, least), kSecondsOfWait / step));
     }
   }
   return 0;

@@ -17,8 +17,9 @@ namespace chainrule {
 // So one thread has a trial and then the team that threads_for names. Each step that takes the team longer than the
 // trial's fastest makes a debt, each shorter one pays it off. Too much debt, and one thread has a turn, longer after
 // every such loss, but a short one if the team's turn as a whole had gained. Other work than before is compared by its
-// operations. The first steps of each of the team's turns try two ways to take them, and the others go the faster one.
-// Neither team nor way changes a bit.
+// operations. The first steps of a team's turn try two ways to take them, and the others go the faster one; after a
+// loss, when there is no patience for both, a turn goes one way, and after the next loss the other. Neither team nor
+// way changes a bit.
 class TeamSize {
  public:
   using Clock = std::chrono::steady_clock;
@@ -35,6 +36,7 @@ class TeamSize {
   // which every member may ask after a barrier of the step before.
   int steps() const { return steps_; }
   bool second_way(int step) const {
+    if (!tries_ways_) return way_;
     return step < kTriedSteps ? step / kStepsOfWay % 2 == 1 : step > kTriedSteps && fastest_[1] < fastest_[0];
   }
 
@@ -57,13 +59,14 @@ class TeamSize {
   int team_ = 1;
   double flops_ = 0, step_flops_ = 0;  // of the steps prepared for; of the one under way
   Phase phase_ = Phase::kTrial;
-  int steps_ = 0;           // of the phase so far
-  double pace_ = 0;         // seconds per operation of the trial's fastest step
-  double fastest_[2] = {};  // seconds per operation of the steps that tried a way
-  double late_ = 0;         // seconds: of the turn, beside one thread; negative if it gained
-  double debt_ = 0;         // seconds
-  double lost_debt_ = 0;    // of the latest loss
-  int debt_steps_ = 0;      // in a row, in which the team has been in debt
+  int steps_ = 0;                          // of the phase so far
+  double pace_ = 0;                        // seconds per operation of the trial's fastest step
+  double fastest_[2] = {};                 // seconds per operation of the steps that tried a way
+  bool tries_ways_ = false, way_ = false;  // the team's turn; of one that does not
+  double late_ = 0;                        // seconds: of the turn, beside one thread; negative if it gained
+  double debt_ = 0;                        // seconds
+  double lost_debt_ = 0;                   // of the latest loss
+  int debt_steps_ = 0;                     // in a row, in which the team has been in debt
   bool lost_ = false;
   int wait_ = 0, turn_ = 0;  // lengths of the next turns: of one thread, in shortest ones; of the team, in steps
   bool in_step_ = false;

@@ -113,8 +113,8 @@ class LayerPass {
     });
   }
 
-  // Blocks of a value of so many columns, each a sum of `terms` products. A thread's part of them is a strip of
-  // columns, whose weights it alone reads, and one after the other they run down that.
+  // Blocks of a value of so many columns, each a sum of `terms` products. A thread's part of them is about a strip
+  // of columns, whose weights hardly anybody else reads, and one after the other they run down that.
   template <class F>
   void each_block(const Team& team, index_t rows, index_t columns, index_t terms, F f) const {
     const index_t panels = n_panels<T>(columns), most_down = std::max<index_t>(rows / kLeastRows, 1);
